@@ -1,0 +1,89 @@
+package comfy
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"io"
+	"strings"
+)
+
+// maxSVG bounds what is read of an SVG to judge it, in bytes.
+const maxSVG = 64 << 20
+
+// wholeSVG follows the elements until the root is closed: a nested </svg> ends nothing.
+// What is no clean XML falls back to the last tag and has to settle.
+func wholeSVG(s *source) Verdict {
+	if s.size > maxSVG {
+		return closesSVG(s)
+	}
+	dec := svgDecoder(s)
+	depth, root := 0, ""
+	for {
+		token, err := dec.Token()
+		switch {
+		case errors.Is(err, io.EOF):
+			return closedRoot(root, depth)
+		case err != nil:
+			return closesSVG(s)
+		}
+		switch e := token.(type) {
+		case xml.StartElement:
+			if root == "" {
+				root = e.Name.Local
+			}
+			depth++
+		case xml.EndElement:
+			depth--
+		}
+	}
+}
+
+func svgDecoder(s *source) *xml.Decoder {
+	dec := xml.NewDecoder(s.stream(0, s.size))
+	dec.Strict = false
+	dec.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil }
+	return dec
+}
+
+func closedRoot(root string, depth int) Verdict {
+	switch {
+	case root == "" || depth != 0:
+		return Partial
+	case root != "svg":
+		return Unknown // some other XML
+	}
+	return Complete
+}
+
+// closesSVG looks at the last kilobyte only.
+func closesSVG(s *source) Verdict {
+	tail := s.upTo(max(0, s.size-1024), 1024)
+	tail = bytes.TrimRight(tail, " \t\r\n")
+	if bytes.HasSuffix(tail, []byte("</svg>")) && bytes.IndexByte(tail, 0) < 0 {
+		return Settling
+	}
+	return Partial
+}
+
+// metadataSVG reads the JSON object inside <metadata>, where ComfyUI puts one CDATA.
+func metadataSVG(s *source, t *tags) {
+	if s.size > maxMetadata {
+		return
+	}
+	dec := svgDecoder(s)
+	for {
+		token, err := dec.Token()
+		if err != nil {
+			return
+		}
+		if start, ok := token.(xml.StartElement); ok && start.Name.Local == "metadata" {
+			var text string
+			if dec.DecodeElement(&text, &start) == nil {
+				_ = t.addObject(json.NewDecoder(strings.NewReader(text)))
+			}
+			return
+		}
+	}
+}

@@ -1,0 +1,48 @@
+package comfy
+
+import (
+	"fmt"
+	"io"
+)
+
+// maxMetadata bounds what Metadata keeps of one file, keys and values together.
+const maxMetadata = 16 << 20
+
+// Metadata returns what ComfyUI wrote into a file: "prompt" and every key of
+// extra_data.extra_pnginfo, with the raw JSON text as value. Keys are as ComfyUI wrote
+// them; those of WebM, which upper-cases them, are lowered. The container's own tags
+// ("encoder", "duration") come along. (ComfyUI 0.8.0, transcripts 07-metadata.)
+//
+// It is tolerant: what cannot be read is left out, a file without metadata gives an
+// empty map. More than 16 MiB in all is cut at a whole tag. The bytes are the
+// user's: a tag is evidence to weigh, never proof. The error is that of r.
+func Metadata(r io.ReaderAt, size int64, name string) (map[string]string, error) {
+	s := &source{r: r, size: max(size, 0)}
+	t := &tags{values: map[string]string{}, room: maxMetadata}
+	if f := sniff(s.upTo(0, sniffLength)); f != nil && f.metadata != nil {
+		f.metadata(s, t)
+	}
+	if s.err != nil {
+		return nil, fmt.Errorf("read metadata of %s: %w", name, s.err)
+	}
+	return t.values, nil
+}
+
+// tags collects metadata within a fixed room in bytes.
+type tags struct {
+	values map[string]string
+	room   int
+}
+
+// tagCost is what one tag takes of the room beside its text, so that a million empty
+// tags are bounded too.
+const tagCost = 64
+
+func (t *tags) add(key, value string) {
+	cost := len(key) + len(value) + tagCost
+	if key == "" || cost > t.room {
+		return
+	}
+	t.room -= cost
+	t.values[key] = value
+}
