@@ -1,0 +1,108 @@
+// Package engine is the loop: it looks at what is known (View), decides purely
+// what follows (Plan), records that, and then acts. It knows disks and
+// servers only by the ports declared here.
+package engine
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// Ledger is the durable memory. Every method may be called from any
+// goroutine; Record is called by the loop alone. What the conformance suite in
+// ledgertest asks of it is part of this contract.
+type Ledger interface {
+	// Record folds facts into their jobs, appends them to the log and updates
+	// the indexes in one transaction, then publishes the changes under the
+	// same lock. A verdict comes back for each fact, in order: stale facts are
+	// dropped, impossible ones kept in a rejects bucket; neither aborts the
+	// batch. An error means that nothing was recorded.
+	Record(facts ...job.Fact) ([]job.Verdict, error)
+	// Job, ByPrompt and ByKey return job.ErrNoJob for what they do not know.
+	Job(id job.ID) (job.Job, error)
+	ByPrompt(promptID string) (job.Job, error)
+	ByKey(user, key string) (job.Job, error)
+	// ByOutput finds the job that an output belongs to.
+	ByOutput(id job.OutputID) (job.Job, error)
+	// Open lists all jobs that are not closed, oldest first.
+	Open() ([]job.Job, error)
+	Jobs(q job.Query) (job.Page, error)
+	Counts() (job.Counts, error)
+	// UserCounts counts each user's jobs by state; Totals their delivered files.
+	UserCounts() (map[string]job.Counts, error)
+	Totals() (map[string]job.Folders, error)
+	Facts(id job.ID) ([]job.Fact, error)
+	// Blob returns a body by its hash, uncompressed.
+	Blob(hash string) ([]byte, error)
+	// Watch takes a snapshot of the newest limit jobs (all open ones included)
+	// and subscribes, under the lock that Record publishes under.
+	Watch(limit int) (job.Watch, error)
+	// Orphans lists those in state; all of them when state is empty, newest first.
+	Orphans(state string) ([]job.Orphan, error)
+	Orphan(id job.OutputID) (job.Orphan, error)
+	PutOrphan(o job.Orphan) error
+	// Setting reads what SetSetting kept under key into v (JSON); false when there is nothing.
+	Setting(key string, v any) (bool, error)
+	SetSetting(key string, v any) error
+	// Born is when the ledger was created: files older than it are not orphans.
+	Born() time.Time
+}
+
+// Share is the shared folder and the users' folders.
+type Share interface {
+	// Run looks until ctx ends and reports what it finds; report may block for
+	// a short while. A hung mount blocks neither Run's return nor Copy of files
+	// on another mount for ever.
+	Run(ctx context.Context, report func(job.Sighting)) error
+	// Watch replaces the set of folders to look into. Folders outside the set
+	// are found by the slow sweep.
+	Watch(folders []job.Folder)
+	// Nudge asks for a look soon, for example when an answer came.
+	Nudge(promptID string)
+	// Choose picks a free place below the user's folder, as ComfyUI would have
+	// named the file there. Places in taken are not free although nothing
+	// stands there yet.
+	Choose(ctx context.Context, t job.Transfer, taken func(dest string) bool) (string, error)
+	// Copy makes the file durable at t.Dest, never overwriting. The error is a
+	// *job.Error: dest_taken (choose again), not_whole (look again),
+	// source_vanished, disk_full, not_writable, ... Transient ones heal.
+	Copy(ctx context.Context, t job.Transfer) (job.Receipt, error)
+	// Discard removes a file from the share; refused when the share is read-only.
+	Discard(ctx context.Context, p job.Path) error
+	// Open reads a delivered file; the caller closes it.
+	Open(user, dest string) (File, error)
+	Status() job.ShareStatus
+}
+
+// File is a delivered file, open for reading.
+type File = interface {
+	io.ReadSeekCloser
+	io.ReaderAt
+}
+
+// Fleet is the deployments.
+type Fleet interface {
+	// Check reads a prompt as a deployment would, before anything is recorded.
+	// The error is a *job.Error with class Invalid or TooLarge.
+	Check(workflow, extra []byte) (job.Checked, error)
+	// Submit sends one POST and says what came of it: a fact of kind
+	// Acknowledged, Refused (Error.Transient: try later) or Unanswered. It
+	// never sends twice.
+	Submit(ctx context.Context, s job.Submission) job.Fact
+	// Follow replaces the set of attempts to ask about.
+	Follow(flights []job.Flight)
+	// Run asks, keeps warm and measures until ctx ends, and reports facts.
+	Run(ctx context.Context, report func(job.Fact)) error
+	// Interrupt takes a prompt out of the queue or stops it, by its id only. A
+	// balancer may send it anywhere, so nil does not say that it worked.
+	Interrupt(ctx context.Context, f job.Flight) error
+	// Deployments lists them in configured order; Active and InFlight are the
+	// engine's to fill in.
+	Deployments() []job.Deployment
+	// Warm wakes a deployment, which costs money; Refresh asks it now. Both wait for the answer.
+	Warm(ctx context.Context, name string) (job.Deployment, error)
+	Refresh(ctx context.Context, name string) (job.Deployment, error)
+}

@@ -1,0 +1,123 @@
+package job
+
+import (
+	"slices"
+	"time"
+)
+
+// Attempt is one try at a job: one prompt id, one folder, one POST.
+type Attempt struct {
+	N          int    `json:"n"` // from 1
+	State      State  `json:"state"`
+	PromptID   string `json:"prompt_id,omitempty"`  // empty while queued
+	Deployment string `json:"deployment,omitempty"` // empty while queued
+	// NotBefore is the earliest time to submit; zero means now.
+	NotBefore time.Time `json:"not_before,omitzero"`
+	// Automatic says that the loop asked for this try, not a person.
+	Automatic bool `json:"automatic,omitempty"`
+	// Error is why it failed or was lost; for a running one, what nobody knows.
+	Error *Error `json:"error,omitempty"`
+	// ErrorFrom is the kind of fact that Error came with.
+	ErrorFrom Kind `json:"error_from,omitempty"`
+	// Dropped lists nodes that the server said will never write (node_errors on 200).
+	Dropped []string `json:"dropped,omitempty"`
+	// Witnesses is who said what, each kind and evidence once, the earliest.
+	Witnesses []Witness `json:"witnesses,omitempty"`
+}
+
+// Witness is one testimony about an attempt.
+type Witness struct {
+	Kind     Kind      `json:"kind"`
+	Evidence Evidence  `json:"evidence"`
+	At       time.Time `json:"at"`
+}
+
+// When is the earliest time anybody testified one of kinds; zero for never.
+func (a Attempt) When(kinds ...Kind) time.Time {
+	var t time.Time
+	for _, w := range a.Witnesses {
+		if slices.Contains(kinds, w.Kind) {
+			t = earliest(t, w.At)
+		}
+	}
+	return t
+}
+
+// Evidence is the strongest testimony for the state the attempt is in; empty
+// for a queued one.
+func (a Attempt) Evidence() Evidence {
+	var best Witness
+	for _, w := range a.Witnesses {
+		t, ok := reaches[w.Kind]
+		if ok && (t > reaches[best.Kind] || t == reaches[best.Kind] && w.Evidence.Strength() > best.Evidence.Strength()) {
+			best = w
+		}
+	}
+	return best.Evidence
+}
+
+// reaches is the state that a fact by itself bears witness to.
+var reaches = map[Kind]State{
+	Assigned: Submitting, Acknowledged: Accepted, Started: Running, Seen: Running, Whole: Running, Stored: Running,
+	Finished: Rendered, Completed: Done, Refused: Failed, Broke: Failed, Withdrawn: Cancelled, Expired: Lost,
+}
+
+// LastEvidence is when anybody last said something new of the attempt.
+func (a Attempt) LastEvidence() time.Time {
+	var t time.Time
+	for _, w := range a.Witnesses {
+		if w.At.After(t) {
+			t = w.At
+		}
+	}
+	return t
+}
+
+// EndedAt is when the attempt reached the terminal state it is in; zero
+// before that.
+func (a Attempt) EndedAt() time.Time {
+	switch a.State {
+	case Done:
+		return a.When(Completed)
+	case Failed:
+		return a.When(Refused, Broke)
+	case Cancelled:
+		return a.When(Withdrawn)
+	case Lost:
+		return a.When(Expired)
+	}
+	return time.Time{}
+}
+
+// testify keeps a testimony; it reports whether that was news.
+func (a *Attempt) testify(w Witness) bool {
+	for i, old := range a.Witnesses {
+		if old.Kind != w.Kind || old.Evidence != w.Evidence {
+			continue
+		}
+		if !w.At.Before(old.At) {
+			return false
+		}
+		a.Witnesses[i].At = w.At
+		return true
+	}
+	a.Witnesses = append(a.Witnesses, w)
+	slices.SortFunc(a.Witnesses, compareWitness)
+	return true
+}
+
+func compareWitness(x, y Witness) int {
+	if c := x.At.Compare(y.At); c != 0 {
+		return c
+	}
+	if x.Kind != y.Kind {
+		return int(reaches[x.Kind]) - int(reaches[y.Kind])
+	}
+	return y.Evidence.Strength() - x.Evidence.Strength()
+}
+
+func (a Attempt) clone() Attempt {
+	a.Witnesses = slices.Clone(a.Witnesses)
+	a.Dropped = slices.Clone(a.Dropped)
+	return a
+}

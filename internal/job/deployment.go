@@ -1,0 +1,98 @@
+package job
+
+import "time"
+
+// Warmth is what is known of a deployment's GPUs.
+type Warmth string
+
+// The states of a deployment. The zero value counts as WarmthUnknown.
+const (
+	WarmthUnknown Warmth = "unknown" // never asked, or too long ago to say
+	WarmthCold    Warmth = "asleep"  // scaled to zero as far as we know
+	Warming       Warmth = "warming" // a request waits for a machine
+	WarmthWarm    Warmth = "warm"    // answered lately
+	WarmthFailing Warmth = "failing" // answers errors, or none
+)
+
+// Deployment is one place that renders, as the fleet knows it.
+type Deployment struct {
+	Name         string  `json:"name"`
+	Driver       string  `json:"driver"`
+	URL          string  `json:"url"`
+	Capacity     int     `json:"capacity"`
+	InFlight     int     `json:"in_flight"`
+	PricePerHour float64 `json:"price_per_hour"` // in the currency of the bill
+	ScaleToZero  bool    `json:"scale_to_zero"`
+	Active       bool    `json:"active"`
+	// State with what it rests on and since when; At is when that evidence came.
+	State    Warmth    `json:"state"`
+	Because  string    `json:"because,omitempty"` // in words
+	Evidence Evidence  `json:"evidence,omitempty"`
+	Since    time.Time `json:"since,omitzero"`
+	At       time.Time `json:"at,omitzero"`
+	Error    *Error    `json:"error,omitempty"`
+	// Cold and Warm are measured times: from POST to its answer after a cold
+	// start, and from start to end of a run on a warm machine.
+	Cold     Timing    `json:"cold"`
+	Warm     Timing    `json:"warm"`
+	System   *System   `json:"system,omitempty"` // nil until somebody asked while it was awake
+	SystemAt time.Time `json:"system_at,omitzero"`
+}
+
+// Timing is a measured distribution, in seconds. The zero value is none.
+type Timing struct {
+	Count int     `json:"count"`
+	P50   float64 `json:"p50"`
+	P90   float64 `json:"p90"`
+	Last  float64 `json:"last"`
+	// Recent holds the newest samples, oldest first, for a sparkline.
+	Recent []float64 `json:"recent,omitempty"`
+}
+
+// System is what /system_stats said.
+type System struct {
+	Version string   `json:"version"`
+	Python  string   `json:"python,omitempty"`
+	Argv    []string `json:"argv,omitempty"`
+	// OutputDirectory is the value of --output-directory; empty means that
+	// results go to the container's own disk and vanish (field.md, case 3).
+	OutputDirectory string   `json:"output_directory,omitempty"`
+	Devices         []Device `json:"devices,omitempty"`
+}
+
+// Device is one GPU of a worker, sizes in bytes.
+type Device struct {
+	Name      string `json:"name"`
+	VRAMTotal int64  `json:"vram_total"`
+	VRAMFree  int64  `json:"vram_free"`
+}
+
+// Sample is one measured time of a deployment, kept in the ledger.
+type Sample struct {
+	Deployment string    `json:"deployment"`
+	Cold       bool      `json:"cold"` // a cold start; otherwise a warm run
+	Seconds    float64   `json:"seconds"`
+	At         time.Time `json:"at"`
+}
+
+// Submission is one POST the fleet shall send, once.
+type Submission struct {
+	Job        ID
+	Attempt    int
+	PromptID   string
+	Deployment string
+	User       string
+	Workflow   []byte // the prompt in API format, as submitted
+	Extra      []byte // the scrubbed extra_data; nil for none
+	// Timeout bounds the wait for an answer, cold start included.
+	Timeout time.Duration
+}
+
+// Flight is an attempt that may be running, for the fleet to ask about.
+type Flight struct {
+	Job        ID
+	Attempt    int
+	PromptID   string
+	Deployment string
+	State      State
+}

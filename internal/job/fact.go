@@ -1,0 +1,41 @@
+package job
+
+import "time"
+
+// Fact is one thing that happened to one job, with the evidence for it. Only
+// the fields its Kind names are set. Facts are never changed once recorded.
+type Fact struct {
+	Job      ID        `json:"job"`
+	Kind     Kind      `json:"kind"`
+	Attempt  int       `json:"attempt,omitempty"` // from 1; zero for facts about the whole job
+	At       time.Time `json:"at"`
+	Evidence Evidence  `json:"evidence,omitempty"`
+	Actor    string    `json:"actor,omitempty"` // the person behind it; empty for none
+
+	Spec       *Spec     `json:"spec,omitempty"`       // Created
+	Want       Want      `json:"want,omitempty"`       // Wanted
+	Priority   *Priority `json:"priority,omitempty"`   // Prioritised
+	PromptID   string    `json:"prompt_id,omitempty"`  // Assigned
+	Deployment string    `json:"deployment,omitempty"` // Assigned
+	NotBefore  time.Time `json:"not_before,omitzero"`  // Renewed: earliest time to submit
+	Automatic  bool      `json:"automatic,omitempty"`  // Renewed: by the loop, not by a person
+	Dropped    []string  `json:"dropped,omitempty"`    // Acknowledged: nodes that will never write
+	Error      *Error    `json:"error,omitempty"`      // Refused, Unanswered, Broke, Expired
+	Output     *Output   `json:"output,omitempty"`     // the output kinds
+	Warning    *Warning  `json:"warning,omitempty"`    // Noted
+	Blobs      []Blob    `json:"-"`                    // Created: the bodies behind Spec's hashes
+}
+
+// Blob is a body that is stored once, by its hash.
+type Blob struct {
+	Hash string
+	Data []byte
+}
+
+// Warning is something people should know of a job that is not its end.
+type Warning struct {
+	Code    string    `json:"code"`
+	Message string    `json:"message"`
+	Hint    string    `json:"hint,omitempty"`
+	At      time.Time `json:"at"`
+}

@@ -1,0 +1,26 @@
+package job
+
+// Verdict is what became of one fact that was to be recorded.
+type Verdict struct {
+	Fact Fact
+	Job  Job   // as it is after the fact; the zero Job when there is none
+	Err  error // nil, ErrStale, or wraps ErrImpossible
+}
+
+// Watch is a snapshot with what follows after it, without a gap: Changes
+// carries every change with a revision above Rev and only those.
+type Watch struct {
+	Rev  uint64
+	Jobs []Job // newest first, as many as were asked for
+	// Changes is closed after Stop, and when the reader fell behind: take a
+	// new Watch then.
+	Changes <-chan Change
+	// Stop ends the watch. It may be called twice, from any goroutine.
+	Stop func()
+}
+
+// Folders are the totals of one user's delivered files.
+type Folders struct {
+	Outputs int
+	Bytes   int64
+}

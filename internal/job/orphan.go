@@ -1,0 +1,29 @@
+package job
+
+import "time"
+
+// Orphan is a file on the share that nothing attributes to a job. It is shown,
+// never guessed: an admin assigns or discards it.
+type Orphan struct {
+	ID     OutputID  `json:"id"`
+	Path   Path      `json:"path"` // relative to share.outputs
+	Size   int64     `json:"size"` // bytes
+	SeenAt time.Time `json:"seen_at"`
+	// Suggest lists users whose jobs ran at that time, likeliest first. A time
+	// window attributes nothing (storage.md), so it stays a suggestion.
+	Suggest []string `json:"suggest,omitempty"`
+	State   string   `json:"state"` // open, assigned or discarded
+	User    string   `json:"user,omitempty"`
+	Dest    string   `json:"dest,omitempty"`
+	// Checksum of the delivered bytes, empty before that.
+	Checksum string `json:"checksum,omitempty"`
+	By       string `json:"by,omitempty"`
+	Reason   string `json:"reason,omitempty"` // why nothing attributes it, or why it was discarded
+}
+
+// The states of an orphan.
+const (
+	OrphanOpen      = "open"
+	OrphanAssigned  = "assigned"
+	OrphanDiscarded = "discarded"
+)
