@@ -1,0 +1,49 @@
+package server
+
+import (
+	"context"
+	"io"
+
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// Service is what the server needs of the engine. All methods may be called
+// from any goroutine; errors that a caller sees are *job.Error.
+type Service interface {
+	// Submit records a job durably before it returns. repeated says that the
+	// idempotency key was known and the earlier job is returned.
+	Submit(ctx context.Context, r job.Request) (j job.Job, repeated bool, err error)
+	Job(id job.ID) (job.Job, error)
+	Jobs(q job.Query) (job.Page, error)
+	// Standing says where the job stands now, in numbers and in a sentence.
+	Standing(j job.Job) job.Standing
+	Facts(id job.ID) ([]job.Fact, error)
+	// Workflow returns the prompt as submitted and its extra_data (nil for none).
+	Workflow(id job.ID) (workflow, extra []byte, err error)
+	Act(ctx context.Context, a job.Action) ([]job.ActionResult, error)
+
+	Status() job.QueueStatus
+	SetMode(ctx context.Context, m job.Mode, by job.Caller) error
+	Users() ([]job.UserStatus, error)
+
+	// Output finds a delivered file and its job; Open reads its bytes.
+	Output(id job.OutputID) (job.Job, job.Output, error)
+	Open(j job.Job, o job.Output) (File, error)
+	Orphans(state string) ([]job.Orphan, error)
+	AssignOrphan(ctx context.Context, id job.OutputID, user string, by job.Caller) (job.Orphan, error)
+	DiscardOrphan(ctx context.Context, id job.OutputID, reason string, by job.Caller) (job.Orphan, error)
+
+	Workers() []job.Deployment
+	ActivateWorker(ctx context.Context, name string, by job.Caller) (job.Deployment, error)
+	WarmWorker(ctx context.Context, name string, by job.Caller) (job.Deployment, error)
+	CheckWorker(ctx context.Context, name string, by job.Caller) (job.Deployment, error)
+
+	// Watch takes a snapshot of the newest limit jobs and subscribes.
+	Watch(limit int) (job.Watch, error)
+}
+
+// File is a delivered file, open for reading; the caller closes it.
+type File = interface {
+	io.ReadSeekCloser
+	io.ReaderAt
+}
