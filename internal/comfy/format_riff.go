@@ -131,7 +131,7 @@ func tiffText(order binary.ByteOrder, b, entry []byte) string {
 // addKeyed takes "key:json"; other texts, a date for example, are no metadata of ours.
 func (t *tags) addKeyed(text string) {
 	key, value, found := strings.Cut(strings.TrimRight(text, "\x00"), ":")
-	if found && json.Valid(withoutNaN([]byte(value))) {
+	if found && json.Valid(nullBareNumbers([]byte(value))) {
 		t.add(key, value)
 	}
 }
