@@ -1,0 +1,172 @@
+package comfy
+
+import (
+	"fmt"
+	"strings"
+)
+
+// maxNodeFolder is the longest encoded node id in bytes: with "%", "." and the
+// like three bytes each it still fits a folder name of 255.
+const maxNodeFolder = 200
+
+// Check refuses, before anything is sent, a prompt that no server would run,
+// that would stop a worker, that would write nothing to the share, or that
+// would write outside its own folder. The error is a *Refusal.
+//
+// With nil info only ComfyUI's own nodes are known, and a node of another
+// class gets the benefit of the doubt. With info, unknown classes and missing
+// inputs are found too. Like ComfyUI it lets a prompt pass as long as one save
+// node can run; Outputs then leaves the others out.
+func (p *Prompt) Check(info *ObjectInfo) error {
+	for _, check := range []func(*Prompt, *ObjectInfo) *Refusal{
+		(*Prompt).checkClasses, (*Prompt).checkIDs, (*Prompt).checkLinks, (*Prompt).checkCycle,
+		(*Prompt).checkWriters, (*Prompt).checkPrefixes, (*Prompt).checkInputs,
+	} {
+		if r := check(p, info); r != nil {
+			return r
+		}
+	}
+	return nil
+}
+
+// checkClasses refuses unknown classes, reachable or not, as ComfyUI does
+// (03-prompt-errors/unknown_class_not_reachable).
+func (p *Prompt) checkClasses(info *ObjectInfo) *Refusal {
+	f := newFaults(p)
+	for _, id := range p.order {
+		if class := p.nodes[id].class; info.lacks(class) {
+			f.add(id, *invalidNode(id, fmt.Sprintf("Cannot execute because node %s does not exist.", class)))
+		}
+	}
+	r := f.refusal("unknown_class", "install the custom node on the workers, or take it out of the workflow")
+	if r != nil {
+		r.Err.Type = typeInvalid
+	}
+	return r
+}
+
+func (p *Prompt) checkIDs(*ObjectInfo) *Refusal {
+	f := newFaults(p)
+	for _, id := range p.order {
+		if len(EncodeNode(id)) > maxNodeFolder {
+			f.add(id, *invalidNode(id, "the node id is too long for a folder name"))
+		}
+	}
+	return f.refusal("bad_node_id", "give the node a short id, such as a number")
+}
+
+// checkWriters refuses a prompt after which nothing would stand on the share.
+func (p *Prompt) checkWriters(info *ObjectInfo) *Refusal {
+	switch {
+	case len(p.writers(info)) > 0:
+		return nil
+	case p.hasPreview():
+		return refuse("previews_only", typeNoOutputs,
+			"the prompt only shows previews, which stay on the worker and are lost",
+			"use SaveImage instead of PreviewImage (or the save node for your kind of output)")
+	}
+	return refuse("no_outputs", typeNoOutputs, "the prompt has no output node",
+		"add a save node, such as SaveImage")
+}
+
+// checkInputs refuses when no save node is left that the server would run.
+func (p *Prompt) checkInputs(info *ObjectInfo) *Refusal {
+	f := p.inputFaults(info)
+	doomed := p.doomed(f)
+	for _, id := range p.writers(info) {
+		if !doomed[id] {
+			return nil
+		}
+	}
+	return f.refusal("bad_inputs", "complete the inputs named, then export again")
+}
+
+// doomed marks every node that takes, at any distance, from a faulty one.
+func (p *Prompt) doomed(f *faults) map[string]bool {
+	var faulty []string
+	for id := range f.byNode {
+		faulty = append(faulty, id)
+	}
+	consumers := p.consumers()
+	return reach(faulty, func(id string) []string { return consumers[id] })
+}
+
+// inputFaults finds what ComfyUI's validation would find in declared inputs:
+// a required one missing, a list that is no link, a slot that is not there.
+// Without info it knows only that ComfyUI's save nodes require their prefix.
+func (p *Prompt) inputFaults(info *ObjectInfo) *faults {
+	f := newFaults(p)
+	for _, s := range p.saves(info) {
+		if _, known := info.Class(s.node.class); !known && s.core && s.state == prefixMissing {
+			f.add(s.node.id, missingInput(s.input))
+		}
+	}
+	for _, id := range p.order {
+		class, known := info.Class(p.nodes[id].class)
+		if known {
+			p.declaredFaults(f, p.nodes[id], class, info)
+		}
+	}
+	return f
+}
+
+func (p *Prompt) declaredFaults(f *faults, n *node, class Class, info *ObjectInfo) {
+	for _, in := range class.Required {
+		if !in.isDynamic() && !given(n, in.Name) {
+			f.add(n.id, missingInput(in.Name))
+		}
+	}
+	for name, value := range n.inputs {
+		if _, declared := class.input(name); !declared {
+			continue
+		}
+		if err := p.linkFault(name, value, info); err != nil {
+			f.add(n.id, *err)
+		}
+	}
+}
+
+// given reports an input under its name, or spread over "name.part" keys.
+func given(n *node, name string) bool {
+	if _, ok := n.inputs[name]; ok {
+		return true
+	}
+	for key := range n.inputs {
+		if strings.HasPrefix(key, name+".") {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *Prompt) linkFault(name string, value any, info *ObjectInfo) *ComfyError {
+	if _, isList := value.([]any); !isList {
+		return nil
+	}
+	from, slot, ok := LinkOf(value)
+	if !ok {
+		return &ComfyError{
+			Type: "bad_linked_input", Message: "Bad linked input, must be a length-2 list of [node_id, slot_index]",
+			Details: name, ExtraInfo: ExtraInfo{"input_name": name, "received_value": value},
+		}
+	}
+	source, known := p.nodes[from]
+	if !known {
+		return nil
+	}
+	if class, ok := info.Class(source.class); ok && class.Slots >= 0 && slot >= class.Slots {
+		return &ComfyError{
+			Type: "bad_linked_input", Message: "Linked output does not exist",
+			Details:   fmt.Sprintf("%s links to output %d of node %q, which has %d", name, slot, from, class.Slots),
+			ExtraInfo: ExtraInfo{"input_name": name, "linked_node": value},
+		}
+	}
+	return nil
+}
+
+func missingInput(name string) ComfyError {
+	return ComfyError{
+		Type: "required_input_missing", Message: "Required input is missing",
+		Details: name, ExtraInfo: ExtraInfo{"input_name": name},
+	}
+}

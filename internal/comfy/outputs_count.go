@@ -1,0 +1,195 @@
+package comfy
+
+import (
+	"encoding/json"
+	"path"
+	"strconv"
+	"strings"
+)
+
+// maxCount is the largest batch that is believed.
+const maxCount = 1 << 20
+
+// batch is how many items the first output of each node holds, once known.
+type batch map[string]int
+
+// batchRule computes the size of a node's first output; 0 means unknown. A
+// number that is too high would let a job wait for files that never come, so a
+// rule says a number only where no model and no file can change it.
+type batchRule func(b batch, n *node) int
+
+var batchRules = map[string]batchRule{
+	"EmptyImage":                     fresh,
+	"EmptyLatentImage":               fresh,
+	"EmptySD3LatentImage":            fresh,
+	"EmptyChromaRadianceLatentImage": fresh,
+	"EmptyLatentAudio":               fresh,
+	"EmptyAceStepLatentAudio":        fresh,
+	"LoadImage":                      still,
+	"LoadAudio":                      func(batch, *node) int { return 1 },
+
+	"KSampler":              keep("latent_image"),
+	"KSamplerAdvanced":      keep("latent_image"),
+	"SamplerCustom":         keep("latent_image"),
+	"SamplerCustomAdvanced": keep("latent_image"),
+	"LatentUpscale":         keep("samples"),
+	"LatentUpscaleBy":       keep("samples"),
+	"LatentFlip":            keep("samples"),
+	"LatentRotate":          keep("samples"),
+	"LatentCrop":            keep("samples"),
+	"SetLatentNoiseMask":    keep("samples"),
+	"VAEDecode":             keep("samples"),
+	"VAEDecodeTiled":        keep("samples"),
+	"VAEDecodeAudio":        keep("samples"),
+
+	"VAEEncode":           keepOne("pixels"),
+	"VAEEncodeTiled":      keepOne("pixels"),
+	"VAEEncodeForInpaint": keepOne("pixels"),
+	"VAEEncodeAudio":      keepOne("audio"),
+
+	"ImageScale":              keep("image"),
+	"ImageScaleBy":            keep("image"),
+	"ImageScaleToTotalPixels": keep("image"),
+	"ImageUpscaleWithModel":   keep("image"),
+	"ImageInvert":             keep("image"),
+	"ImageBlur":               keep("image"),
+	"ImageSharpen":            keep("image"),
+	"ImageQuantize":           keep("image"),
+	"ImageCrop":               keep("image"),
+	"ImageFlip":               keep("image"),
+	"ImageRotate":             keep("image"),
+	"ImageAddNoise":           keep("image"),
+	"ImagePadForOutpaint":     keep("image"),
+
+	"RepeatImageBatch":  times("image"),
+	"RepeatLatentBatch": times("samples"),
+	"ImageBatch":        plus("image1", "image2"),
+	"LatentBatch":       plus("samples1", "samples2"),
+	"ImageFromBatch":    part("image"),
+	"LatentFromBatch":   part("samples"),
+}
+
+// fileCounts gives a function from save node to its number of files, 0 when
+// unknown.
+func (p *Prompt) fileCounts() func(save) int {
+	sizes := batch{}
+	for _, id := range p.sorted() {
+		if rule, ok := batchRules[p.nodes[id].class]; ok {
+			sizes[id] = bounded(rule(sizes, p.nodes[id]))
+		}
+	}
+	return func(s save) int {
+		switch {
+		case !s.single && s.per == "", !p.runsOnce(s.node.id):
+			return 0
+		case s.single:
+			return 1
+		}
+		return sizes.of(s.node, s.per)
+	}
+}
+
+// runsOnce reports whether nothing before a save node can make it run several
+// times or not at all: a custom node may give a list or block, a core node of
+// the tables does not.
+func (p *Prompt) runsOnce(id string) bool {
+	for met := range reach([]string{id}, p.sources) {
+		n, ok := p.nodes[met]
+		if !ok || met != id && !isCore(n.class) {
+			return false
+		}
+	}
+	return true
+}
+
+// of is the size of what an input takes in, when it takes a first output.
+func (b batch) of(n *node, input string) int {
+	from, slot, ok := LinkOf(n.inputs[input])
+	if !ok || slot != 0 {
+		return 0
+	}
+	return b[from]
+}
+
+func bounded(n int) int {
+	if n < 0 || n > maxCount {
+		return 0
+	}
+	return n
+}
+
+// number reads a literal whole number of at least least; linked or odd is false.
+func number(n *node, input string, least int) (int, bool) {
+	text, ok := n.inputs[input].(json.Number)
+	if !ok {
+		return 0, false
+	}
+	value, err := strconv.Atoi(text.String())
+	return value, err == nil && value >= least && value <= maxCount
+}
+
+func fresh(_ batch, n *node) int {
+	size, ok := number(n, "batch_size", 1)
+	if !ok {
+		return 0
+	}
+	return size
+}
+
+// still is 1 for formats that hold one picture. PNG, WebP and GIF may be
+// animated, and LoadImage gives every frame.
+func still(_ batch, n *node) int {
+	name, _ := n.inputs["image"].(string)
+	name, _, _ = strings.Cut(name, " [") // "x.jpg [input]" names the folder
+	switch strings.ToLower(path.Ext(name)) {
+	case ".jpg", ".jpeg", ".bmp":
+		return 1
+	}
+	return 0
+}
+
+func keep(input string) batchRule {
+	return func(b batch, n *node) int { return b.of(n, input) }
+}
+
+// keepOne trusts a single item only: a video VAE takes a batch for frames.
+func keepOne(input string) batchRule {
+	return func(b batch, n *node) int {
+		if b.of(n, input) == 1 {
+			return 1
+		}
+		return 0
+	}
+}
+
+func times(input string) batchRule {
+	return func(b batch, n *node) int {
+		amount, ok := number(n, "amount", 1)
+		if !ok {
+			return 0
+		}
+		return b.of(n, input) * amount
+	}
+}
+
+func plus(first, second string) batchRule {
+	return func(b batch, n *node) int {
+		x, y := b.of(n, first), b.of(n, second)
+		if x == 0 || y == 0 {
+			return 0
+		}
+		return x + y
+	}
+}
+
+func part(input string) batchRule {
+	return func(b batch, n *node) int {
+		size := b.of(n, input)
+		from, ok1 := number(n, "batch_index", 0)
+		length, ok2 := number(n, "length", 1)
+		if size == 0 || !ok1 || !ok2 {
+			return 0
+		}
+		return min(size-min(size-1, from), length)
+	}
+}

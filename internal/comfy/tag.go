@@ -1,0 +1,178 @@
+package comfy
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"strconv"
+)
+
+// MetadataKey is the key of extra_pnginfo under which Tag.Metadata goes, and
+// so the name of the tag in every file format that carries metadata.
+const MetadataKey = "qm"
+
+// Tag says how to mark an attempt's prompt. The three switches are independent;
+// with all of them off only secrets are taken out.
+type Tag struct {
+	// PromptID is the attempt's id: 1 to 64 of a-z, A-Z, 0-9 and '-'. Newer
+	// servers accept only a canonical lower-case UUID.
+	PromptID string
+	// Metadata goes under MetadataKey. Nil is written as {}.
+	Metadata map[string]any
+	// Prefix puts every save node's files into Folder(PromptID)/<node>/.
+	Prefix bool
+	// Embed writes Metadata into extra_data.extra_pnginfo.
+	Embed bool
+	// Marker adds a 1x1 picture under Folder(PromptID)/_started, which a
+	// worker writes first of all (20-30 ms after acceptance).
+	Marker bool
+}
+
+// Request is the body of POST /prompt. It has no number and no front: a
+// repeated number stops a worker, and order is the queue manager's business.
+// ClientID, when set, must be text of our own making.
+type Request struct {
+	Prompt    json.RawMessage `json:"prompt"`
+	PromptID  string          `json:"prompt_id"`
+	ClientID  string          `json:"client_id,omitempty"`
+	ExtraData json.RawMessage `json:"extra_data,omitempty"`
+}
+
+var promptIDForm = regexp.MustCompile(`^[0-9A-Za-z-]{1,64}$`)
+
+// Tagged makes the request for one attempt: the prompt with its prefixes,
+// extra (the user's extra_data, or nothing) scrubbed and with the metadata, and
+// the start marker unless the server lacks its nodes. p is not changed, and
+// equal arguments give equal bytes. Check p first: Tagged does not.
+func (p *Prompt) Tagged(t Tag, extra json.RawMessage, info *ObjectInfo) (Request, error) {
+	if !promptIDForm.MatchString(t.PromptID) {
+		return Request{}, fmt.Errorf("tag prompt: %q is not a prompt id", t.PromptID)
+	}
+	nodes := p.objects()
+	if t.Prefix {
+		p.tagPrefixes(nodes, t.PromptID, info)
+	} else {
+		p.cleanPrefixes(nodes, info)
+	}
+	p.dropMarkers(nodes)
+	if t.Marker && !info.lacks("EmptyImage") && !info.lacks("SaveImage") {
+		addMarker(nodes, t.PromptID)
+	}
+	prompt, err := encode(nodes)
+	if err != nil {
+		return Request{}, fmt.Errorf("tag prompt: %w", err)
+	}
+	data, err := taggedExtra(t, extra)
+	if err != nil {
+		return Request{}, fmt.Errorf("tag prompt: %w", err)
+	}
+	return Request{Prompt: prompt, PromptID: t.PromptID, ExtraData: data}, nil
+}
+
+// tagPrefixes replaces in nodes every save node by one with its own folder.
+func (p *Prompt) tagPrefixes(nodes map[string]any, promptID string, info *ObjectInfo) {
+	for _, s := range p.saves(info) {
+		folder := Folder(promptID) + "/" + EncodeNode(s.node.id)
+		switch s.state {
+		case prefixLiteral, prefixAbsent:
+			setInput(nodes, s.node, s.input, folder+"/"+s.literal)
+		case prefixLinked:
+			setInput(nodes, s.node, s.input, linkedPrefix(nodes, s, folder, info))
+		}
+	}
+}
+
+// cleanPrefixes takes off the tags of an earlier attempt, into whose folder
+// nobody may write.
+func (p *Prompt) cleanPrefixes(nodes map[string]any, info *ObjectInfo) {
+	for _, s := range p.saves(info) {
+		if text, ok := prefixText(s.node.inputs[s.input]); ok && text != s.literal {
+			setInput(nodes, s.node, s.input, s.literal)
+		}
+	}
+}
+
+// linkedPrefix joins folder and the linked text on the server. Where the server
+// has no StringConcatenate (before 2025) the user's name is given up for a
+// plain one: a file with another name is found, one in a shared folder may be
+// overwritten.
+func linkedPrefix(nodes map[string]any, s save, folder string, info *ObjectInfo) any {
+	if info.lacks("StringConcatenate") {
+		return folder + "/ComfyUI"
+	}
+	id := freeID(nodes, Root+"-prefix-"+EncodeNode(s.node.id))
+	nodes[id] = newObject("StringConcatenate", map[string]any{
+		"string_a": folder, "string_b": linkValue(s.link.from, s.link.slot), "delimiter": "/",
+	})
+	return linkValue(id, 0)
+}
+
+// setInput puts a changed copy of a node into nodes.
+func setInput(nodes map[string]any, n *node, input string, value any) {
+	object := n.object()
+	inputs := maps.Clone(n.inputs)
+	inputs[input] = value
+	object["inputs"] = inputs
+	nodes[n.id] = object
+}
+
+// dropMarkers takes out start markers that came with the user's prompt. Their
+// EmptyImage stays: nothing takes from it, so it never runs.
+func (p *Prompt) dropMarkers(nodes map[string]any) {
+	for id := range p.markers {
+		delete(nodes, id)
+	}
+}
+
+// addMarker adds the pair that says "a worker has begun". Its prefix is the
+// attempt's own, so no cache can swallow it.
+func addMarker(nodes map[string]any, promptID string) {
+	image := freeID(nodes, Root+"-started-image")
+	nodes[image] = newObject("EmptyImage", map[string]any{
+		"width": 1, "height": 1, "batch_size": 1, "color": 0,
+	})
+	nodes[freeID(nodes, Root+"-started")] = newObject("SaveImage", map[string]any{
+		"images": linkValue(image, 0), "filename_prefix": Folder(promptID) + "/" + StartedFolder + "/s",
+	})
+}
+
+func newObject(class string, inputs map[string]any) map[string]any {
+	return map[string]any{"class_type": class, "inputs": inputs}
+}
+
+// freeID is wanted, or wanted with the first number that nobody uses.
+func freeID(nodes map[string]any, wanted string) string {
+	id := wanted
+	for n := 2; nodes[id] != nil; n++ {
+		id = wanted + "-" + strconv.Itoa(n)
+	}
+	return id
+}
+
+// taggedExtra is the user's extra_data, scrubbed, with our metadata in it. Our
+// key wins over the user's, who may have sent back a file of ours.
+func taggedExtra(t Tag, extra json.RawMessage) (json.RawMessage, error) {
+	data, err := scrubbed(extra)
+	if err != nil {
+		return nil, err
+	}
+	if data == nil {
+		data = map[string]any{}
+	}
+	if t.Embed {
+		info, _ := data["extra_pnginfo"].(map[string]any)
+		if info == nil {
+			info = map[string]any{}
+		}
+		info[MetadataKey] = t.Metadata
+		if t.Metadata == nil {
+			info[MetadataKey] = map[string]any{}
+		}
+		data["extra_pnginfo"] = info
+	}
+	if len(data) == 0 {
+		return nil, nil
+	}
+	return encode(data)
+}
