@@ -17,7 +17,7 @@ func mp3Frame(b []byte) bool {
 // so that it only needs to settle.
 func wholeMP3(s *source) Verdict {
 	start, ok := id3End(s)
-	frame := s.upTo(start, 64)
+	frame := s.bytes(start, 64)
 	if !ok || !mp3Frame(frame) {
 		return Partial
 	}

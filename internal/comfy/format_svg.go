@@ -2,6 +2,7 @@ package comfy
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -12,8 +13,9 @@ import (
 // maxSVG bounds what is read of an SVG to judge it, in bytes.
 const maxSVG = 64 << 20
 
-// wholeSVG follows the elements until the root is closed: a nested </svg> ends nothing.
-// What is no clean XML falls back to the last tag and has to settle.
+// wholeSVG follows the elements until every <svg> is closed: a nested </svg> ends nothing,
+// nor does one in a text. What is no clean XML falls back to the last tag and has to
+// settle.
 func wholeSVG(s *source) Verdict {
 	if s.size > maxSVG {
 		return closesSVG(s)
@@ -21,23 +23,30 @@ func wholeSVG(s *source) Verdict {
 	dec := svgDecoder(s)
 	depth, root := 0, ""
 	for {
-		token, err := dec.Token()
+		token, err := dec.RawToken()
 		switch {
 		case errors.Is(err, io.EOF):
 			return closedRoot(root, depth)
+		case err != nil && dec.InputOffset() >= s.size:
+			return Partial
 		case err != nil:
 			return closesSVG(s)
 		}
 		switch e := token.(type) {
 		case xml.StartElement:
-			if root == "" {
-				root = e.Name.Local
-			}
-			depth++
+			root = cmp.Or(root, e.Name.Local)
+			depth += isRoot(e.Name)
 		case xml.EndElement:
-			depth--
+			depth -= isRoot(e.Name)
 		}
 	}
+}
+
+func isRoot(name xml.Name) int {
+	if name.Local == "svg" {
+		return 1
+	}
+	return 0
 }
 
 func svgDecoder(s *source) *xml.Decoder {

@@ -53,6 +53,7 @@ func Whole(r io.ReaderAt, size int64, name string) (Verdict, error) {
 	}
 	s := &source{r: r, size: size}
 	verdict := judge(s, name)
+	s.bytes(size-1, 1) // verdicts from headers alone: the end has to be there too
 	if s.err != nil {
 		return Partial, fmt.Errorf("judge %s: %w", name, s.err)
 	}
