@@ -78,3 +78,11 @@ var (
 // ErrNoJob is what a look-up of an unknown job returns.
 var ErrNoJob = &Error{Code: "job_not_found", Class: NotFound, Message: "there is no such job",
 	Hint: `list the jobs with "qmtui jobs list"`}
+
+// ErrNoOrphan and ErrNoBlob are what look-ups of unknown orphans and bodies return.
+var (
+	ErrNoOrphan = &Error{Code: "orphan_not_found", Class: NotFound, Message: "there is no such orphan",
+		Hint: `list them with "qmtui outputs orphans"`}
+	ErrNoBlob = &Error{Code: "blob_not_found", Class: NotFound, Message: "that body is not kept any more",
+		Hint: "it goes with the last job that refers to it; see retention.jobs"}
+)
