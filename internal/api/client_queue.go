@@ -1,0 +1,130 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// QueueStatus gets the queue at a glance.
+func (c *Client) QueueStatus(ctx context.Context) (s QueueStatus, err error) {
+	_, _, err = c.do(ctx, call{verb: "get queue status", method: http.MethodGet, path: PathQueueStatus}, &s)
+	return s, err
+}
+
+var modePaths = map[job.Mode]string{job.ModeRunning: PathQueueResume, job.ModePaused: PathQueuePause, job.ModeDraining: PathQueueDrain}
+
+// SetMode pauses, resumes or drains the queue.
+func (c *Client) SetMode(ctx context.Context, m job.Mode) (s QueueStatus, err error) {
+	path, ok := modePaths[m]
+	if !ok {
+		return s, &job.Error{Code: "bad_mode", Class: job.Invalid, Message: "\"" + string(m) + "\" is not a mode",
+			Hint: "use running, paused or draining"}
+	}
+	_, _, err = c.do(ctx, call{verb: "set queue mode", method: http.MethodPost, path: path}, &s)
+	return s, err
+}
+
+// Users lists the users.
+func (c *Client) Users(ctx context.Context) (u []User, err error) {
+	_, _, err = c.do(ctx, call{verb: "list users", method: http.MethodGet, path: PathUsers}, &u)
+	return u, err
+}
+
+// OutputQuery asks for a page of a user's outputs.
+type OutputQuery struct {
+	State  string // seen, whole, stored, abandoned or vanished; empty for all
+	Limit  int    // about that many: a job's outputs come together; zero means 100
+	Cursor string
+}
+
+// UserOutputs lists a user's outputs, newest job first. Total counts jobs.
+func (c *Client) UserOutputs(ctx context.Context, user string, q OutputQuery) (Page[UserOutput], error) {
+	v := url.Values{}
+	setIf(v, "state", q.State)
+	setIf(v, "cursor", q.Cursor)
+	if q.Limit != 0 {
+		v.Set("limit", strconv.Itoa(q.Limit))
+	}
+	return list[UserOutput](ctx, c, call{verb: "list outputs", method: http.MethodGet, path: Path(PathUserOutputs, user), query: v})
+}
+
+// Orphans lists files that nothing attributes, in a state (empty for all).
+func (c *Client) Orphans(ctx context.Context, state string) (o []Orphan, err error) {
+	v := url.Values{}
+	setIf(v, "state", state)
+	_, _, err = c.do(ctx, call{verb: "list orphans", method: http.MethodGet, path: PathOrphans, query: v}, &o)
+	return o, err
+}
+
+// AssignOrphan gives a file to a user.
+func (c *Client) AssignOrphan(ctx context.Context, id job.OutputID, user string) (o Orphan, err error) {
+	_, _, err = c.do(ctx, call{verb: "assign orphan", method: http.MethodPost, path: Path(PathOrphanAssign, string(id)),
+		body: AssignRequest{user}}, &o)
+	return o, err
+}
+
+// DiscardOrphan settles that nobody gets a file.
+func (c *Client) DiscardOrphan(ctx context.Context, id job.OutputID, reason string) (o Orphan, err error) {
+	_, _, err = c.do(ctx, call{verb: "discard orphan", method: http.MethodPost, path: Path(PathOrphanDiscard, string(id)),
+		body: DiscardRequest{reason}}, &o)
+	return o, err
+}
+
+// Workers lists the deployments.
+func (c *Client) Workers(ctx context.Context) (w []Worker, err error) {
+	_, _, err = c.do(ctx, call{verb: "list workers", method: http.MethodGet, path: PathWorkers}, &w)
+	return w, err
+}
+
+// ActivateWorker sends jobs to that deployment from now on.
+func (c *Client) ActivateWorker(ctx context.Context, name string) (Worker, error) {
+	return c.worker(ctx, "activate worker", PathWorkerActivate, name)
+}
+
+// WarmWorker wakes a deployment, which costs money, and waits for it.
+func (c *Client) WarmWorker(ctx context.Context, name string) (Worker, error) {
+	return c.worker(ctx, "warm worker", PathWorkerWarm, name)
+}
+
+// CheckWorker asks a deployment how it is, which wakes a sleeping one.
+func (c *Client) CheckWorker(ctx context.Context, name string) (Worker, error) {
+	return c.worker(ctx, "check worker", PathWorkerCheck, name)
+}
+
+func (c *Client) worker(ctx context.Context, verb, pattern, name string) (w Worker, err error) {
+	_, _, err = c.do(ctx, call{verb: verb, method: http.MethodPost, path: Path(pattern, name), timeout: wakeTimeout}, &w)
+	return w, err
+}
+
+// Health gets the manager's health.
+func (c *Client) Health(ctx context.Context) (h Health, err error) {
+	_, _, err = c.do(ctx, call{verb: "get health", method: http.MethodGet, path: PathHealth}, &h)
+	return h, err
+}
+
+// Ready asks whether the manager takes jobs. Not being ready is no error.
+func (c *Client) Ready(ctx context.Context) (r Readiness, err error) {
+	resp, err := c.send(ctx, call{method: http.MethodGet, path: PathReady})
+	if err != nil {
+		return r, c.explain(ctx, "ask for readiness", err)
+	}
+	defer resp.Body.Close()
+	if err := decodeReadiness(resp, &r); err != nil {
+		return Readiness{}, err
+	}
+	return r, nil
+}
+
+// ConsoleLog hands over what a browser's console said; v is any JSON.
+func (c *Client) ConsoleLog(ctx context.Context, v any) error {
+	if v == nil {
+		return errors.New("send console log: nothing to send")
+	}
+	_, _, err := c.do(ctx, call{verb: "send console log", method: http.MethodPost, path: PathConsoleLogs, body: v}, nil)
+	return err
+}

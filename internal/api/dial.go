@@ -1,0 +1,97 @@
+package api
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// Bounds of the client.
+const (
+	callTimeout = time.Minute      // an ordinary call, body included
+	wakeTimeout = 20 * time.Minute // a call that may wait for a cold start
+	silence     = 25 * time.Second // an event stream without a byte
+	stall       = time.Minute      // a download without a byte
+	maxAnswer   = 64 << 20         // bytes of a JSON answer
+)
+
+// Client speaks the contract with one manager. It may be used from any
+// goroutine. Errors of its methods are *job.Error, except that a cancelled
+// context comes back as it is.
+type Client struct {
+	base   string // without a slash at the end
+	target string // as people know it
+	http   *http.Client
+	as     string
+}
+
+// Dial makes a client for a target: an address such as http://127.0.0.1:3000
+// (a path in front of /api is kept), host:port, or the path of a unix socket,
+// with or without "unix:". It does not connect; the first call does.
+func Dial(target string) (*Client, error) {
+	if path, ok := socketPath(target); ok {
+		return &Client{base: "http://qmtui", target: path, http: socketClient(path)}, nil
+	}
+	if !strings.Contains(target, "://") {
+		target = "http://" + target
+	}
+	u, err := url.Parse(target)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, &job.Error{Code: "bad_target", Class: job.Invalid, Message: "cannot reach a manager at " + target,
+			Hint: "give http://host:port or the path of a unix socket"}
+	}
+	base := u.Scheme + "://" + u.Host + strings.TrimRight(u.EscapedPath(), "/")
+	return &Client{base: base, target: base, http: &http.Client{Transport: transport(nil), CheckRedirect: noRedirect}}, nil
+}
+
+// As returns a client that names the user in a header, as a trusted proxy
+// does. The manager believes it only from a trusted address.
+func (c *Client) As(header, user string) *Client {
+	as := *c
+	as.as = header + "\x00" + user
+	return &as
+}
+
+// Target is where the client speaks to, for people.
+func (c *Client) Target() string { return c.target }
+
+// Close drops idle connections. Calls and streams under way go on.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+func socketPath(target string) (string, bool) {
+	if p, ok := strings.CutPrefix(target, "unix:"); ok {
+		return strings.TrimPrefix(p, "//"), true
+	}
+	return target, filepath.IsAbs(target)
+}
+
+func socketClient(path string) *http.Client {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", path)
+	}
+	return &http.Client{Transport: transport(dial), CheckRedirect: noRedirect}
+}
+
+func transport(dial func(context.Context, string, string) (net.Conn, error)) *http.Transport {
+	t := &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+		TLSHandshakeTimeout: 10 * time.Second,
+		MaxIdleConnsPerHost: 16,
+		IdleConnTimeout:     30 * time.Second,
+	}
+	if dial != nil {
+		t.Proxy, t.DialContext = nil, dial
+	}
+	return t
+}
+
+// noRedirect: the contract has none, and a proxy's login page is no answer.
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

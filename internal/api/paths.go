@@ -1,0 +1,63 @@
+package api
+
+import (
+	"net/url"
+	"strings"
+)
+
+// The paths of the contract, as patterns of [net/http.ServeMux]. Fill them with [Path].
+const (
+	PathJobs        = "/api/jobs"
+	PathActions     = "/api/jobs/actions"
+	PathJob         = "/api/jobs/{id}"
+	PathJobCancel   = "/api/jobs/{id}/cancel"
+	PathJobRetry    = "/api/jobs/{id}/retry"
+	PathJobPriority = "/api/jobs/{id}/priority"
+	PathJobEvents   = "/api/jobs/{id}/events"
+	PathJobWorkflow = "/api/jobs/{id}/workflow"
+
+	PathQueueStatus = "/api/queue/status"
+	PathQueuePause  = "/api/queue/pause"
+	PathQueueResume = "/api/queue/resume"
+	PathQueueDrain  = "/api/queue/drain"
+
+	PathUsers         = "/api/users"
+	PathUserOutputs   = "/api/users/{user}/outputs"
+	PathOrphans       = "/api/orphans"
+	PathOrphanAssign  = "/api/orphans/{id}/assign"
+	PathOrphanDiscard = "/api/orphans/{id}/discard"
+
+	PathWorkers        = "/api/workers"
+	PathWorkerActivate = "/api/workers/{name}/activate"
+	PathWorkerWarm     = "/api/workers/{name}/warm"
+	PathWorkerCheck    = "/api/workers/{name}/check"
+
+	PathOutputFile    = "/api/outputs/{id}/file"
+	PathOutputPreview = "/api/outputs/{id}/preview"
+
+	PathEvents      = "/api/events"
+	PathConsoleLogs = "/api/console-logs"
+	PathHealth      = "/health"
+	PathAPIHealth   = "/api/health"
+	PathReady       = "/readyz"
+)
+
+// Headers of the contract.
+const (
+	HeaderKey        = "Idempotency-Key"
+	HeaderTotal      = "X-Total-Count"
+	HeaderNextCursor = "X-Next-Cursor"
+)
+
+// Path fills the {places} of a pattern with values in order, escaped.
+func Path(pattern string, values ...string) string {
+	for _, v := range values {
+		from, to := strings.IndexByte(pattern, '{'), strings.IndexByte(pattern, '}')
+		if from < 0 || to < from {
+			break
+		}
+		// A filled place must not be found again: PathEscape escapes braces.
+		pattern = pattern[:from] + url.PathEscape(v) + pattern[to+1:]
+	}
+	return pattern
+}
