@@ -1,0 +1,144 @@
+package comfy
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func history(t *testing.T, e exchange) *HistoryEntry {
+	t.Helper()
+	id, err := url.PathUnescape(strings.TrimPrefix(e.Path, "/history/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := replay(t, e).History(t.Context(), id)
+	if err != nil {
+		t.Fatalf("%s: %v", e.Label, err)
+	}
+	return h
+}
+
+func TestHistoryReplay(t *testing.T) {
+	for _, c := range []struct {
+		scenario, label string
+		succeeded       bool
+		file            string // node kind subfolder/filename type
+		failed          string // node class exception
+	}{
+		{"02-prompt-ok", "history_noclient", true, "9 images t02/noclient_00001_.png output", ""},
+		{"02-prompt-ok", "history_client", true, "9 images t02/client_00001_.png output", ""},
+		{"02-prompt-ok", "history_pid_uuid", true, "9 images t02/pid_uuid_00001_.png output", ""},
+		{"02-prompt-ok", "history_pid_string", true, "9 images t02/pid_string_00001_.png output", ""},
+		{"02-prompt-ok", "history_pid_int", true, "9 images t02/pid_int_00001_.png output", ""},
+		{"04-exec-error", "history_image_string", false, "", "9 SaveImage AttributeError"},
+		{"04-exec-error", "history_mixed", false, "5 images t04/mixed_ok_00001_.png output", "9 SaveImage Exception"},
+		{"04-exec-error", "history_loadimage_text_noclient", false, "", "1 LoadImage PIL.UnidentifiedImageError"},
+		{"06-cache", "history_1_first", true, "9 images t06/img_00001_.png output", ""},
+		{"06-cache", "history_2_identical", true, "9 images t06/img_00001_.png output", ""},
+		{"06-cache", "history_3_identical_noclient", true, "", ""},
+		{"09b-queue-order-last-node", "history_last", true, "99 images t09b/x_00009_.png output", ""},
+		{"15-cycle", "history_selflink", false, "", "9 SaveImage graph.DependencyCycleError"},
+		{"15-enospc", "history_mp4_enospc", false, "", "9 SaveVideo av.error.OSError"},
+		{"15-aftercrash", "history_next_counter", true, "9 images t15/kill_00002_.png output", ""},
+	} {
+		h := history(t, transcript(t, c.scenario)[c.label])
+		if h.Succeeded() != c.succeeded || h.Started.IsZero() || h.Ended.Before(h.Started) || h.Interrupted {
+			t.Errorf("%s: %+v", c.label, h)
+		}
+		var file, failed string
+		for _, f := range h.Outputs {
+			file += f.Node + " " + f.Kind + " " + f.Subfolder + "/" + f.Filename + " " + f.Type
+		}
+		if e := h.Error; e != nil {
+			failed = e.NodeID + " " + e.NodeType + " " + e.Type
+		}
+		if file != c.file || failed != c.failed {
+			t.Errorf("%s: files %q, failed %q", c.label, file, failed)
+		}
+	}
+}
+
+// A cycle that only an undeclared input closes: status_str says success.
+func TestHistorySuccessCanHideAnError(t *testing.T) {
+	h := history(t, transcript(t, "15-cycle")["history_selflink"])
+	if h.Status != "success" || !h.Completed || h.Succeeded() || h.Error.Message != "Dependency cycle detected" {
+		t.Errorf("got %+v", h)
+	}
+}
+
+func TestHistoryErrorHasATraceback(t *testing.T) {
+	h := history(t, transcript(t, "04-exec-error")["history_image_string"])
+	if len(h.Error.Traceback) < 3 || h.Error.Message != "'str' object has no attribute 'shape'" {
+		t.Errorf("got %+v", h.Error)
+	}
+	if want := time.UnixMilli(1795418861115).UTC(); !h.Started.Truncate(time.Second).Equal(want.Truncate(time.Second)) {
+		t.Errorf("started %v, want about %v", h.Started, want)
+	}
+}
+
+// Pending, running, unknown and "on another replica" look alike.
+func TestHistoryOfNothing(t *testing.T) {
+	h, err := replay(t, transcript(t, "01-get")["history_unknown"]).History(t.Context(), "00000000-0000-0000-0000-000000000000")
+	if h != nil || err != nil {
+		t.Errorf("got %+v, %v", h, err)
+	}
+	other := client(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"other": {}}`)) })
+	if h, err := other.History(t.Context(), "id"); h != nil || err != nil {
+		t.Errorf("got %+v, %v", h, err)
+	}
+}
+
+func TestHistoryOfOddShapes(t *testing.T) {
+	for _, c := range []struct {
+		body  string
+		files []HistoryFile
+		check func(*HistoryEntry) bool
+	}{
+		{`{"outputs":{"12":{"gifs":[{"filename":"v.mp4","subfolder":"","type":"output","fullpath":"/x"}],"text":["hello"],"animated":[true]},
+			"3":{"audio":[{"filename":"a.flac","subfolder":"audio","type":"output"}],"n":7,"x":NaN}},"status":{"status_str":"success","completed":true,"messages":[]}}`,
+			[]HistoryFile{{"3", "a.flac", "audio", "output", "audio"}, {"12", "v.mp4", "", "output", "gifs"}},
+			(*HistoryEntry).Succeeded},
+		{`{"outputs":null,"status":null}`, nil, func(h *HistoryEntry) bool { return h.Status == "" && !h.Succeeded() }},
+		{`{"outputs":{"1":[],"2":{"images":{"filename":"x"}}},"status":{"messages":[7,["execution_start"],["execution_interrupted",{"timestamp":1795418861115}]]}}`,
+			nil, func(h *HistoryEntry) bool { return h.Interrupted && !h.Ended.IsZero() && h.Started.IsZero() }},
+		{`{"outputs":{},"status":{"status_str":"success","messages":[["execution_error",null]]}}`,
+			nil, func(h *HistoryEntry) bool { return h.Error != nil && !h.Succeeded() }},
+		{`{"outputs":{},"status":{"messages":[["execution_error",{"node_id":9,"traceback":"no list","timestamp":"soon"}]]}}`,
+			nil, func(h *HistoryEntry) bool { return h.Error.NodeID == "9" && h.Ended.IsZero() }},
+	} {
+		cl := client(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"id":` + c.body + `}`)) })
+		h, err := cl.History(t.Context(), "id")
+		if err != nil {
+			t.Errorf("%s: %v", c.body, err)
+			continue
+		}
+		if !slices.Equal(h.Outputs, c.files) || !c.check(h) {
+			t.Errorf("%s: %+v", c.body, h)
+		}
+	}
+}
+
+func FuzzHistory(f *testing.F) {
+	for _, scenario := range []string{"02-prompt-ok", "15-cycle"} {
+		for _, e := range transcript(f, scenario) {
+			var entries map[string]json.RawMessage
+			if json.Unmarshal([]byte(e.Body), &entries) != nil {
+				continue
+			}
+			for _, raw := range entries {
+				f.Add([]byte(raw))
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		h, err := readHistory(raw)
+		if (h == nil) == (err == nil) {
+			t.Fatalf("%+v, %v", h, err)
+		}
+	})
+}
