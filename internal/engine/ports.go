@@ -99,6 +99,9 @@ type Fleet interface {
 	// Interrupt takes a prompt out of the queue or stops it, by its id only. A
 	// balancer may send it anywhere, so nil does not say that it worked.
 	Interrupt(ctx context.Context, f job.Flight) error
+	// Ran tells how long a run took, from its start to its end, for the
+	// estimates of that deployment.
+	Ran(deployment string, d time.Duration)
 	// Deployments lists them in configured order; Active and InFlight are the
 	// engine's to fill in.
 	Deployments() []job.Deployment

@@ -21,9 +21,11 @@ type Fact struct {
 	Automatic  bool      `json:"automatic,omitempty"`  // Renewed: by the loop, not by a person
 	Dropped    []string  `json:"dropped,omitempty"`    // Acknowledged: nodes that will never write
 	Error      *Error    `json:"error,omitempty"`      // Refused, Unanswered, Broke, Expired
-	Output     *Output   `json:"output,omitempty"`     // the output kinds
-	Warning    *Warning  `json:"warning,omitempty"`    // Noted
-	Blobs      []Blob    `json:"-"`                    // Created: the bodies behind Spec's hashes
+	// Files are the paths on the share that a history names; Finished.
+	Files   []Path   `json:"files,omitempty"`
+	Output  *Output  `json:"output,omitempty"`  // the output kinds
+	Warning *Warning `json:"warning,omitempty"` // Noted
+	Blobs   []Blob   `json:"-"`                 // Created: the bodies behind Spec's hashes
 }
 
 // Blob is a body that is stored once, by its hash.

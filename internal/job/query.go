@@ -57,10 +57,11 @@ func (f Filter) Matches(j Job) bool {
 		!f.Since.IsZero() && j.Submitted.Before(f.Since):
 		return false
 	}
-	return f.Match == "" || strings.Contains(strings.ToLower(j.searchText()), strings.ToLower(f.Match))
+	return f.Match == "" || strings.Contains(strings.ToLower(j.SearchText()), strings.ToLower(f.Match))
 }
 
-func (j Job) searchText() string {
+// SearchText is what [Filter.Match] is looked for in, a line each.
+func (j Job) SearchText() string {
 	parts := []string{string(j.ID), j.User, j.Name, j.Current().Deployment, j.Current().PromptID}
 	if e := j.Current().Error; e != nil {
 		parts = append(parts, e.Code, e.Message, e.Node, e.NodeType)

@@ -26,6 +26,9 @@ type Sighting struct {
 	Size     int64
 	Mark     Mark
 	At       time.Time
+	// Modified is the file's own time, by the share's clock; zero when unknown.
+	// It attributes nothing: it only tells old files from new ones.
+	Modified time.Time
 	// Claim is the qm key of the embedded metadata, for files outside their folder; nil for none.
 	Claim *Claim
 	// Reason explains a hostile file in words.

@@ -1,0 +1,191 @@
+package engine
+
+import (
+	"slices"
+	"time"
+
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// owner is the attempt a file belongs to, and how we know.
+type owner struct {
+	job      job.ID
+	user     string
+	attempt  int
+	promptID string
+	evidence job.Evidence
+}
+
+// testimony is what the house knows that may attribute a file.
+type testimony struct {
+	// prompt finds the attempt with a prompt id, open or long closed.
+	prompt func(promptID string) (owner, bool)
+	// history finds the attempt whose history named the path.
+	history func(job.Path) (owner, bool)
+	// flights are the attempts that may be writing now.
+	flights []owner
+	// untagged says that prompts are sent without a prefix of our own, so that
+	// files of ours may stand anywhere.
+	untagged bool
+}
+
+// Attribute finds out whose a file is, by the strongest evidence there is: the
+// path, the embedded metadata, a history, the only job in flight. A file that
+// none of these names has no owner; time attributes nothing.
+func (t testimony) attribute(s job.Sighting) (owner, bool) {
+	if s.PromptID != "" {
+		o, ok := t.prompt(s.PromptID)
+		o.evidence = job.ByPrefix
+		return o, ok
+	}
+	if s.Claim != nil {
+		o, ok := t.prompt(s.Claim.PromptID)
+		o.evidence = job.ByMetadata
+		return o, ok && o.job == s.Claim.Job
+	}
+	if o, ok := t.history(s.Path); ok {
+		o.evidence = job.ByHistory
+		return o, true
+	}
+	if t.untagged && len(t.flights) == 1 {
+		o := t.flights[0]
+		o.evidence = job.BySingleJob
+		return o, true
+	}
+	return owner{}, false
+}
+
+// owner asks everything the loop knows.
+func (l *loop) owner(s job.Sighting) (owner, bool) {
+	o, ok := testimony{prompt: l.byPrompt, history: l.byHistory, flights: l.flights(), untagged: l.policy.Untagged}.attribute(s)
+	if !ok {
+		return owner{}, false
+	}
+	if j := l.jobs[o.job]; j == nil && !l.reopen(o.job) {
+		return owner{}, false
+	}
+	return o, true
+}
+
+func (l *loop) byPrompt(promptID string) (owner, bool) {
+	if id, ok := l.prompt[promptID]; ok {
+		return ownerIn(*l.jobs[id], promptID)
+	}
+	j, err := l.ledger.ByPrompt(promptID)
+	if err != nil {
+		return owner{}, false
+	}
+	return ownerIn(j, promptID)
+}
+
+func ownerIn(j job.Job, promptID string) (owner, bool) {
+	a, ok := j.ByPrompt(promptID)
+	return owner{job: j.ID, user: j.User, attempt: a.N, promptID: promptID}, ok
+}
+
+// reopen takes a closed job back into the live state, for a file that came
+// after its late window.
+func (l *loop) reopen(id job.ID) bool {
+	j, err := l.ledger.Job(id)
+	if err != nil {
+		return false
+	}
+	l.adopt(j)
+	return true
+}
+
+// flights lists the attempts that may be writing now.
+func (l *loop) flights() []owner {
+	var all []owner
+	for _, j := range l.order {
+		if a := j.Current(); a.State.InFlight() {
+			all = append(all, owner{job: j.ID, user: j.User, attempt: a.N, promptID: a.PromptID})
+		}
+	}
+	return all
+}
+
+func (l *loop) byHistory(p job.Path) (owner, bool) {
+	o, ok := l.named[p]
+	return o, ok
+}
+
+// claimByHistory remembers the files a history names, and takes back those
+// that had become orphans before it was heard.
+func (l *loop) claimByHistory(f job.Fact) []job.Fact {
+	j := l.jobs[f.Job]
+	if j == nil {
+		return nil
+	}
+	a, _ := j.Attempt(f.Attempt)
+	var facts []job.Fact
+	for _, p := range f.Files {
+		o := owner{job: j.ID, user: j.User, attempt: a.N, promptID: a.PromptID, evidence: job.ByHistory}
+		l.named[p] = o
+		orphan, err := l.ledger.Orphan(orphanID(p))
+		if err != nil || orphan.State != job.OrphanOpen {
+			continue
+		}
+		orphan.State, orphan.User, orphan.By = job.OrphanAssigned, j.User, string(job.ByHistory)
+		l.logError("put orphan", l.putOrphan(orphan))
+		facts = append(facts, job.Fact{Job: j.ID, Attempt: a.N, Kind: job.Whole, At: f.At, Evidence: job.ByHistory,
+			Output: &job.Output{ID: job.NewOutputID(a.PromptID, p), Source: p, Size: orphan.Size, Evidence: job.ByHistory}})
+	}
+	return facts
+}
+
+func orphanID(p job.Path) job.OutputID { return job.NewOutputID("", p) }
+
+// orphan shows a file that belongs to nobody. Files older than the ledger are
+// the share's past, not ours.
+func (l *loop) orphan(s job.Sighting) {
+	if s.Mark == job.MarkHostile {
+		l.log.Warn("a hostile file on the share was not touched", "file", s.Path.String(), "reason", s.Reason)
+		return
+	}
+	if s.Mark == job.MarkGrew || s.Mark == job.MarkStarted || !s.Modified.IsZero() && s.Modified.Before(l.ledger.Born()) {
+		return
+	}
+	id := orphanID(s.Path)
+	o, err := l.ledger.Orphan(id)
+	if err == nil && (o.State != job.OrphanOpen || o.Size == s.Size) {
+		return
+	}
+	if err != nil {
+		o = job.Orphan{ID: id, Path: s.Path, SeenAt: s.At, State: job.OrphanOpen, Suggest: l.suggest(), Reason: orphanReason(s)}
+		l.orphans++
+		l.log.Warn("orphan", "file", s.Path.String(), "size", s.Size, "reason", o.Reason)
+	}
+	o.Size = s.Size
+	l.logError("put orphan", l.putOrphan(o))
+}
+
+func (l *loop) putOrphan(o job.Orphan) error { return l.ledger.PutOrphan(o) }
+
+func orphanReason(s job.Sighting) string {
+	switch {
+	case s.PromptID != "":
+		return "its folder names a prompt that is not ours"
+	case s.Claim != nil:
+		return "its metadata names a job that is not ours"
+	}
+	return "neither its path, its metadata nor any history names a job"
+}
+
+// suggest lists the users whose jobs are in flight or ended lately.
+func (l *loop) suggest() []string {
+	var users []string
+	for _, j := range l.order {
+		recent := j.State().InFlight() || time.Since(j.Updated) < time.Minute && j.State() > job.Queued
+		if recent && !slices.Contains(users, j.User) {
+			users = append(users, j.User)
+		}
+	}
+	return users
+}
+
+func (l *loop) countOrphans() error {
+	open, err := l.ledger.Orphans(job.OrphanOpen)
+	l.orphans = len(open)
+	return err
+}

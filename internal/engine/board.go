@@ -1,0 +1,131 @@
+package engine
+
+import (
+	"maps"
+	"time"
+
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// board is what the loop publishes for readers: they never wait for it.
+type board struct {
+	status   job.QueueStatus
+	position map[job.ID]int // of waiting jobs, 0-based
+	charges  map[string]float64
+	usage    usage
+	estimate time.Duration // of a warm run; zero when unknown
+	cold     time.Duration // of a cold start; zero when unknown
+	workers  []job.Deployment
+	troubles map[job.OutputID]*job.Error
+}
+
+// boardEvery bounds how often the board is made anew while things happen.
+const boardEvery = 100 * time.Millisecond
+
+// maxPositions bounds how many places in the line are computed.
+const maxPositions = 5000
+
+func (l *loop) publishBoard(news bool) {
+	now := time.Now()
+	since := now.Sub(l.standing)
+	if since < boardEvery || (!news && since < time.Second && !l.standing.IsZero()) {
+		return
+	}
+	l.standing = now
+	l.board.Store(l.makeBoard(now))
+}
+
+// makeBoard sums up the live state.
+func (l *loop) makeBoard(now time.Time) *board {
+	b := &board{position: map[job.ID]int{}, charges: l.charges.now(now), estimate: l.estimate(),
+		usage: usage{Day: l.usage.Day, Users: maps.Clone(l.usage.Users)}, workers: l.workers(), troubles: l.troubles()}
+	v := l.view()
+	v.Policy.MaxRunning = maxPositions
+	for i, j := range v.Order(maxPositions, nil) {
+		b.position[j.ID] = i
+	}
+	for _, d := range b.workers {
+		if d.Active {
+			b.cold = time.Duration(d.Cold.P50 * float64(time.Second))
+		}
+	}
+	b.status = l.status(b)
+	return b
+}
+
+func (l *loop) status(b *board) job.QueueStatus {
+	s := job.QueueStatus{Mode: l.mode, Scheduling: "fair", MaxDepth: l.policy.MaxDepth, Active: l.active, Orphans: l.orphans,
+		Started: l.started, Share: l.share.Status()}
+	if l.policy.FIFO {
+		s.Scheduling = "fifo"
+	}
+	for _, j := range l.order {
+		if !j.State().Terminal() {
+			s.Depth++
+		}
+	}
+	for _, d := range b.workers {
+		s.InFlight += d.InFlight
+		if d.Active {
+			s.Capacity = d.Capacity
+		}
+	}
+	s.Wait = waitFor(len(b.position), s, b).Seconds()
+	s.Warnings = l.warnings(s.Share, b.workers)
+	return s
+}
+
+// waitFor estimates when the job at a place in the line starts.
+func waitFor(position int, s job.QueueStatus, b *board) time.Duration {
+	ahead := position + 1 - max(0, s.Capacity-s.InFlight)
+	if ahead <= 0 || s.Capacity == 0 {
+		return 0
+	}
+	return b.estimate * time.Duration(ahead) / time.Duration(s.Capacity)
+}
+
+// workers are the deployments with what only the loop knows of them.
+func (l *loop) workers() []job.Deployment {
+	all := l.fleet.Deployments()
+	for i := range all {
+		all[i].Active = all[i].Name == l.active
+		all[i].InFlight = l.inFlight(all[i].Name)
+	}
+	return all
+}
+
+func (l *loop) troubles() map[job.OutputID]*job.Error {
+	t := map[job.OutputID]*job.Error{}
+	for id, d := range l.deliveries {
+		if d.err != nil {
+			t[id] = d.err
+		}
+	}
+	return t
+}
+
+// warnings are what an admin should know of the whole, now.
+func (l *loop) warnings(share job.ShareStatus, workers []job.Deployment) []job.Warning {
+	var ws []job.Warning
+	add := func(e *job.Error, at time.Time) {
+		if e != nil {
+			ws = append(ws, job.Warning{Code: e.Code, Message: e.Message, Hint: e.Hint, At: at})
+		}
+	}
+	add(l.fault, time.Now().UTC())
+	add(share.Error, share.LookedAt)
+	for _, d := range workers {
+		add(d.Error, d.At)
+	}
+	if l.orphans > 0 {
+		add(&job.Error{Code: "orphans", Message: "files on the share belong to no job", Hint: `look at them with "qmtui outputs orphans"`}, time.Now().UTC())
+	}
+	seen := map[string]bool{}
+	for _, d := range l.deliveries {
+		if d.err != nil && !seen[d.err.Code] {
+			seen[d.err.Code] = true
+			add(d.err, d.next)
+		}
+	}
+	return ws
+}

@@ -1,0 +1,53 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// expireOverdue gives up an attempt that has been silent for too long. Each
+// wait has its own bound and its own code. An attempt with whole files never
+// expires: it is finished with what there is.
+func expireOverdue(v View, j job.Job) []job.Fact {
+	a := j.Current()
+	w, ok := v.waiting(a)
+	if !ok || v.Now.Sub(w.since) < w.bound {
+		return nil
+	}
+	if t := tally(j, a.N, v.Traces[a.PromptID].Settling); t.There > 0 {
+		return []job.Fact{v.fact(j, a.N, job.Finished, job.ByTime)}
+	}
+	f := v.fact(j, a.N, job.Expired, job.ByTime)
+	f.Error = &job.Error{Code: w.code, Class: job.Unavailable, Transient: true,
+		Message: fmt.Sprintf("%s for %s on %s", w.what, v.Now.Sub(w.since).Round(time.Second), a.Deployment), Hint: w.hint}
+	return []job.Fact{f}
+}
+
+// wait is what an attempt waits for, since when and for how long.
+type wait struct {
+	since            time.Time
+	bound            time.Duration
+	code, what, hint string
+}
+
+func (v View) waiting(a job.Attempt) (wait, bool) {
+	p, moved := v.Policy, v.Traces[a.PromptID].Moved
+	switch doubt := a.When(job.Unanswered); {
+	case a.State == job.Submitting && doubt.IsZero():
+		// The POST itself is bound by AcceptTimeout; this is the net below it.
+		return wait{a.When(job.Assigned), p.AcceptTimeout + p.DoubtTimeout, "accept_timeout", "no server accepted the prompt",
+			`look at the deployment with "qmtui workers list"`}, true
+	case a.State == job.Submitting:
+		return wait{doubt, p.DoubtTimeout, "never_appeared", "the prompt was sent, nobody answered, and no sign of it appeared",
+			"it is tried again under a new prompt id while retries are left"}, true
+	case a.State == job.Accepted:
+		return wait{a.When(job.Acknowledged), p.EvidenceTimeout, "never_appeared", "the prompt was accepted and no sign of it appeared",
+			`the replica may have been taken away, or it writes elsewhere: run "qmtui doctor"`}, true
+	case a.State == job.Running:
+		return wait{latest(a.When(job.Started, job.Seen, job.Whole, job.Stored), moved), p.RunTimeout, "run_timeout",
+			"the run has shown no sign of life", "the replica may have been taken away in mid-render; raise queue.run_timeout for longer renders"}, true
+	}
+	return wait{}, false
+}

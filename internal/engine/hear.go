@@ -1,0 +1,95 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// heard completes a fact from the fleet and adds what follows from it.
+func (l *loop) heard(f job.Fact) []job.Fact {
+	f.At = stamp(f.At)
+	facts := []job.Fact{f}
+	if len(f.Dropped) > 0 {
+		facts = append(facts, job.Fact{Job: f.Job, Kind: job.Noted, At: f.At, Evidence: f.Evidence, Warning: &job.Warning{
+			Code: "nodes_dropped", At: f.At,
+			Message: "the server will not run the output node(s) " + strings.Join(f.Dropped, ", "),
+			Hint:    "the others run; look at the node errors of the workflow",
+		}})
+	}
+	if f.Kind == job.Finished || f.Kind == job.Broke {
+		l.share.Nudge(l.promptOf(f))
+		facts = append(facts, l.claimByHistory(f)...)
+	}
+	return facts
+}
+
+func (l *loop) promptOf(f job.Fact) string {
+	if j := l.jobs[f.Job]; j != nil {
+		a, _ := j.Attempt(f.Attempt)
+		return a.PromptID
+	}
+	return f.PromptID
+}
+
+// stamp gives a fact its time: UTC, without the monotonic part that does not
+// survive the ledger.
+func stamp(t time.Time) time.Time {
+	if t.IsZero() {
+		t = time.Now()
+	}
+	return t.UTC().Round(0)
+}
+
+// saw turns a sighting into facts about the attempt it belongs to. What belongs
+// to none becomes an orphan.
+func (l *loop) saw(s job.Sighting) []job.Fact {
+	s.At = stamp(s.At)
+	o, ok := l.owner(s)
+	if !ok {
+		l.orphan(s)
+		return nil
+	}
+	f := job.Fact{Job: o.job, Attempt: o.attempt, At: s.At, Evidence: o.evidence}
+	if s.Mark == job.MarkHostile {
+		f.Attempt, f.Kind = 0, job.Noted
+		f.Warning = &job.Warning{Code: "hostile_file", At: s.At, Message: fmt.Sprintf("%s is %s and was not touched", s.Path, s.Reason),
+			Hint: "look at it on the share; only plain files are delivered"}
+		return []job.Fact{f}
+	}
+	id := job.NewOutputID(o.promptID, s.Path)
+	l.trace(o.promptID, id, s)
+	kind, ok := sightingKinds[s.Mark]
+	if !ok {
+		return nil
+	}
+	if f.Kind = kind; kind != job.Started {
+		f.Output = &job.Output{ID: id, Node: s.Node, Source: s.Path, Size: s.Size, Evidence: o.evidence}
+	}
+	return []job.Fact{f}
+}
+
+var sightingKinds = map[job.Mark]job.Kind{
+	job.MarkStarted: job.Started, job.MarkSeen: job.Seen, job.MarkSettling: job.Seen, job.MarkWhole: job.Whole,
+}
+
+// trace remembers what the ledger does not keep.
+func (l *loop) trace(promptID string, id job.OutputID, s job.Sighting) {
+	t, ok := l.traces[promptID]
+	if !ok {
+		t = Trace{Settling: map[job.OutputID]bool{}, Vanished: map[job.OutputID]bool{}}
+	}
+	if s.Mark != job.MarkSettling && s.Mark != job.MarkVanished {
+		t.Moved = latest(t.Moved, s.At)
+	}
+	t.Settling[id] = s.Mark == job.MarkSettling
+	if !t.Settling[id] {
+		delete(t.Settling, id)
+	}
+	if t.Vanished[id] = s.Mark == job.MarkVanished; !t.Vanished[id] {
+		delete(t.Vanished, id)
+	}
+	l.traces[promptID] = t
+}

@@ -1,0 +1,377 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+const (
+	// tick is how often time alone is given a chance to change the plan.
+	tick = 200 * time.Millisecond
+	// maxBatch bounds the messages folded into one commit.
+	maxBatch = 512
+	// maxRounds bounds how often a plan may follow from a plan in one turn.
+	maxRounds = 8
+)
+
+// loop owns everything live. All its fields belong to the goroutine of run,
+// but for acts, which counts the goroutines started by it.
+type loop struct {
+	*Engine
+	jobs   map[job.ID]*job.Job
+	order  []*job.Job // the same jobs, oldest first
+	prompt map[string]job.ID
+	mode   job.Mode
+	active string
+	traces map[string]Trace
+	// posting holds the POSTs under way with what cancels them.
+	posting    map[string]context.CancelFunc
+	deliveries map[job.OutputID]*delivery
+	charges    charges
+	usage      usage
+	closing    bool // takes no more work
+	orphans    int
+	// named holds the files that histories have named.
+	named map[job.Path]owner
+	// unrecorded facts wait for room on the disk of the ledger; fault says why.
+	unrecorded []job.Fact
+	fault      *job.Error
+	watched    []job.Folder
+	followed   []job.Flight
+	acts       sync.WaitGroup
+	kill       context.Context // acts end with it
+	standing   time.Time       // when the board was last made
+}
+
+func newLoop(e *Engine) (*loop, error) {
+	l := &loop{Engine: e, jobs: map[job.ID]*job.Job{}, prompt: map[string]job.ID{}, mode: job.ModeRunning,
+		traces: map[string]Trace{}, posting: map[string]context.CancelFunc{}, deliveries: map[job.OutputID]*delivery{}, named: map[job.Path]owner{}}
+	open, err := e.ledger.Open()
+	if err != nil {
+		return nil, err
+	}
+	for _, j := range open {
+		l.adopt(j)
+	}
+	return l, errors.Join(l.loadSettings(), l.countOrphans())
+}
+
+// adopt takes an open job into the live state.
+func (l *loop) adopt(j job.Job) *job.Job {
+	p := &j
+	if old, ok := l.jobs[j.ID]; ok {
+		*old = j
+		p = old
+	} else {
+		l.jobs[j.ID] = p
+		i, _ := slices.BinarySearchFunc(l.order, p, byAge)
+		l.order = slices.Insert(l.order, i, p)
+	}
+	for _, a := range j.Attempts {
+		if a.PromptID != "" {
+			l.prompt[a.PromptID] = j.ID
+		}
+	}
+	for _, o := range j.Outputs {
+		if o.Dest != "" && o.State != job.OutputStored {
+			l.places.reserve(j.User, o.Dest, o.ID)
+		}
+	}
+	return p
+}
+
+func byAge(a, b *job.Job) int {
+	if c := a.Submitted.Compare(b.Submitted); c != 0 {
+		return c
+	}
+	if a.ID < b.ID {
+		return -1
+	} else if a.ID > b.ID {
+		return 1
+	}
+	return 0
+}
+
+// forget drops a closed job from the live state.
+func (l *loop) forget(j *job.Job) {
+	for _, a := range j.Attempts {
+		delete(l.prompt, a.PromptID)
+		delete(l.traces, a.PromptID)
+	}
+	delete(l.jobs, j.ID)
+	if i, ok := slices.BinarySearchFunc(l.order, j, byAge); ok {
+		l.order = slices.Delete(l.order, i, i+1)
+	}
+}
+
+// run turns until ctx ends; then it takes no more work and turns on until its
+// copies are done or ten seconds have passed. kill is the parent of all acts.
+func (l *loop) run(ctx, kill context.Context) error {
+	actctx, stopActs := context.WithCancel(kill)
+	defer stopActs()
+	l.kill = actctx
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	if err := l.turn(nil); err != nil {
+		return err
+	}
+	close(l.running)
+	var deadline <-chan time.Time
+	for {
+		var batch []message
+		select {
+		case m := <-l.inbox:
+			batch = l.drain(m)
+		case <-ticker.C:
+		case <-deadline:
+			return nil
+		case <-kill.Done():
+			return context.Cause(kill)
+		case <-ctx.Done():
+			ctx, deadline = context.Background(), time.After(10*time.Second)
+			l.stopWork()
+		}
+		if err := l.turn(batch); err != nil {
+			return err
+		}
+		if l.closing && len(l.posting) == 0 && !l.copying() {
+			return nil
+		}
+	}
+}
+
+// drain takes what has arrived: that is the group commit.
+func (l *loop) drain(first message) []message {
+	batch := []message{first}
+	for len(batch) < maxBatch {
+		select {
+		case m := <-l.inbox:
+			batch = append(batch, m)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// stopWork begins the end: POSTs nobody has answered are cut short (their
+// folders are watched at the next start), nothing new begins.
+func (l *loop) stopWork() {
+	l.closing = true
+	for _, cancel := range l.posting {
+		cancel()
+	}
+}
+
+// turn takes a batch in, records it and what follows, and starts the acts.
+func (l *loop) turn(batch []message) error {
+	var facts []job.Fact
+	var replies []func()
+	for _, m := range batch {
+		switch {
+		case m.fact != nil:
+			facts = append(facts, l.heard(*m.fact)...)
+		case m.sighting != nil:
+			facts = append(facts, l.saw(*m.sighting)...)
+		case m.do != nil:
+			// What was asked may depend on what arrived before it.
+			if err := l.record(facts); err != nil {
+				return err
+			}
+			facts = nil
+			replies = append(replies, m.do(l))
+		}
+	}
+	if err := l.record(facts); err != nil {
+		return err
+	}
+	if err := l.plan(); err != nil {
+		return err
+	}
+	l.act()
+	l.publishBoard(len(batch) > 0)
+	for _, reply := range replies {
+		reply()
+	}
+	return nil
+}
+
+// plan asks for decisions until there are none.
+func (l *loop) plan() error {
+	for range maxRounds {
+		if l.closing || l.fault != nil {
+			return nil
+		}
+		facts := Plan(l.view())
+		if len(facts) == 0 {
+			return nil
+		}
+		if err := l.record(facts); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// record makes facts durable and takes the results into the live state. A full
+// disk is not the end: the facts are kept, in order, and tried again at the
+// next turn, and nothing is planned before they are in.
+func (l *loop) record(facts []job.Fact) error {
+	facts = append(l.unrecorded, facts...)
+	l.unrecorded, l.fault = nil, nil
+	if len(facts) == 0 {
+		return nil
+	}
+	verdicts, err := l.ledger.Record(facts...)
+	if err != nil {
+		return l.hoard(facts, err)
+	}
+	l.take(verdicts)
+	return nil
+}
+
+func (l *loop) hoard(facts []job.Fact, err error) error {
+	e := job.AsError(err)
+	if e.Class != job.Unavailable {
+		return err
+	}
+	l.log.Error("the ledger takes nothing", "code", e.Code, "error", e.Message, "waiting", len(facts))
+	l.unrecorded, l.fault = facts, e
+	return nil
+}
+
+// take updates the live state by what was recorded.
+func (l *loop) take(verdicts []job.Verdict) {
+	for _, v := range verdicts {
+		switch {
+		case v.Err == nil:
+			l.took(v)
+		case errors.Is(v.Err, job.ErrStale):
+			l.release(v.Fact.Job)
+		case errors.Is(v.Err, job.ErrImpossible):
+			l.log.Warn("an impossible fact was kept aside", "job", v.Fact.Job, "kind", v.Fact.Kind, "why", v.Err)
+		}
+	}
+}
+
+// took updates the live state by one recorded fact.
+func (l *loop) took(v job.Verdict) {
+	old := l.jobs[v.Job.ID]
+	wasInFlight := old != nil && attemptState(old, v.Fact.Attempt).InFlight()
+	if old == nil && v.Job.Closed && v.Fact.Kind != job.Renewed && len(v.Job.Unsettled()) == 0 {
+		return
+	}
+	j := l.adopt(v.Job)
+	l.logFact(v)
+	if wasInFlight && !attemptState(j, v.Fact.Attempt).InFlight() {
+		l.landed(j, v.Fact)
+	}
+	if v.Fact.Kind == job.Assigned {
+		l.submit(j, v.Fact)
+	}
+	if j.Closed && len(j.Unsettled()) == 0 {
+		l.forget(j)
+	}
+}
+
+// release lets go of a closed job that was taken back for nothing new.
+func (l *loop) release(id job.ID) {
+	if j := l.jobs[id]; j != nil && j.Closed && len(j.Unsettled()) == 0 {
+		l.forget(j)
+	}
+}
+
+func attemptState(j *job.Job, n int) job.State {
+	a, _ := j.Attempt(n)
+	return a.State
+}
+
+// logFact writes the line an operator looks for: every step of every job.
+func (l *loop) logFact(v job.Verdict) {
+	f, a := v.Fact, v.Job.Current()
+	attrs := []any{"job", f.Job, "user", v.Job.User, "attempt", f.Attempt, "state", v.Job.State().String(), "evidence", string(f.Evidence)}
+	if a.PromptID != "" {
+		attrs = append(attrs, "prompt", a.PromptID, "deployment", a.Deployment)
+	}
+	if f.Output != nil {
+		attrs = append(attrs, "file", f.Output.Source.String())
+	}
+	if f.Error != nil {
+		l.log.Warn(string(f.Kind), append(attrs, "code", f.Error.Code, "error", f.Error.Message)...)
+		return
+	}
+	if f.Warning != nil {
+		l.log.Warn(string(f.Kind), append(attrs, "code", f.Warning.Code, "warning", f.Warning.Message)...)
+		return
+	}
+	l.log.Info(string(f.Kind), attrs...)
+}
+
+// view gathers what Plan may know.
+func (l *loop) view() View {
+	return View{
+		Now: time.Now().UTC(), Policy: l.policy, Mode: l.mode, Jobs: l.order, Slots: l.slots(), Hold: l.hold(),
+		Charges: l.charges.now(time.Now()), Estimate: l.estimate(), Traces: l.traces, Posting: l.postings(),
+	}
+}
+
+func (l *loop) postings() map[string]bool {
+	p := make(map[string]bool, len(l.posting))
+	for id := range maps.Keys(l.posting) {
+		p[id] = true
+	}
+	return p
+}
+
+// hold says why nothing may be sent: what a worker would write could not be
+// fetched, and the GPU time would be wasted.
+func (l *loop) hold() *job.Error {
+	if l.fault != nil {
+		return l.fault
+	}
+	if s := l.share.Status(); s.Error != nil {
+		return s.Error
+	}
+	return nil
+}
+
+// slots is the room on the active deployment. A failing one gets a single
+// probe at a time instead of all its capacity.
+func (l *loop) slots() []Slot {
+	for _, d := range l.fleet.Deployments() {
+		if d.Name != l.active {
+			continue
+		}
+		if d.State == job.WarmthFailing {
+			d.Capacity = min(d.Capacity, 1)
+		}
+		return []Slot{{Deployment: d.Name, Free: d.Capacity - l.inFlight(d.Name)}}
+	}
+	return nil
+}
+
+func (l *loop) inFlight(deployment string) int {
+	n := 0
+	for _, j := range l.order {
+		if a := j.Current(); a.Deployment == deployment && a.State.InFlight() {
+			n++
+		}
+	}
+	return n
+}
+
+// estimate is the median warm run of the active deployment; zero when unknown.
+func (l *loop) estimate() time.Duration {
+	for _, d := range l.fleet.Deployments() {
+		if d.Name == l.active {
+			return time.Duration(d.Warm.P50 * float64(time.Second))
+		}
+	}
+	return 0
+}

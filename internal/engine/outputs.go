@@ -1,0 +1,82 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// settleOutputs judges files that the share cannot judge alone: a format that
+// does not tell its end is whole once its attempt has ended; a file that is
+// still half when nobody will write any more is given up.
+func settleOutputs(v View, j job.Job) []job.Fact {
+	var facts []job.Fact
+	for _, o := range j.Outputs {
+		a, _ := j.Attempt(o.Attempt)
+		switch t := v.Traces[a.PromptID]; {
+		case o.State == job.OutputSeen && t.Settling[o.ID] && a.State >= job.Rendered:
+			facts = append(facts, v.outputFact(j, o, job.Whole, job.ByTime))
+		case o.State == job.OutputSeen && v.nobodyWrites(j, a):
+			facts = append(facts, v.outputFact(j, o, job.Abandoned, job.ByTime), v.note(j, "half_file",
+				"the file "+o.Source.String()+" never became whole", "what there is of it stays on the share"))
+		}
+	}
+	return facts
+}
+
+// nobodyWrites reports whether an attempt's files can be expected not to grow any more.
+func (v View) nobodyWrites(j job.Job, a job.Attempt) bool {
+	t := v.Traces[a.PromptID]
+	quiet := v.Now.Sub(t.Moved)
+	if a.State == job.Rendered {
+		return quiet >= v.Policy.missingGrace() && v.Now.Sub(a.When(job.Finished)) >= v.Policy.missingGrace()
+	}
+	return a.State.Terminal() && quiet >= v.Policy.missingGrace() && v.Now.Sub(a.EndedAt()) >= v.Policy.LateWindow
+}
+
+func (v View) outputFact(j job.Job, o job.Output, k job.Kind, e job.Evidence) job.Fact {
+	f := v.fact(j, o.Attempt, k, e)
+	f.Output = &job.Output{ID: o.ID, Node: o.Node, Source: o.Source, Size: o.Size, Evidence: o.Evidence}
+	return f
+}
+
+// Tally compares what an attempt should write with what is there.
+type Tally struct {
+	Expected int  // files whose number is known from the graph
+	There    int  // files of any node that are whole, settling or stored
+	Stored   int  // of these, the ones delivered
+	Short    bool // some expected file is not there
+	Open     bool // some node writes a number of files that the graph does not tell
+	Half     int  // files that are there and not whole
+}
+
+// tally counts attempt n of j; settling files count as there.
+func tally(j job.Job, n int, settling map[job.OutputID]bool) Tally {
+	var t Tally
+	there := map[string]int{}
+	for _, o := range j.Outputs {
+		if o.Attempt != n {
+			continue
+		}
+		switch {
+		case o.State == job.OutputSeen && !settling[o.ID]:
+			t.Half++
+		case o.State == job.OutputStored:
+			t.Stored++
+			fallthrough
+		case o.State == job.OutputWhole, o.State == job.OutputSeen:
+			t.There++
+			there[o.Node]++
+		}
+	}
+	a, _ := j.Attempt(n)
+	for _, x := range j.Expect {
+		if slices.Contains(a.Dropped, x.Node) {
+			continue
+		}
+		t.Expected += x.Count
+		t.Open = t.Open || x.Count == 0
+		t.Short = t.Short || there[x.Node] < max(1, x.Count)
+	}
+	return t
+}

@@ -1,0 +1,89 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// renewLost begins a further attempt where that may help: after a refusal that
+// asked to come back later, as long as AcceptTimeout lasts; after a loss or a
+// transient failure, Retries times. What a person retried or cancelled, and
+// what would only break again, is left alone.
+func renewLost(v View, j job.Job) []job.Fact {
+	a := j.Current()
+	if j.Want == job.WantCancel || (a.State != job.Failed && a.State != job.Lost) || a.Error == nil || !a.Error.Transient {
+		return nil
+	}
+	wait, ok := time.Duration(0), false
+	if a.ErrorFrom == job.Refused {
+		wait, ok = comeBack(v, j)
+	} else {
+		ok = losses(j) <= v.Policy.Retries
+	}
+	if !ok {
+		return nil
+	}
+	f := v.fact(j, a.N+1, job.Renewed, job.ByManager)
+	f.Automatic, f.NotBefore = true, a.EndedAt().Add(wait)
+	return []job.Fact{f}
+}
+
+// losses counts the attempts since a person last asked that cost a retry.
+func losses(j job.Job) int {
+	n := 0
+	for i := len(j.Attempts) - 1; i >= 0; i-- {
+		a := j.Attempts[i]
+		if a.ErrorFrom != job.Refused && a.State != job.Queued {
+			n++
+		}
+		if !a.Automatic {
+			break
+		}
+	}
+	return n
+}
+
+// comeBack is when to try again after the latest of a row of refusals: the
+// wait doubles from a second to half a minute, or is what the server asked
+// for; false once the row has lasted AcceptTimeout.
+func comeBack(v View, j job.Job) (time.Duration, bool) {
+	row, first := 0, time.Time{}
+	for i := len(j.Attempts) - 1; i >= 0 && j.Attempts[i].ErrorFrom == job.Refused; i-- {
+		row, first = row+1, j.Attempts[i].When(job.Assigned)
+		if !j.Attempts[i].Automatic {
+			break
+		}
+	}
+	if v.Now.Sub(first) >= v.Policy.AcceptTimeout {
+		return 0, false
+	}
+	wait := min(time.Second<<min(row-1, 5), 30*time.Second)
+	if asked := time.Duration(j.Current().Error.RetryAfter) * time.Second; asked > wait {
+		wait = min(asked, v.Policy.AcceptTimeout)
+	}
+	return wait, true
+}
+
+// closeSettled ends the watch over a job once its late window is over and
+// nothing of it is on its way.
+func closeSettled(v View, j job.Job) []job.Fact {
+	a := j.Current()
+	if j.Closed || !a.State.Terminal() || len(j.Unsettled()) > 0 {
+		return nil
+	}
+	if sent(j) && v.Now.Sub(a.EndedAt()) < v.Policy.LateWindow {
+		return nil
+	}
+	return []job.Fact{v.fact(j, 0, job.Closed, job.ByTime)}
+}
+
+// sent reports whether any attempt may have reached a worker.
+func sent(j job.Job) bool {
+	for _, a := range j.Attempts {
+		if a.PromptID != "" {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,140 @@
+package engine
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+
+	"github.com/google/uuid"
+
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// PromptID is the id under which attempt n of a job is submitted: fresh for
+// each attempt, a canonical lower-case UUID as newer ComfyUI demands, and the
+// same whenever it is computed, so that plans stay pure.
+func PromptID(id job.ID, n int) string {
+	space, err := uuid.Parse(string(id))
+	if err != nil {
+		space = uuid.NewSHA1(uuid.NameSpaceOID, []byte(id))
+	}
+	return uuid.NewSHA1(space, []byte("attempt "+strconv.Itoa(n))).String()
+}
+
+// schedule assigns waiting jobs to free slots.
+func (v View) schedule() []job.Fact {
+	if v.Mode == job.ModePaused || v.Hold != nil {
+		return nil
+	}
+	free := 0
+	for _, s := range v.Slots {
+		free += max(0, s.Free)
+	}
+	if free == 0 {
+		return nil
+	}
+	picks := v.Order(free, v.ready)
+	var facts []job.Fact
+	for _, s := range v.Slots {
+		for i := 0; i < s.Free && len(picks) > 0; i++ {
+			facts, picks = append(facts, v.assign(*picks[0], s.Deployment)), picks[1:]
+		}
+	}
+	return facts
+}
+
+func (v View) assign(j job.Job, deployment string) job.Fact {
+	n := j.Current().N
+	f := v.fact(j, n, job.Assigned, job.ByManager)
+	f.PromptID, f.Deployment = PromptID(j.ID, n), deployment
+	return f
+}
+
+// ready reports whether a queued job may be sent now.
+func (v View) ready(j *job.Job) bool { return !j.Current().NotBefore.After(v.Now) }
+
+// Order lists up to limit waiting jobs in the order in which they would be
+// sent if slots came free one by one: the instructor's first, then from the
+// user with the least charge (or simply by age), a user's own by priority and
+// age. A user's cap on running jobs holds. Jobs for which may is false are
+// left out; nil means all.
+func (v View) Order(limit int, may func(*job.Job) bool) []*job.Job {
+	q := v.lines(may)
+	var order []*job.Job
+	for len(order) < limit {
+		l := q.next(v.Policy.FIFO)
+		if l == nil {
+			break
+		}
+		order = append(order, l.jobs[0])
+		l.jobs = l.jobs[1:]
+		l.running++
+		l.charge += q.estimate
+	}
+	return order
+}
+
+// line is one user's waiting jobs.
+type line struct {
+	user    string
+	jobs    []*job.Job // in the order the user wants them
+	running int
+	cap     int
+	charge  float64 // GPU-seconds
+}
+
+type lines struct {
+	all      []*line
+	estimate float64 // GPU-seconds that one more run is expected to cost
+}
+
+func (v View) lines(may func(*job.Job) bool) lines {
+	q := lines{estimate: max(1, v.Estimate.Seconds())}
+	byUser := map[string]*line{}
+	for _, j := range v.Jobs {
+		l := byUser[j.User]
+		if l == nil {
+			l = &line{user: j.User, cap: v.Policy.MaxRunning, charge: v.Charges[j.User]}
+			byUser[j.User] = l
+			q.all = append(q.all, l)
+		}
+		switch s := j.State(); {
+		case s.InFlight():
+			l.running++
+			l.charge += q.estimate
+		case s == job.Queued && j.Want != job.WantCancel && (may == nil || may(j)):
+			l.jobs = append(l.jobs, j)
+		}
+	}
+	for _, l := range q.all {
+		slices.SortStableFunc(l.jobs, func(a, b *job.Job) int { return cmp.Compare(a.Priority, b.Priority) })
+	}
+	return q
+}
+
+// next is the line to serve; nil when none may be served.
+func (q lines) next(fifo bool) *line {
+	var best *line
+	for _, l := range q.all {
+		if len(l.jobs) == 0 || l.running >= l.cap && l.jobs[0].Priority != job.Instructor {
+			continue
+		}
+		if best == nil || before(l, best, fifo) {
+			best = l
+		}
+	}
+	return best
+}
+
+// before reports whether line a is served before line b.
+func before(a, b *line, fifo bool) bool {
+	x, y := a.jobs[0], b.jobs[0]
+	if xi, yi := x.Priority == job.Instructor, y.Priority == job.Instructor; xi != yi {
+		return xi
+	}
+	byAge := cmp.Or(x.Submitted.Compare(y.Submitted), cmp.Compare(x.ID, y.ID))
+	if fifo {
+		return cmp.Or(cmp.Compare(x.Priority, y.Priority), byAge) < 0
+	}
+	return cmp.Or(cmp.Compare(a.charge, b.charge), byAge) < 0
+}

@@ -1,0 +1,101 @@
+package engine
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// Standing says where the job stands now, in numbers and in a sentence for
+// people. It never claims more than is known.
+func (e *Engine) Standing(j job.Job) job.Standing {
+	return standing(j, e.board.Load(), time.Now())
+}
+
+func standing(j job.Job, b *board, now time.Time) job.Standing {
+	s := job.Standing{Position: -1, Wait: -1}
+	if j.State() == job.Queued {
+		if p, ok := b.position[j.ID]; ok {
+			s.Position = p
+		}
+		if s.Position >= 0 && b.estimate > 0 {
+			s.Wait = waitFor(s.Position, b.status, b).Seconds()
+		}
+	}
+	s.Phase = phase(j, s, b, now)
+	return s
+}
+
+func phase(j job.Job, s job.Standing, b *board, now time.Time) string {
+	a := j.Current()
+	switch a.State {
+	case job.Queued:
+		return queuedPhase(j, a, s, b, now)
+	case job.Submitting:
+		if !a.When(job.Unanswered).IsZero() {
+			return "sent, nobody answered: watching for signs of it, " + span(now.Sub(a.When(job.Unanswered)))
+		}
+		return "waiting for a GPU, " + ofAbout(now.Sub(a.When(job.Assigned)), b.cold)
+	case job.Accepted:
+		return "accepted, waiting for a worker to begin, " + span(now.Sub(a.When(job.Acknowledged)))
+	case job.Running:
+		return "rendering, " + ofAbout(now.Sub(j.StartedAt()), b.estimate)
+	case job.Rendered:
+		t := tally(j, a.N, nil)
+		return fmt.Sprintf("saving, %d of %d files", t.Stored, max(t.Expected, t.There))
+	case job.Done:
+		return "done, " + count(len(j.OutputsOf(a.N)), "file")
+	case job.Cancelled:
+		return "cancelled"
+	}
+	if e := a.Error; e != nil {
+		return a.State.String() + ": " + e.Message
+	}
+	return a.State.String()
+}
+
+func queuedPhase(j job.Job, a job.Attempt, s job.Standing, b *board, now time.Time) string {
+	switch {
+	case b.status.Mode == job.ModePaused:
+		return "waiting: the queue is paused"
+	case a.NotBefore.After(now):
+		return "waiting " + span(a.NotBefore.Sub(now)) + " before attempt " + strconv.Itoa(a.N)
+	case s.Position > 0:
+		return "waiting in line, " + strconv.Itoa(s.Position) + " ahead"
+	}
+	return "next in line"
+}
+
+// ofAbout is "1m40s of about 5m"; without an estimate, just the time so far.
+func ofAbout(d, about time.Duration) string {
+	if about < time.Second {
+		return span(d)
+	}
+	return span(d) + " of about " + span(about)
+}
+
+// span is a duration as people say it: seconds below an hour, then minutes.
+func span(d time.Duration) string {
+	d = max(0, d)
+	if d >= time.Hour {
+		d = d.Round(time.Minute)
+	} else {
+		d = d.Round(time.Second)
+	}
+	s := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if n := len(s) - len(zero); n > 0 && s[n:] == zero {
+			s = s[:n+1]
+		}
+	}
+	return s
+}
+
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return strconv.Itoa(n) + " " + thing + "s"
+}

@@ -1,0 +1,44 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// View is all that Plan may know, as values. Equal views give equal plans.
+type View struct {
+	Now    time.Time
+	Policy Policy
+	Mode   job.Mode
+	// Jobs are those that are not closed, oldest first.
+	Jobs []*job.Job
+	// Slots are the deployments that may take work, the active one only.
+	Slots []Slot
+	// Hold is why nothing may be submitted now; nil when it may.
+	Hold *job.Error
+	// Charges are the GPU-seconds that count against each user.
+	Charges map[string]float64
+	// Estimate is how long a run takes, for charging what is in flight; zero means unknown.
+	Estimate time.Duration
+	// Traces is what the loop remembers of the folders of open attempts, by prompt id.
+	Traces map[string]Trace
+	// Posting holds the prompt ids whose POST is under way in this process.
+	Posting map[string]bool
+}
+
+// Slot is a deployment with room for work.
+type Slot struct {
+	Deployment string
+	Free       int
+}
+
+// Trace is what is known of an attempt's folder beyond the ledger.
+type Trace struct {
+	// Moved is when something there last changed; zero for never in this process.
+	Moved time.Time
+	// Settling holds outputs of a format that does not tell its end, and that were quiet.
+	Settling map[job.OutputID]bool
+	// Vanished holds outputs that were there and are not any more.
+	Vanished map[job.OutputID]bool
+}
