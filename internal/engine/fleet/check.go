@@ -1,0 +1,93 @@
+package fleet
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/comfyume/qmtui/internal/comfy"
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// Check reads a prompt as a deployment would, before anything is recorded. It
+// asks nobody: if the deployment that was submitted to last has once listed
+// its nodes, they are known; otherwise ComfyUI's own are. The error is a
+// *job.Error of class Invalid or TooLarge.
+func (f *Fleet) Check(workflow, extra []byte) (job.Checked, error) {
+	info := f.nodes()
+	p, err := comfy.ParsePrompt(workflow, f.opts.Limits)
+	if err != nil {
+		return job.Checked{}, refusal(err)
+	}
+	if err := p.Check(info); err != nil {
+		return job.Checked{}, refusal(err)
+	}
+	scrubbed, err := comfy.Scrub(extra)
+	if err != nil {
+		return job.Checked{}, refusal(err)
+	}
+	canonical, err := p.MarshalJSON()
+	if err != nil {
+		return job.Checked{}, fmt.Errorf("write prompt: %w", err)
+	}
+	expect := expected(p.Outputs(info))
+	return job.Checked{Workflow: canonical, Extra: scrubbed, Expect: expect, Warnings: f.warnings(expect)}, nil
+}
+
+// nodes is what the deployment in use knows; nil when nobody asked it yet.
+func (f *Fleet) nodes() *comfy.ObjectInfo {
+	f.mu.Lock()
+	s := f.used
+	f.mu.Unlock()
+	if s == nil {
+		return nil
+	}
+	return s.knownNodes()
+}
+
+func expected(outputs []comfy.Output) []job.Expected {
+	out := make([]job.Expected, 0, len(outputs))
+	for _, o := range outputs {
+		x := job.Expected{Node: o.Node, Class: o.Class, Prefix: o.Prefix, Count: o.Count}
+		if o.Linked {
+			x.Prefix = ""
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+func (f *Fleet) warnings(expect []job.Expected) []job.Warning {
+	if len(expect) > 0 {
+		return nil
+	}
+	return []job.Warning{{Code: "outputs_unknown", At: f.opts.Now(),
+		Message: "nothing in the prompt tells which files will come, so quiet time decides when it is done",
+		Hint:    "use a save node that has a filename_prefix"}}
+}
+
+// refusal turns a *comfy.Refusal into a *job.Error; ComfyUI's node_errors come along.
+func refusal(err error) error {
+	var r *comfy.Refusal
+	if !errors.As(err, &r) {
+		return fmt.Errorf("check prompt: %w", err)
+	}
+	e := &job.Error{Code: r.Code, Class: job.Invalid, Message: r.Message, Hint: r.Hint, NodeErrors: nodeErrors(r.NodeErrors)}
+	if r.Status == http.StatusRequestEntityTooLarge {
+		e.Class = job.TooLarge
+	}
+	return e
+}
+
+// nodeErrors writes them as ComfyUI does; nil when no node is to blame.
+func nodeErrors(m map[string]comfy.NodeError) []byte {
+	if len(m) == 0 {
+		return nil
+	}
+	b, err := json.Marshal(m)
+	if err != nil { // read from JSON, so it can be written
+		return nil
+	}
+	return b
+}

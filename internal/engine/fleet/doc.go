@@ -1,0 +1,15 @@
+// Package fleet is the deployments: it submits prompts, collects what the wire
+// happens to know of them, and says how each deployment is doing.
+//
+// A deployment may be a load balancer that sends every request to a random
+// replica, and asleep: then any request wakes a machine that costs money.
+// So two rules hold everywhere here.
+//
+//   - Nothing is asked of a deployment on which no attempt is in flight, except
+//     by [Fleet.Warm] and [Fleet.Refresh], which are a person's wish.
+//   - An answer that knows nothing ("{}") means nothing. Only what a replica
+//     says of a prompt is evidence; files come by way of the share.
+//
+// Each deployment is reached through a driver. What the loop may ask of a Fleet
+// is declared by the loop itself, in package engine.
+package fleet

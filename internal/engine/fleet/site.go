@@ -1,0 +1,111 @@
+package fleet
+
+import (
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/comfyume/qmtui/internal/comfy"
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// site is one deployment and what is known of it.
+type site struct {
+	spec   Spec
+	opts   Options
+	rules  rules
+	driver driver
+	wake   chan struct{} // of capacity one: there may be something to ask about
+
+	mu         sync.Mutex // guards what follows; never held during a request
+	health     health
+	cold       []float64 // measured seconds, oldest first
+	warm       []float64
+	coldAt     time.Time // when the last measured cold start ended
+	system     *job.System
+	systemAt   time.Time
+	examinedAt time.Time // when a worker was last asked about itself, whatever it answered
+	nodes      *comfy.ObjectInfo
+	noMarker   bool // it does not know the marker's nodes, and would not list what it knows
+	tracks     tracks
+}
+
+func newSite(spec Spec, o Options) (*site, error) {
+	if err := spec.check(); err != nil {
+		return nil, err
+	}
+	d, err := newDriver(spec, o.HTTP)
+	if err != nil {
+		return nil, err
+	}
+	return &site{spec: spec, opts: o, rules: rulesFor(spec), driver: d, wake: make(chan struct{}, 1), tracks: newTracks()}, nil
+}
+
+// nudge wakes the watcher; it never blocks.
+func (s *site) nudge() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (s *site) signal(x signal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.health = s.health.after(x, s.rules)
+}
+
+// ask sends one request and keeps what its fate says of the deployment.
+func (s *site) ask(what string, send func() error) error {
+	began := s.opts.Now()
+	s.signal(signal{kind: asked, at: began, what: what})
+	err := send()
+	s.signal(outcome(what, began, s.opts.Now(), err))
+	return err
+}
+
+func (s *site) reading() reading {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.health.read(s.opts.Now(), s.rules)
+}
+
+func (s *site) asleep() bool { return s.reading().state == job.WarmthCold }
+
+func (s *site) snapshot() job.Deployment {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.health.read(s.opts.Now(), s.rules)
+	d := job.Deployment{
+		Name: s.spec.Name, Driver: s.spec.Driver, URL: redacted(s.spec.URL), Capacity: s.spec.Capacity,
+		PricePerHour: s.spec.PricePerHour, ScaleToZero: s.spec.ScaleToZero,
+		State: r.state, Because: r.because, Evidence: r.evidence, Since: r.since, At: r.at, Error: r.err,
+		Cold: timing(s.cold), Warm: timing(s.warm), System: cloneSystem(s.system), SystemAt: s.systemAt,
+	}
+	if d.Error == nil {
+		d.Error = outputTrouble(s.spec, s.system)
+	}
+	if e := s.tracks.dead(); e != nil {
+		d = withDeadWorker(d, e)
+	}
+	return d
+}
+
+// withDeadWorker adds a worker that takes prompts and runs none. Where there
+// is one worker only, the deployment fails with it.
+func withDeadWorker(d job.Deployment, e *job.Error) job.Deployment {
+	d.Error = e
+	if d.Capacity == 1 {
+		d.State, d.Because, d.Evidence = job.WarmthFailing, e.Message, job.ByPlatform
+	}
+	return d
+}
+
+// redacted takes a password out of an address.
+func redacted(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	return u.Redacted()
+}

@@ -1,0 +1,144 @@
+package fleet
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/comfyume/qmtui/internal/comfy"
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// Submit sends one POST and says what came of it: a fact of kind Acknowledged,
+// Refused (Error.Transient: it may be sent again later) or Unanswered. It
+// waits at most s.Timeout; zero means for as long as ctx lasts.
+//
+// It sends a second POST in one case only: the first was refused with 400
+// because the server lacks a node class that the tagging added, so certainly
+// nothing ran, and the same prompt can be had without that class.
+func (f *Fleet) Submit(ctx context.Context, s job.Submission) job.Fact {
+	fact := job.Fact{Job: s.Job, Attempt: s.Attempt, PromptID: s.PromptID, Deployment: s.Deployment, Evidence: job.ByPlatform}
+	at, err := f.site(s.Deployment)
+	if err != nil {
+		return f.notSent(fact, err)
+	}
+	p, err := comfy.ParsePrompt(s.Workflow, f.opts.Limits)
+	if err != nil {
+		return f.notSent(fact, refusal(err))
+	}
+	f.use(at)
+	receipt, err := at.submit(ctx, p, s)
+	fact.At = f.opts.Now()
+	if err != nil {
+		return settle(fact, err, s.Timeout)
+	}
+	return acknowledge(fact, receipt)
+}
+
+// notSent is the fact of a prompt that never left.
+func (f *Fleet) notSent(fact job.Fact, err error) job.Fact {
+	fact.Kind, fact.At, fact.Evidence, fact.Error = job.Refused, f.opts.Now(), job.ByManager, job.AsError(err)
+	return fact
+}
+
+func (f *Fleet) use(s *site) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.used = s
+}
+
+// submit tags and sends. While it waits, nothing else is asked about that
+// prompt: a second waiting request can make a platform start a second machine.
+func (s *site) submit(ctx context.Context, p *comfy.Prompt, sub job.Submission) (comfy.Receipt, error) {
+	req, err := s.tagged(p, sub)
+	if err != nil {
+		return comfy.Receipt{}, err
+	}
+	s.departs(sub.PromptID)
+	receipt, err := s.post(ctx, req, sub.Timeout)
+	if s.learns(ctx, err) {
+		if plain, tagErr := s.tagged(p, sub); tagErr == nil && !bytes.Equal(plain.Prompt, req.Prompt) {
+			s.opts.Logger.Info("send again without the nodes that the server lacks", "deployment", s.spec.Name, "prompt", sub.PromptID)
+			receipt, err = s.post(ctx, plain, sub.Timeout)
+		}
+	}
+	if s.arrives(sub.PromptID) {
+		s.stopLate(ctx, sub.PromptID, err)
+	}
+	return receipt, err
+}
+
+// post sends once and measures a cold start.
+func (s *site) post(ctx context.Context, req comfy.Request, timeout time.Duration) (receipt comfy.Receipt, err error) {
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, timeout)
+		defer cancel()
+	}
+	before, began := s.reading().state, s.opts.Now()
+	err = s.ask("POST /prompt", func() error {
+		var err error
+		receipt, err = s.driver.Submit(ctx, req)
+		return err
+	})
+	if outcomeKind(err) == answered {
+		s.measureCold(before, began, s.opts.Now())
+	}
+	return receipt, err
+}
+
+// stopLate interrupts a prompt that somebody wanted stopped while its POST waited.
+func (s *site) stopLate(ctx context.Context, promptID string, err error) {
+	if err != nil && outcomeKind(err) != silent {
+		return
+	}
+	if err := s.interrupt(ctx, promptID); err != nil {
+		s.opts.Logger.Warn("interrupt after the answer", "deployment", s.spec.Name, "prompt", promptID, "error", err)
+	}
+}
+
+// acknowledge is the fact of a 200. The nodes that node_errors names will
+// never write (comfyui.md, POST /prompt); the reason is kept as the error.
+func acknowledge(fact job.Fact, r comfy.Receipt) job.Fact {
+	fact.Kind, fact.Dropped = job.Acknowledged, droppedNodes(r.NodeErrors)
+	if len(fact.Dropped) > 0 {
+		fact.Error = &job.Error{Code: "outputs_dropped", Class: job.Invalid,
+			Message: fmt.Sprintf("ComfyUI runs the prompt without %d of its outputs", len(fact.Dropped)),
+			Hint:    "see the errors of the nodes named", NodeErrors: nodeErrors(r.NodeErrors)}
+	}
+	return fact
+}
+
+// droppedNodes are the outputs that depend on a faulty node, or that node
+// itself when the server names none.
+func droppedNodes(m map[string]comfy.NodeError) []string {
+	set := map[string]bool{}
+	for id, e := range m {
+		for _, out := range e.DependentOutputs {
+			set[out] = true
+		}
+		if len(e.DependentOutputs) == 0 {
+			set[id] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(set))
+}
+
+// settle is the fact of a POST that brought no receipt.
+func settle(fact job.Fact, err error, timeout time.Duration) job.Fact {
+	var e *comfy.SubmitError
+	if !errors.As(err, &e) {
+		fact.Kind, fact.Error, fact.Evidence = job.Refused, job.AsError(err), job.ByManager
+		return fact
+	}
+	fact.Error = submitError(e, timeout)
+	fact.Kind = job.Refused
+	if e.Class == comfy.NobodyKnows {
+		fact.Kind = job.Unanswered
+	}
+	return fact
+}

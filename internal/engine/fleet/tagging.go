@@ -1,0 +1,90 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"slices"
+
+	"github.com/comfyume/qmtui/internal/comfy"
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// addedClasses are the node classes that tagging may add to a prompt.
+var addedClasses = []string{"EmptyImage", "SaveImage", "StringConcatenate"}
+
+// tagged makes the request of one attempt, fitted to what the server is known to have.
+func (s *site) tagged(p *comfy.Prompt, sub job.Submission) (comfy.Request, error) {
+	s.mu.Lock()
+	nodes, noMarker := s.nodes, s.noMarker
+	s.mu.Unlock()
+	tag := comfy.Tag{
+		PromptID: sub.PromptID, Prefix: s.opts.Tag.Prefix, Embed: s.opts.Tag.Metadata,
+		Marker:   s.opts.Tag.Marker && !noMarker,
+		Metadata: map[string]any{"job": string(sub.Job), "attempt": sub.Attempt, "prompt_id": sub.PromptID},
+	}
+	return p.Tagged(tag, sub.Extra, nodes)
+}
+
+// learns reports whether a refusal taught that the server lacks a class that
+// we add. It is awake, having just answered, so it is asked what it has; when
+// it does not say, at least the marker is left out from now on.
+func (s *site) learns(ctx context.Context, err error) bool {
+	if !slices.Contains(addedClasses, missingClass(err)) {
+		return false
+	}
+	if s.askNodes(ctx) == nil {
+		return true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.noMarker = true
+	return true
+}
+
+var nonexistent = regexp.MustCompile(`\bnode '?([^\s']+)'? does not exist`)
+
+// missingClass is the node class that a server refused a prompt for; "" for
+// any other error. (ComfyUI 0.8.0, transcripts 03-prompt-errors, unknown_class;
+// newer ones say missing_node_type and name the class in extra_info.)
+func missingClass(err error) string {
+	var e *comfy.SubmitError
+	if !errors.As(err, &e) || e.Class != comfy.RefusedForGood {
+		return ""
+	}
+	if e.Err.Type != "invalid_prompt" && e.Err.Type != "missing_node_type" {
+		return ""
+	}
+	if class, ok := e.Err.ExtraInfo["class_type"].(string); ok {
+		return class
+	}
+	if m := nonexistent.FindStringSubmatch(e.Err.Message); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+func (s *site) knownNodes() *comfy.ObjectInfo {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.nodes
+}
+
+// askNodes asks a worker that is awake which node classes it has.
+func (s *site) askNodes(ctx context.Context) error {
+	var nodes *comfy.ObjectInfo
+	err := s.ask("GET /object_info", func() error {
+		var err error
+		nodes, err = s.driver.Nodes(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if nodes.Len() > 0 {
+		s.nodes = nodes
+	}
+	return nil
+}
