@@ -31,9 +31,10 @@ type Client struct {
 	Base string
 	// Key is sent as a bearer token; "" sends none. It appears in no error.
 	Key string
-	// HTTP makes the calls. Nil means one with time-outs for connecting and none for
-	// the answer to a prompt, which a cold start can delay by a quarter of an hour.
-	// Redirects are never followed, whatever it says.
+	// HTTP makes the calls; a Timeout in it holds for Submit as well. Nil means one
+	// with time-outs for connecting and none for the answer to a prompt, which a cold
+	// start can delay by a quarter of an hour. Redirects are never followed, whatever
+	// it says.
 	HTTP *http.Client
 	// Prepare, when not nil, may add headers that a platform wants to any request,
 	// before it is sent.

@@ -27,7 +27,8 @@ func explain(status int, body []byte) (code, message, hint string) {
 		return "too_large", said, "make the workflow smaller; ComfyUI takes 100 MiB, a proxy may take less"
 	case later(status):
 		return "busy", said, "it can be sent again later"
-	case status >= 500:
+	case status >= 500 || status == http.StatusRequestTimeout:
+		// Some gateways say 408 when the machine behind them was too slow.
 		return "server_error", said, ""
 	}
 	return "refused", said, ""
@@ -36,7 +37,7 @@ func explain(status int, body []byte) (code, message, hint string) {
 // later reports the statuses that say "not now" and promise that nothing was done.
 func later(status int) bool {
 	switch status {
-	case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusRequestTimeout, http.StatusTooEarly:
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusTooEarly:
 		return true
 	}
 	return false

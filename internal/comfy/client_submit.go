@@ -103,15 +103,15 @@ func rejected(resp *http.Response, body []byte) *SubmitError {
 	e := &SubmitError{Status: resp.StatusCode, Code: code, Message: message, Hint: hint,
 		RetryAfter: retryAfter(resp.Header, time.Now())}
 	switch {
-	case later(resp.StatusCode):
+	case later(resp.StatusCode) && !wasCutOff(body):
 		e.Class = TryLater
-	case resp.StatusCode < 500:
+	case resp.StatusCode < 500 && code != "server_error":
 		e.Class = RefusedForGood
 	case isWrongShape(resp, body):
 		e.Class, e.Code = RefusedForGood, "malformed_prompt"
 		e.Message, e.Hint = "ComfyUI could not make sense of the prompt (500 in plain text)", "check the workflow's shape"
 	default:
-		e.Hint = "the prompt may run all the same"
+		e.Code, e.Hint = "server_error", "the prompt may run all the same"
 	}
 	return e
 }
@@ -123,4 +123,15 @@ func isWrongShape(resp *http.Response, body []byte) bool {
 	return resp.StatusCode == http.StatusInternalServerError &&
 		strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain") &&
 		bytes.Contains(body, []byte("Server got itself in trouble"))
+}
+
+// wasCutOff reports the 503 of an Envoy proxy that had passed the request on before the
+// connection behind it broke: it says "upstream connect error or disconnect/reset before
+// headers. reset reason: ..." and only some of the reasons mean that nothing was sent.
+func wasCutOff(body []byte) bool {
+	text := string(body)
+	return strings.Contains(text, "disconnect/reset before headers") &&
+		!strings.Contains(text, "connection failure") &&
+		!strings.Contains(text, "connection timeout") &&
+		!strings.Contains(text, "overflow")
 }

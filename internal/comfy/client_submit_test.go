@@ -100,6 +100,8 @@ func TestSubmitReplayNodeErrors(t *testing.T) {
 
 const aiohttp500 = "500 Internal Server Error\n\nServer got itself in trouble"
 
+const envoy = "upstream connect error or disconnect/reset before headers. reset reason: "
+
 func TestSubmitClassOfStatus(t *testing.T) {
 	for _, c := range []struct {
 		status     int
@@ -121,7 +123,7 @@ func TestSubmitClassOfStatus(t *testing.T) {
 		{403, "text/plain", "", RefusedForGood, "endpoint_or_key"},
 		{404, "text/plain", "", RefusedForGood, "endpoint_or_key"},
 		{405, "text/plain", "", RefusedForGood, "endpoint_or_key"},
-		{408, "text/plain", "", TryLater, "busy"},
+		{408, "text/plain", "", NobodyKnows, "server_error"},
 		{413, "text/plain", "", RefusedForGood, "too_large"},
 		{429, "text/plain", "", TryLater, "busy"},
 		{500, "text/plain; charset=utf-8", aiohttp500, RefusedForGood, "malformed_prompt"},
@@ -129,6 +131,9 @@ func TestSubmitClassOfStatus(t *testing.T) {
 		{500, "text/plain", "upstream failed", NobodyKnows, "server_error"},
 		{502, "text/plain", aiohttp500, NobodyKnows, "server_error"},
 		{503, "text/plain", "", TryLater, "busy"},
+		{503, "text/plain", envoy + "remote connection failure, transport failure reason: delayed connect error: 111", TryLater, "busy"},
+		{503, "text/plain", envoy + "overflow", TryLater, "busy"},
+		{503, "text/plain", envoy + "connection termination", NobodyKnows, "server_error"},
 		{504, "text/html", "", NobodyKnows, "server_error"},
 		{520, "text/html", "", NobodyKnows, "server_error"},
 	} {

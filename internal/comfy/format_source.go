@@ -2,6 +2,7 @@ package comfy
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 )
@@ -10,6 +11,10 @@ import (
 // made of nothing but headers ends the walk instead of holding a processor.
 const maxParts = 1 << 20
 
+// windowSize is how far a small read looks ahead, in bytes: over a network share each
+// read costs a round trip, and walks go from one small header to the next.
+const windowSize = 16 << 10
+
 // source is one file under judgement. The first failure of the reader sticks; a read
 // past the end only says short. Not for use by two goroutines.
 type source struct {
@@ -17,6 +22,9 @@ type source struct {
 	size  int64
 	err   error
 	short bool
+
+	window   []byte
+	windowAt int64
 }
 
 // bytes returns exactly n bytes at off, or nil. Callers bound n by a constant.
@@ -24,13 +32,20 @@ func (s *source) bytes(off int64, n int) []byte {
 	if s.err != nil || off < 0 || n < 0 || off > s.size-int64(n) {
 		return nil
 	}
-	b := make([]byte, n)
+	if at := off - s.windowAt; at >= 0 && at+int64(n) <= int64(len(s.window)) {
+		return bytes.Clone(s.window[at : at+int64(n)])
+	}
+	b := make([]byte, max(n, int(min(windowSize, s.size-off))))
 	got, err := s.r.ReadAt(b, off)
 	if got < n {
 		s.note(err)
 		return nil
 	}
-	return b
+	if n < windowSize {
+		s.window, s.windowAt = b[:got], off
+		return bytes.Clone(b[:n])
+	}
+	return b[:n]
 }
 
 // upTo returns at most n bytes at off, fewer at the end of the file.

@@ -20,30 +20,28 @@ type format struct {
 }
 
 // formats in the order in which they are tried; the ones without a real magic number
-// come last. A function, because the table and its functions refer to each other.
-func formats() []format {
-	return []format{
-		{[]string{".png", ".apng"}, starts(pngMagic), wholePNG, metadataPNG},
-		{[]string{".webp"}, riff("WEBP"), wholeWebP, metadataWebP},
-		{[]string{".wav"}, riff("WAVE"), wholeRIFF, nil},
-		{[]string{".avi"}, riff("AVI "), wholeRIFF, nil},
-		{[]string{".mp4", ".mov", ".m4a", ".m4v", ".avif", ".heic"}, isMP4, wholeMP4, metadataMP4},
-		{[]string{".webm", ".mkv"}, starts("\x1a\x45\xdf\xa3"), wholeWebM, metadataWebM},
-		{[]string{".flac"}, starts("fLaC"), wholeFLAC, metadataFLAC},
-		{[]string{".opus", ".ogg", ".oga"}, starts("OggS"), wholeOgg, metadataOgg},
-		{[]string{".glb"}, starts("glTF"), wholeGLB, metadataGLB},
-		{[]string{".jpg", ".jpeg"}, starts("\xff\xd8\xff"), wholeJPEG, nil},
-		{[]string{".gif"}, isGIF, wholeGIF, nil},
-		{[]string{".mp3"}, isMP3, wholeMP3, metadataMP3},
-		{[]string{".svg"}, isSVG, wholeSVG, metadataSVG},
-		{[]string{".safetensors", ".latent", ".sft"}, isSafetensors, wholeSafetensors, metadataSafetensors},
-	}
+// come last. Never written to.
+var formats = []format{
+	{[]string{".png", ".apng"}, starts(pngMagic), wholePNG, metadataPNG},
+	{[]string{".webp"}, riff("WEBP"), wholeWebP, metadataWebP},
+	{[]string{".wav"}, riff("WAVE"), wholeRIFF, nil},
+	{[]string{".avi"}, riff("AVI "), wholeRIFF, nil},
+	{[]string{".mp4", ".mov", ".m4a", ".m4v", ".avif", ".heic"}, isMP4, wholeMP4, metadataMP4},
+	{[]string{".webm", ".mkv"}, starts("\x1a\x45\xdf\xa3"), wholeWebM, metadataWebM},
+	{[]string{".flac"}, starts("fLaC"), wholeFLAC, metadataFLAC},
+	{[]string{".opus", ".ogg", ".oga"}, starts("OggS"), wholeOgg, metadataOgg},
+	{[]string{".glb"}, starts("glTF"), wholeGLB, metadataGLB},
+	{[]string{".jpg", ".jpeg"}, starts("\xff\xd8\xff"), wholeJPEG, nil},
+	{[]string{".gif"}, isGIF, wholeGIF, nil},
+	{[]string{".mp3"}, isMP3, wholeMP3, metadataMP3},
+	{[]string{".svg"}, isSVG, wholeSVG, metadataSVG},
+	{[]string{".safetensors", ".latent", ".sft"}, isSafetensors, wholeSafetensors, metadataSafetensors},
 }
 
 func sniff(head []byte) *format {
-	for _, f := range formats() {
-		if f.is(head) {
-			return &f
+	for i := range formats {
+		if formats[i].is(head) {
+			return &formats[i]
 		}
 	}
 	return nil
@@ -51,9 +49,9 @@ func sniff(head []byte) *format {
 
 func byExtension(name string) *format {
 	ext := strings.ToLower(path.Ext(name))
-	for _, f := range formats() {
-		if slices.Contains(f.extensions, ext) {
-			return &f
+	for i := range formats {
+		if slices.Contains(formats[i].extensions, ext) {
+			return &formats[i]
 		}
 	}
 	return nil

@@ -41,9 +41,10 @@ func (v Verdict) String() string {
 
 // Whole judges a file by its content first and by the extension of name second.
 // size is the count of bytes that can really be read, not what stat said: over a
-// network share the two differ. PNG and Ogg are read to the end because their
-// checksums are the only thing that shows a hole of NUL bytes; of MP4, WebM, GLB and
-// safetensors only the headers are read. Memory stays bounded whatever the file claims.
+// network share the two differ. PNG and Ogg are read to the end because only their
+// checksums show a hole of NUL bytes, WebP to look for empty pages; of MP4, WebM, GLB
+// and safetensors only the headers are read, so that a hole in their data stays unseen.
+// Memory stays bounded whatever the file claims.
 //
 // A file that turns out shorter than size is Partial. The error is that of r, never
 // one of the format. Whole may be called from any goroutine.
