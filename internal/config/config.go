@@ -1,0 +1,174 @@
+// Package config holds every setting of qmtui in one struct, with its unit,
+// zero value and default beside it, and reads it from a TOML file, the
+// environment and flags. It imports nothing else of qmtui and starts nothing.
+//
+// Precedence, weakest first: defaults, the file (or, without a file, the
+// environment names of the site, see site.go), QMTUI_SECTION_KEY, flags.
+package config
+
+//go:generate go run generate.go
+
+// Config is everything that can be set. The zero value is not usable: start
+// from Default or Load. A Config is a plain value; nobody changes it after Load.
+//
+// The tags of a field are its documentation and are all read by the code:
+// toml is the key, default its default as text, doc what it does with its unit,
+// zero what 0, "off" or "" means (without it, zero is refused), one the allowed
+// words, min and max the bounds, path "abs" or "local" the kind of path.
+type Config struct {
+	Server      Server       `toml:"server" doc:"Where qmtui listens, and whom it believes about the user."`
+	State       State        `toml:"state" doc:"Where qmtui keeps its own data."`
+	Share       Share        `toml:"share" doc:"The folder that qmtui and the GPU workers both see."`
+	Users       Users        `toml:"users" doc:"The users' own folders, and what one user may take at once."`
+	Queue       Queue        `toml:"queue" doc:"How jobs wait, and how long qmtui waits for them."`
+	Tag         Tag          `toml:"tag" doc:"How a prompt is marked, so that its outputs are known again. Off only for a server that cannot bear it."`
+	Retention   Retention    `toml:"retention" doc:"How long things are kept."`
+	Auth        Auth         `toml:"auth" doc:"Who may do what. The unix socket is always the admin's."`
+	Verda       Verda        `toml:"verda" doc:"The platform's control API, for deployments with driver = \"verda\"."`
+	Log         Log          `toml:"log" doc:"What is logged, to stderr."`
+	Deployments []Deployment `toml:"deployment" doc:"One table for each place that runs prompts."`
+}
+
+// Server is where qmtui listens, and whom it believes about the user.
+type Server struct {
+	Listen         string   `toml:"listen" default:"127.0.0.1:3000" zero:"no TCP, only the socket" doc:"Address and port for HTTP."`
+	Socket         string   `toml:"socket" path:"abs" zero:"qmtui.sock beside the database when state.dir is set, else in the runtime folder" doc:"Unix socket, at most 103 bytes long."`
+	PublicURL      string   `toml:"public_url" zero:"not known; links are relative" doc:"The address under which people reach this server, such as https://example.org/qm."`
+	TrustedProxies []string `toml:"trusted_proxies" default:"127.0.0.1/32,::1/128" zero:"nobody" doc:"Networks (CIDR) whose user header and X-Forwarded-For are believed."`
+	UserHeader     string   `toml:"user_header" default:"X-Remote-User" zero:"no header is believed" written:"login" doc:"Header in which a trusted proxy names the user. Writing it down, even with its default, makes auth.mode \"auto\" mean login."`
+
+	// headerSet: user_header was written by somebody and is not empty.
+	headerSet bool
+}
+
+// State is where qmtui keeps its own data.
+type State struct {
+	Dir string `toml:"dir" path:"abs" zero:"$XDG_STATE_HOME/qmtui, or /var/lib/qmtui for root when it exists, else ~/.local/state/qmtui" doc:"Folder of the database and its lock, on a local disk; also of the socket when set."`
+}
+
+// Share is the folder that qmtui and the GPU workers both see.
+type Share struct {
+	Outputs      string   `toml:"outputs" default:"/mnt/sfs/outputs" path:"abs" doc:"The workers' output folder as mounted here. Without file and site names: <state>/share/outputs."`
+	Inputs       string   `toml:"inputs" path:"abs" zero:"uploads do not reach the workers" doc:"The workers' input folder as mounted here."`
+	Poll         Duration `toml:"poll" default:"1s" min:"1ms" max:"10m" doc:"Time between two looks into a live attempt's folder."`
+	Watch        string   `toml:"watch" default:"auto" one:"auto,poll,notify" doc:"Whether file events may bring a look forward; looking alone is always enough."`
+	Sweep        Duration `toml:"sweep" default:"10m" min:"1ms" zero:"no sweep: orphans are not found" doc:"Time between two slow sweeps of the whole share for orphans."`
+	FreeReserve  Bytes    `toml:"free_reserve" default:"1GiB" zero:"no reserve" doc:"Free space that must be left where outputs are copied to; below it no copy begins."`
+	MaxFolders   int      `toml:"max_folders" default:"16" min:"1" max:"1024" doc:"Folders that are looked into at the same time."`
+	Sentinel     string   `toml:"sentinel" path:"local" zero:"none" doc:"File below share.outputs that proves that the share is mounted. Missing means not mounted, never empty."`
+	RequireMount bool     `toml:"require_mount" default:"false" doc:"Believe an empty share only when share.outputs is on another file system than the root."`
+}
+
+// Users is the users' own folders, and what one user may take at once.
+type Users struct {
+	Outputs       string   `toml:"outputs" default:"/outputs" path:"abs" doc:"Each user's outputs go to <outputs>/<user>/. Without file and site names: <state>/users."`
+	Inputs        string   `toml:"inputs" path:"abs" zero:"uploads are not carried to the share" doc:"Each user's uploads are read from <inputs>/<user>/."`
+	Subfolder     string   `toml:"subfolder" path:"local" zero:"the user's folder is the page's own output folder" doc:"Put before the subfolder of an output when it is shown to a page; {user} stands for the user's name."`
+	Cancelled     string   `toml:"cancelled" default:"cancelled" path:"local" doc:"Sub-folder of the user's folder for files of cancelled jobs."`
+	MaxQueued     int      `toml:"max_queued" default:"50" min:"1" doc:"Jobs of one user that may wait at once; more get 429."`
+	MaxRunning    int      `toml:"max_running" default:"2" min:"1" doc:"Jobs of one user that may be with the workers at once."`
+	Copies        int      `toml:"copies" default:"4" min:"1" max:"256" doc:"Files that are copied to users at the same time."`
+	CopiesPerUser int      `toml:"copies_per_user" default:"2" min:"1" max:"256" doc:"Of these, for one user."`
+	FileMode      FileMode `toml:"file_mode" default:"0644" doc:"Permissions of a delivered file, in octal."`
+	DirMode       FileMode `toml:"dir_mode" default:"0755" doc:"Permissions of a folder made for a user, in octal."`
+}
+
+// Queue is how jobs wait, and how long qmtui waits for them.
+type Queue struct {
+	MaxDepth        int      `toml:"max_depth" default:"1000" min:"1" max:"1000000" doc:"Jobs that may wait at once, of all users; more get 429."`
+	Mode            string   `toml:"mode" default:"fair" one:"fair,fifo" doc:"fair charges each user the measured GPU time; fifo is first come, first served. Priorities count in both."`
+	AcceptTimeout   Duration `toml:"accept_timeout" default:"15m" doc:"Time for a deployment to accept a prompt, cold start included."`
+	EvidenceTimeout Duration `toml:"evidence_timeout" default:"20m" doc:"Time from acceptance without any evidence of the prompt, after which it never appeared."`
+	RunTimeout      Duration `toml:"run_timeout" default:"30m" doc:"Time from the first evidence until the job must have ended."`
+	Settle          Duration `toml:"settle" default:"3s" doc:"Time that an attempt's folder must be quiet before its outputs count as complete when nothing else says so."`
+	LateWindow      Duration `toml:"late_window" default:"15m" doc:"Time after the end of an attempt in which its folder is still looked into, for late files."`
+	Retries         int      `toml:"retries" default:"2" max:"100" zero:"never" doc:"New attempts that are made without being asked, for lost and for transiently refused ones."`
+}
+
+// Tag is how a prompt is marked, so that its outputs are known again.
+type Tag struct {
+	Prefix   bool `toml:"prefix" default:"true" doc:"Give every output node a folder of its own, qm/<prompt id>/<node>/: the strongest evidence."`
+	Metadata bool `toml:"metadata" default:"true" doc:"Embed the key qm in the metadata of the outputs."`
+	Marker   bool `toml:"marker" default:"true" doc:"Add a 1x1 picture that shows on the share that execution began; it is never delivered."`
+}
+
+// Retention is how long things are kept.
+type Retention struct {
+	Jobs  Duration `toml:"jobs" default:"30d" zero:"for ever" doc:"Ended jobs are forgotten after this time. Delivered files stay."`
+	Share Duration `toml:"share" default:"off" zero:"never" doc:"Delivered files are removed from the share after this time. A read-only share needs off."`
+}
+
+// Auth is who may do what.
+type Auth struct {
+	Mode           string   `toml:"mode" default:"auto" one:"auto,login,open" doc:"login asks for a cookie, a token or a trusted header; open believes loopback peers; auto is login when a password file or a user header is set, else open."`
+	Htpasswd       string   `toml:"htpasswd" path:"abs" zero:"no passwords" doc:"Password file, one user:hash a line."`
+	SessionKeyFile string   `toml:"session_key_file" path:"abs" zero:"made in the state folder" doc:"File with the key that signs cookies."`
+	SessionTTL     Duration `toml:"session_ttl" default:"12h" min:"1m" doc:"Time a login lasts."`
+	Admins         []string `toml:"admins" default:"admin" zero:"nobody but the socket" doc:"Users who may do everything."`
+}
+
+// Verda is the platform's control API. It is only ever read, unless an admin asks.
+type Verda struct {
+	APIURL           string `toml:"api_url" default:"https://api.verda.com/v1" doc:"Address of the control API."`
+	ClientID         string `toml:"client_id" zero:"the control API is not used" doc:"OAuth2 client id."`
+	ClientSecretEnv  string `toml:"client_secret_env" zero:"none" doc:"Name of the environment variable that holds the client secret."`
+	ClientSecretFile string `toml:"client_secret_file" path:"abs" zero:"none" doc:"File that holds the client secret."`
+
+	// ClientSecret is filled by Load; it is never in the file and prints as stars.
+	ClientSecret Secret `toml:"-" secret:"client_secret"`
+}
+
+// Log is what is logged, to stderr.
+type Log struct {
+	Level  string `toml:"level" default:"info" one:"debug,info,warn,error" doc:"The least that is logged."`
+	Format string `toml:"format" default:"text" one:"text,json" doc:"How a line looks."`
+}
+
+// Deployment is one place that runs prompts: a ComfyUI, or a load balancer with
+// several replicas of it behind.
+type Deployment struct {
+	Name         string   `toml:"name" doc:"Its name: letters, digits, - and _, unique."`
+	Driver       string   `toml:"driver" default:"comfyui" one:"comfyui,verda" doc:"comfyui speaks only ComfyUI's own protocol; verda also asks the platform."`
+	URL          string   `toml:"url" doc:"Address of ComfyUI, with the path before /prompt when there is one."`
+	KeyEnv       string   `toml:"key_env" zero:"none" doc:"Name of the environment variable that holds the bearer key."`
+	KeyFile      string   `toml:"key_file" path:"abs" zero:"none" doc:"File that holds the bearer key."`
+	Capacity     int      `toml:"capacity" default:"1" min:"1" max:"10000" doc:"Prompts that may be there at once."`
+	PricePerHour float64  `toml:"price_per_hour" default:"0" min:"0" max:"100000" zero:"not known" doc:"Price of one replica for an hour, for the cost figures; no currency."`
+	Keepalive    Duration `toml:"keepalive" default:"5s" min:"1ms" zero:"no polls: a platform may stop a rendering replica" doc:"Time between two evidence polls while jobs are in flight; they also keep the replica busy."`
+	ScaleToZero  bool     `toml:"scale_to_zero" default:"true" doc:"It may be asleep, and any request wakes a paid machine: ask nothing unless jobs are in flight."`
+	Active       bool     `toml:"active" default:"false" doc:"Jobs go here; at most one. The only deployment is active unless it says false."`
+
+	// Key is filled by Load; it is never in the file and prints as stars.
+	Key Secret `toml:"-" secret:"key"`
+}
+
+// Default is the configuration when nobody has said anything. It has no deployment.
+func Default() Config {
+	var cfg Config
+	for _, f := range cfg.sectionFields() {
+		f.setDefault()
+	}
+	return cfg
+}
+
+// NewDeployment is a deployment with every default and the given name.
+func NewDeployment(name string) Deployment {
+	var d Deployment
+	for _, f := range d.fields(0) {
+		f.setDefault()
+	}
+	d.Name = name
+	return d
+}
+
+// RequiresLogin resolves auth.mode: false means that loopback peers are
+// believed about who they are.
+func (c Config) RequiresLogin() bool {
+	switch c.Auth.Mode {
+	case "login":
+		return true
+	case "open":
+		return false
+	}
+	return c.Auth.Htpasswd != "" || c.Server.headerSet
+}
