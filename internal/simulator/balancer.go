@@ -1,0 +1,236 @@
+package simulator
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// maxBody is ComfyUI's default --max-upload-size; above it the answer is 413.
+const maxBody = 100 << 20
+
+// hang is how long a request whose answer never comes is held before the
+// connection is cut.
+const hang = 2 * time.Second
+
+// request is an HTTP request with its body read and its path cut.
+type request struct {
+	method string
+	path   string // escaped, without the deployment and /api
+	query  url.Values
+	body   []byte
+	host   string
+	plan   fault
+	// occurrence and content drive the render's dice.
+	content    string
+	occurrence int
+}
+
+// is says whether this is METHOD /path.
+func (q *request) is(method, path string) bool { return q.method == method && q.path == path }
+
+// serve is the balancer: it checks the key, counts the message, breaks what
+// the dice say and hands the rest to a replica.
+func (d *deployment) serve(w http.ResponseWriter, r *http.Request, path string) {
+	if !d.allowed(r) {
+		notFound(w)
+		return
+	}
+	d.message(+1)
+	defer d.message(-1)
+	q, err := d.read(r, path)
+	if err != nil {
+		http.Error(w, "413 Request Entity Too Large", http.StatusRequestEntityTooLarge)
+		return
+	}
+	switch {
+	case q.plan.has(badGateway):
+		http.Error(w, "<html><h1>502 Bad Gateway</h1></html>", http.StatusBadGateway)
+	case q.plan.has(unavailable):
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "no healthy upstream", http.StatusServiceUnavailable)
+	default:
+		d.forward(w, r, q)
+	}
+}
+
+func (d *deployment) read(r *http.Request, path string) (*request, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
+	var tooBig *http.MaxBytesError
+	if errors.As(err, &tooBig) {
+		return nil, err
+	}
+	if rest, ok := strings.CutPrefix(path, "/api/"); ok {
+		path = "/" + rest
+	}
+	q := &request{method: r.Method, path: path, query: r.URL.Query(), body: body, host: r.Host}
+	d.fleet.throw(q)
+	return q, nil
+}
+
+// throw decides what goes wrong with a request. Only 502 and 503 happen to
+// requests that are not prompts.
+func (f *Fleet) throw(q *request) {
+	if !q.is("POST", "/prompt") {
+		f.mu.Lock()
+		f.polls++
+		n := f.polls
+		f.mu.Unlock()
+		q.plan = f.cfg.Faults.plan(f.cfg.Seed, "poll", n) & (badGateway | unavailable)
+		return
+	}
+	q.content = contentOf(q.body)
+	f.mu.Lock()
+	q.occurrence = f.seen[q.content]
+	f.seen[q.content]++
+	f.mu.Unlock()
+	q.plan = f.cfg.Faults.plan(f.cfg.Seed, q.content, q.occurrence)
+}
+
+// contentOf is what stays the same when a prompt is sent again under a fresh
+// prompt id.
+func contentOf(body []byte) string {
+	v, err := loads(body)
+	top, ok := v.(*object)
+	if err != nil || !ok {
+		return "malformed"
+	}
+	content := dumps(top.values["prompt"])
+	if id, ok := top.values["prompt_id"].(string); ok && id != "" {
+		content = strings.ReplaceAll(content, id, "")
+	}
+	return content
+}
+
+// forward finds a replica, waiting through a cold start, and lets it answer.
+func (d *deployment) forward(w http.ResponseWriter, r *http.Request, q *request) {
+	rep, err := d.reach(r.Context(), d.chooser(q))
+	switch {
+	case errors.Is(err, errNobody):
+		writeJSON(w, http.StatusOK, dict())
+		return
+	case err != nil:
+		http.Error(w, "no healthy upstream", http.StatusServiceUnavailable)
+		return
+	}
+	if q.is("POST", "/prompt") {
+		d.submit(w, r.Context(), q, rep)
+		return
+	}
+	rep.answer(w, q)
+}
+
+// submit gives a prompt to a replica, to a second one on a duplicate
+// execution, and loses the answer on a time-out after acceptance.
+func (d *deployment) submit(w http.ResponseWriter, ctx context.Context, q *request, rep *replica) {
+	answer := httptest.NewRecorder()
+	rep.answer(answer, q)
+	if answer.Code == http.StatusOK && q.plan.has(duplicate) {
+		again := *q
+		again.plan &= slowVisibility | wrongOrder
+		d.other(rep).answer(httptest.NewRecorder(), &again)
+	}
+	if answer.Code == http.StatusOK && q.plan.has(timeoutAccepted) {
+		d.fleet.sleep(ctx, hang)
+		panic(http.ErrAbortHandler)
+	}
+	for k, v := range answer.Header() {
+		w.Header()[k] = v
+	}
+	w.WriteHeader(answer.Code)
+	_, _ = w.Write(answer.Body.Bytes()) // the caller may have gone
+}
+
+// chooser picks a replica among the live ones; nil means that none may
+// answer.
+func (d *deployment) chooser(q *request) func([]*replica, *rand.Rand) *replica {
+	anyOf := func(live []*replica, dice *rand.Rand) *replica { return live[dice.IntN(len(live))] }
+	switch {
+	case d.fleet.cfg.Balance == Sticky:
+		return func(live []*replica, dice *rand.Rand) *replica { return stick(live, dice, q, anyOf) }
+	case d.fleet.cfg.Balance == Never && strings.HasPrefix(q.path, "/history"):
+		return func(live []*replica, dice *rand.Rand) *replica {
+			var strangers []*replica
+			for _, r := range live {
+				if !r.ran() {
+					strangers = append(strangers, r)
+				}
+			}
+			if id := historyID(q.path); id != "" {
+				strangers = without1(live, func(r *replica) bool { return r.knows(id) })
+			}
+			if len(strangers) == 0 {
+				return nil
+			}
+			return anyOf(strangers, dice)
+		}
+	}
+	return anyOf
+}
+
+func without1(live []*replica, drop func(*replica) bool) []*replica {
+	var kept []*replica
+	for _, r := range live {
+		if !drop(r) {
+			kept = append(kept, r)
+		}
+	}
+	return kept
+}
+
+// stick finds the replica that knows the request's prompt ids; a new prompt
+// goes to the one with the shortest queue.
+func stick(live []*replica, dice *rand.Rand, q *request, anyOf func([]*replica, *rand.Rand) *replica) *replica {
+	if q.is("POST", "/prompt") {
+		best := anyOf(live, dice)
+		for _, r := range live {
+			if r.load() < best.load() {
+				best = r
+			}
+		}
+		return best
+	}
+	for _, id := range q.promptIDs() {
+		for _, r := range live {
+			if r.knows(id) {
+				return r
+			}
+		}
+	}
+	return anyOf(live, dice)
+}
+
+// promptIDs are the ids a request speaks of, in its path or its body.
+func (q *request) promptIDs() []string {
+	if id := historyID(q.path); id != "" {
+		return []string{id}
+	}
+	v, err := loads(q.body)
+	body, ok := v.(*object)
+	if err != nil || !ok {
+		return nil
+	}
+	var ids []string
+	if id, ok := body.values["prompt_id"].(string); ok {
+		ids = append(ids, id)
+	}
+	list, _ := body.values["delete"].([]any)
+	for _, id := range list {
+		ids = append(ids, text(id))
+	}
+	return ids
+}
+
+func historyID(path string) string {
+	id, err := url.PathUnescape(strings.TrimPrefix(path, "/history/"))
+	if err != nil || !strings.HasPrefix(path, "/history/") {
+		return ""
+	}
+	return id
+}

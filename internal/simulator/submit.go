@@ -1,0 +1,143 @@
+package simulator
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// postPrompt is POST /prompt: it answers before anything runs.
+func (r *replica) postPrompt(w http.ResponseWriter, q *request) {
+	v, err := loads(q.body)
+	if err != nil {
+		trouble(w)
+		return
+	}
+	body, ok := v.(*object)
+	if !ok {
+		r.oddBody(w, v)
+		return
+	}
+	t, err := r.newTask(body, q)
+	if err != nil {
+		trouble(w)
+		return
+	}
+	prompt, has := body.get("prompt")
+	if !has {
+		noPrompt(w)
+		return
+	}
+	r.judge(w, body, prompt, t)
+}
+
+// oddBody is a body that is JSON but no object: Python finds no "prompt" in a
+// list or string, and cannot look into the rest.
+func (r *replica) oddBody(w http.ResponseWriter, v any) {
+	switch v.(type) {
+	case []any, string:
+		r.nextNumber()
+		noPrompt(w)
+	default:
+		trouble(w)
+	}
+}
+
+func noPrompt(w http.ResponseWriter) {
+	writeJSON(w, http.StatusBadRequest, dict("error", refusalOf("no_prompt", "No prompt provided", "No prompt provided"), "node_errors", dict()))
+}
+
+// newTask reads everything of the body but the prompt itself.
+func (r *replica) newTask(body *object, q *request) (*task, error) {
+	t := &task{plan: q.plan, content: q.content, turn: q.occurrence}
+	if raw, has := body.get("number"); has {
+		f, err := toFloat(raw)
+		if err != nil {
+			return nil, err
+		}
+		t.number, t.order = f, f.(float64)
+	} else {
+		n := r.nextNumber()
+		if truth(body.values["front"]) {
+			n = -n
+		}
+		t.number, t.order = number(n), float64(n)
+	}
+	t.id = r.newPromptID()
+	if raw, has := body.get("prompt_id"); has {
+		t.id = text(raw)
+	}
+	return t, nil
+}
+
+func (r *replica) judge(w http.ResponseWriter, body *object, prompt any, t *task) {
+	targets, _ := body.values["partial_execution_targets"].([]any)
+	v, err := validate(prompt, targets, r.dep.fleet.hasInput)
+	if err != nil {
+		trouble(w)
+		return
+	}
+	extra, err := extraData(body)
+	if err != nil {
+		trouble(w)
+		return
+	}
+	if v.refusal != nil {
+		writeJSON(w, http.StatusBadRequest, dict("error", v.refusal, "node_errors", v.nodeErrors))
+		return
+	}
+	t.prompt, t.extra, t.outputs = prompt.(*object), extra, v.outputs
+	if !r.enqueue(t) {
+		http.Error(w, "<html><h1>502 Bad Gateway</h1></html>", http.StatusBadGateway)
+		return
+	}
+	writeJSON(w, http.StatusOK, dict("prompt_id", t.id, "number", t.number, "node_errors", v.nodeErrors))
+}
+
+var sensitive = []string{"auth_token_comfy_org", "api_key_comfy_org"}
+
+// extraData is the body's extra_data with the client id and the time of
+// creation, without keys nobody may see.
+func extraData(body *object) (*object, error) {
+	extra := dict()
+	if raw, has := body.get("extra_data"); has {
+		given, ok := raw.(*object)
+		if !ok {
+			return nil, &exception{"TypeError", "extra_data is not an object"}
+		}
+		extra = given
+	}
+	if id, has := body.get("client_id"); has {
+		extra.set("client_id", id)
+	}
+	for _, key := range sensitive {
+		extra.pop(key)
+	}
+	extra.set("create_time", millis(time.Now()))
+	return extra, nil
+}
+
+func millis(t time.Time) integer { return integer(strconv.FormatInt(t.UnixMilli(), 10)) }
+
+// hasInput says whether LoadImage finds a file of this name.
+func (f *Fleet) hasInput(name string) bool {
+	name = strings.TrimSuffix(name, " [input]")
+	if name == "example.png" {
+		return true
+	}
+	if f.cfg.Inputs == "" || !inside(f.cfg.Inputs, name) {
+		return false
+	}
+	info, err := os.Stat(filepath.Join(f.cfg.Inputs, name))
+	return err == nil && info.Mode().IsRegular()
+}
+
+// inside says whether name, joined to folder, stays in it.
+func inside(folder, name string) bool {
+	full := filepath.Join(folder, name)
+	return full == filepath.Clean(folder) || strings.HasPrefix(full, filepath.Clean(folder)+string(filepath.Separator)) && !slices.Contains([]string{"/"}, name)
+}

@@ -1,0 +1,165 @@
+package simulator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+	"unicode/utf8"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+// pieces and pause shape a write: a file comes in so many chunks with a pause
+// (before Speed) between them, straight into its final name.
+const (
+	pieces = 6
+	pause  = 2 * time.Millisecond
+)
+
+// visibility is how late a file can become visible.
+const visibility = 1500 * time.Millisecond
+
+// file is one output on its way to the share.
+type file struct {
+	path string // absolute
+	body []byte
+	node string
+	last bool // of its node: half files and full disks hit here
+	// planted: history does not know it
+	planted bool
+}
+
+// write puts a file on the share the way ComfyUI does, and lets the plan's
+// faults strike.
+func (x *execution) write(ctx context.Context, out file) error {
+	if err := pythonName(out.path); err != nil {
+		return err
+	}
+	f := x.replica.dep.fleet
+	entry := x.entry(out)
+	half := out.last && !entry.Marker && x.task.plan.has(halfFile|diskFull)
+	if x.task.plan.has(slowVisibility) && !half {
+		return x.writeLate(ctx, out, entry)
+	}
+	body := out.body
+	if half {
+		body = body[:len(body)*2/3]
+	}
+	seq := f.manifest.begin(entry)
+	if err := f.put(ctx, out.path, body); err != nil {
+		return err
+	}
+	switch {
+	case half && x.task.plan.has(diskFull):
+		return &raised{"OSError", "[Errno 28] No space left on device"}
+	case half:
+		x.replica.die()
+		return errDied
+	}
+	f.manifest.finish(seq)
+	return nil
+}
+
+func (x *execution) entry(out file) Written {
+	root := x.replica.outputFolder()
+	rel, err := filepath.Rel(root, out.path)
+	if err != nil {
+		rel = out.path
+	}
+	rel = filepath.ToSlash(rel)
+	return Written{Deployment: x.replica.dep.spec.Name, Replica: x.replica.name, PromptID: x.task.id, Node: out.node,
+		Path: rel, Size: int64(len(out.body)), Checksum: checksum(out.body), Planted: out.planted,
+		Marker: strings.Contains("/"+rel, "/_started"), ContainerDisk: x.replica.dep.spec.ContainerDisk != ""}
+}
+
+func checksum(body []byte) string { return fmt.Sprintf("xxh64:%016x", xxhash.Sum64(body)) }
+
+// writeLate is a share whose listing lags: the worker goes on, the file is
+// seen up to visibility later. The share keeps it even if the worker dies.
+func (x *execution) writeLate(ctx context.Context, out file, entry Written) error {
+	f := x.replica.dep.fleet
+	f.lateBy(+1)
+	delay := time.Duration((0.3 + 0.7*roll(f.cfg.Seed, "visibility", out.path, 0)) * float64(visibility))
+	started := f.start(ctx, func(ctx context.Context) {
+		defer f.lateBy(-1)
+		f.sleep(ctx, delay)
+		seq := f.manifest.begin(entry)
+		if f.put(context.WithoutCancel(ctx), out.path, out.body) == nil {
+			f.manifest.finish(seq)
+		}
+	})
+	if !started {
+		f.lateBy(-1)
+		return errDied
+	}
+	return nil
+}
+
+func (f *Fleet) lateBy(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.late += n
+}
+
+// put writes body in pieces: O_CREAT|O_TRUNC on the final name, no temporary,
+// no rename, no sync. When ctx ends it stops where it is.
+func (f *Fleet) put(ctx context.Context, path string, body []byte) error {
+	out, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
+	if err != nil {
+		return osError(err)
+	}
+	defer out.Close()
+	size := max(len(body)/pieces, 512)
+	for len(body) > 0 {
+		n := min(size, len(body))
+		if _, err := out.Write(body[:n]); err != nil {
+			return osError(err)
+		}
+		if body = body[n:]; len(body) > 0 && !f.sleep(ctx, pause) {
+			return errDied
+		}
+	}
+	return nil
+}
+
+// pythonName refuses what Python refuses before it asks the system.
+func pythonName(path string) error {
+	if strings.Contains(path, "\x00") {
+		return &raised{"ValueError", "embedded null byte"}
+	}
+	if !utf8.ValidString(path) {
+		return &raised{"UnicodeEncodeError", "'utf-8' codec can't encode a character: surrogates not allowed"}
+	}
+	return nil
+}
+
+var pythonErrors = map[syscall.Errno]string{
+	syscall.ENOTDIR: "NotADirectoryError", syscall.EACCES: "PermissionError", syscall.EISDIR: "IsADirectoryError",
+	syscall.EEXIST: "FileExistsError", syscall.ENOENT: "FileNotFoundError",
+}
+
+// osError says a system's error as Python does: OSError: [Errno 28] No space
+// left on device: 'path'.
+func osError(err error) error {
+	var number syscall.Errno
+	if !errors.As(err, &number) {
+		return &raised{"OSError", err.Error()}
+	}
+	kind := pythonErrors[number]
+	if kind == "" {
+		kind = "OSError"
+	}
+	words := number.Error()
+	message := fmt.Sprintf("[Errno %d] %s%s", int(number), strings.ToUpper(words[:1]), words[1:])
+	var where *fs.PathError
+	if errors.As(err, &where) {
+		message += ": " + quoted(where.Path)
+	}
+	return &raised{kind, message}
+}
