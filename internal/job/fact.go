@@ -28,6 +28,25 @@ type Fact struct {
 	Blobs   []Blob   `json:"-"`                 // Created: the bodies behind Spec's hashes
 }
 
+// InUTC is the fact with its times as they come back from a ledger: in UTC,
+// to the nanosecond. Nothing of f is changed.
+func (f Fact) InUTC() Fact {
+	f.At, f.NotBefore = utc(f.At), utc(f.NotBefore)
+	if f.Spec != nil {
+		s := *f.Spec
+		s.Submitted = utc(s.Submitted)
+		f.Spec = &s
+	}
+	if f.Warning != nil {
+		w := *f.Warning
+		w.At = utc(w.At)
+		f.Warning = &w
+	}
+	return f
+}
+
+func utc(t time.Time) time.Time { return t.Round(0).UTC() }
+
 // Blob is a body that is stored once, by its hash.
 type Blob struct {
 	Hash string

@@ -30,9 +30,11 @@ func (s OutputState) String() string { return outputStateNames[s] }
 // MarshalText writes the state's name.
 func (s OutputState) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// UnmarshalText reads a state's name; an unknown one reads as seen.
+// UnmarshalText reads a state's name; none reads as zero, an unknown one as seen.
 func (s *OutputState) UnmarshalText(b []byte) error {
-	*s = OutputSeen
+	if *s = OutputSeen; len(b) == 0 {
+		*s = 0
+	}
 	for v, n := range outputStateNames {
 		if n == string(b) {
 			*s = v

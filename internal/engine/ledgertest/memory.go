@@ -68,7 +68,7 @@ func (m *Memory) Record(facts ...job.Fact) ([]job.Verdict, error) {
 	var verdicts []job.Verdict
 	var changed []job.ID
 	for _, f := range facts {
-		v := m.judge(inUTC(f))
+		v := m.judge(f.InUTC())
 		if v.Err == nil && !slices.Contains(changed, v.Job.ID) {
 			changed = append(changed, v.Job.ID)
 			m.rev++
@@ -81,16 +81,6 @@ func (m *Memory) Record(facts ...job.Fact) ([]job.Verdict, error) {
 		m.publish(job.Change{Rev: m.jobs[id].Rev, Job: m.jobs[id]})
 	}
 	return verdicts, nil
-}
-
-func inUTC(f job.Fact) job.Fact {
-	f.At = f.At.Round(0).UTC()
-	if f.Spec != nil {
-		s := *f.Spec
-		s.Submitted = s.Submitted.Round(0).UTC()
-		f.Spec = &s
-	}
-	return f
 }
 
 func (m *Memory) judge(f job.Fact) job.Verdict {

@@ -1,0 +1,98 @@
+package store
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// head is what lists and counts need of a job. All heads are in memory; a head
+// is never changed, a new one takes its place.
+type head struct {
+	id        job.ID
+	submitted time.Time
+
+	User    string    `json:"user"`
+	State   job.State `json:"state"`
+	Closed  bool      `json:"closed,omitempty"`
+	Updated time.Time `json:"updated"`
+	Outputs int       `json:"outputs,omitempty"` // stored ones
+	Bytes   int64     `json:"bytes,omitempty"`   // of those
+	Text    string    `json:"text"`              // what Filter.Match looks in, lower case
+}
+
+func headOf(j job.Job) *head {
+	h := &head{id: j.ID, submitted: j.Submitted, User: j.User, State: j.State(), Closed: j.Closed,
+		Updated: j.Updated, Text: strings.ToLower(j.SearchText())}
+	for _, o := range j.Outputs {
+		if o.State == job.OutputStored {
+			h.Outputs, h.Bytes = h.Outputs+1, h.Bytes+o.Size
+		}
+	}
+	return h
+}
+
+// matches is [job.Filter.Matches] without the job; match is Filter.Match in
+// lower case.
+func (h *head) matches(f job.Filter, match string) bool {
+	return (f.User == "" || h.User == f.User) &&
+		(len(f.States) == 0 || slices.Contains(f.States, h.State)) &&
+		(f.Since.IsZero() || !h.submitted.Before(f.Since)) &&
+		(match == "" || strings.Contains(h.Text, match))
+}
+
+// prunable reports whether retention may remove the job.
+func (h *head) prunable(olderThan time.Time) bool {
+	return h.Closed && h.State.Terminal() && h.Updated.Before(olderThan)
+}
+
+func compareHeads(x, y *head) int {
+	if c := x.submitted.Compare(y.submitted); c != 0 {
+		return c
+	}
+	return strings.Compare(string(x.id), string(y.id))
+}
+
+// putIndexes writes all that follows from one job. Entries are only ever
+// added: a job's prompts, outputs, key and bodies stay its own.
+func putIndexes(tx *bolt.Tx, j job.Job) error {
+	if err := put(tx.Bucket(bucketHeads), headKey(j.Submitted, j.ID), headOf(j)); err != nil {
+		return err
+	}
+	for _, e := range entriesOf(j) {
+		if err := tx.Bucket(e.bucket).Put(e.key, e.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// entry is one line of an index.
+type entry struct{ bucket, key, value []byte }
+
+// entriesOf lists the lines that lead to a job, its head aside.
+func entriesOf(j job.Job) []entry {
+	var out []entry
+	id := []byte(j.ID)
+	for _, a := range j.Attempts {
+		if a.PromptID != "" {
+			out = append(out, entry{bucketPrompts, []byte(a.PromptID), id})
+		}
+	}
+	for _, o := range j.Outputs {
+		out = append(out, entry{bucketOutputs, []byte(o.ID), id})
+	}
+	if j.Key != "" {
+		out = append(out, entry{bucketKeys, idemKey(j.User, j.Key), id})
+	}
+	for _, hash := range []string{j.Workflow, j.Extra} {
+		if hash != "" {
+			out = append(out, entry{bucketRefs, under(hash, id), nil})
+		}
+	}
+	return out
+}

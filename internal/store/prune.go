@@ -1,0 +1,98 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// Prune removes closed jobs that nothing was heard of since olderThan, with
+// their facts, indexes and the bodies that no other job refers to. It works in
+// transactions of batch jobs (zero means 100), so that others get their turn,
+// and returns how many jobs it removed. Watchers are not told.
+//
+// What stays is that their prompt ids were ours: see [Store.Pruned].
+func (s *Store) Prune(ctx context.Context, olderThan time.Time, batch int) (n int, err error) {
+	if batch <= 0 {
+		batch = 100
+	}
+	for {
+		if err := ctx.Err(); err != nil {
+			return n, err
+		}
+		removed, err := s.pruneBatch(olderThan, batch)
+		n += removed
+		if err != nil || removed == 0 {
+			return n, err
+		}
+	}
+}
+
+func (s *Store) pruneBatch(olderThan time.Time, batch int) (int, error) {
+	gone := map[job.ID]bool{}
+	err := s.update("prune old jobs",
+		func(tx *bolt.Tx) error {
+			for _, h := range s.index.prunable(olderThan, batch) {
+				gone[h.id] = true
+				if err := pruneJob(tx, h); err != nil {
+					return err
+				}
+			}
+			if len(gone) == 0 {
+				return errNothing
+			}
+			return nil
+		},
+		func() { s.index.remove(gone) })
+	if err != nil {
+		return 0, err
+	}
+	return len(gone), nil
+}
+
+// prunable lists the oldest jobs that may go, at most n.
+func (x *index) prunable(olderThan time.Time, n int) []*head {
+	var out []*head
+	for _, h := range x.order {
+		if len(out) == n {
+			break
+		}
+		if h.prunable(olderThan) {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+func pruneJob(tx *bolt.Tx, h *head) error {
+	j, err := readJob(tx, h.id)
+	if err != nil {
+		return err
+	}
+	for _, a := range j.Attempts {
+		if a.PromptID != "" {
+			err = errors.Join(err, tx.Bucket(bucketPruned).Put([]byte(a.PromptID), nil))
+		}
+	}
+	for _, e := range entriesOf(j) {
+		err = errors.Join(err, tx.Bucket(e.bucket).Delete(e.key))
+	}
+	facts := tx.Bucket(bucketFacts)
+	return errors.Join(err,
+		deleteAll(facts, keysUnder(facts, under(string(j.ID), nil))),
+		tx.Bucket(bucketHeads).Delete(headKey(h.submitted, h.id)),
+		tx.Bucket(bucketJobs).Delete([]byte(j.ID)),
+		dropBlob(tx, j.Workflow), dropBlob(tx, j.Extra))
+}
+
+// dropBlob removes a body that no job refers to any more.
+func dropBlob(tx *bolt.Tx, hash string) error {
+	if hash == "" || hasUnder(tx.Bucket(bucketRefs), under(hash, nil)) {
+		return nil
+	}
+	return tx.Bucket(bucketBlobs).Delete([]byte(hash))
+}
