@@ -1,0 +1,308 @@
+package engine_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"path"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/comfyume/qmtui/internal/engine"
+	"github.com/comfyume/qmtui/internal/engine/ledgertest"
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// fakeShare is a share whose looks are told by the test, and whose copies
+// succeed unless the test says otherwise.
+type fakeShare struct {
+	mu      sync.Mutex
+	report  func(job.Sighting)
+	folders []job.Folder
+	fail    map[job.Path][]error // errors of the next copies of a source
+	placed  map[string]job.Path  // user/dest -> source
+	copies  int
+	status  job.ShareStatus
+	gate    chan struct{} // when not nil, copies wait for it
+}
+
+func newShare() *fakeShare {
+	return &fakeShare{fail: map[job.Path][]error{}, placed: map[string]job.Path{}}
+}
+
+func (s *fakeShare) Run(ctx context.Context, report func(job.Sighting)) error {
+	s.mu.Lock()
+	s.report = report
+	s.mu.Unlock()
+	<-ctx.Done()
+	return nil
+}
+
+func (s *fakeShare) Watch(folders []job.Folder) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.folders = folders
+}
+
+func (s *fakeShare) Nudge(string) {}
+
+func (s *fakeShare) Choose(_ context.Context, t job.Transfer, taken func(string) bool) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	folder := ""
+	if t.Aside {
+		folder = "cancelled/"
+	}
+	for n := 1; ; n++ {
+		dest := fmt.Sprintf("%sout_%05d_.png", folder, n)
+		if _, there := s.placed[t.User+"/"+dest]; !there && !taken(dest) {
+			return dest, nil
+		}
+	}
+}
+
+func (s *fakeShare) Copy(ctx context.Context, t job.Transfer) (job.Receipt, error) {
+	if s.gate != nil {
+		select {
+		case <-s.gate:
+		case <-ctx.Done():
+			return job.Receipt{}, ctx.Err()
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.copies++
+	if errs := s.fail[t.Source]; len(errs) > 0 {
+		s.fail[t.Source] = errs[1:]
+		return job.Receipt{}, errs[0]
+	}
+	key := t.User + "/" + t.Dest
+	if old, there := s.placed[key]; there {
+		if old != t.Source {
+			return job.Receipt{}, &job.Error{Code: "dest_taken"}
+		}
+		return job.Receipt{Dest: t.Dest, Size: 10, Checksum: "xxh64:1", Repeated: true}, nil
+	}
+	s.placed[key] = t.Source
+	return job.Receipt{Dest: t.Dest, Size: 10, Checksum: "xxh64:1"}, nil
+}
+
+func (s *fakeShare) Discard(context.Context, job.Path) error { return nil }
+
+type memFile struct{ *bytes.Reader }
+
+func (memFile) Close() error { return nil }
+
+func (s *fakeShare) Open(string, string) (engine.File, error) {
+	return memFile{bytes.NewReader([]byte("picture"))}, nil
+}
+
+func (s *fakeShare) Status() job.ShareStatus {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.status
+}
+
+func (s *fakeShare) delivered(user string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []string
+	for k := range s.placed {
+		if path.Dir(k) == user || path.Dir(path.Dir(k)) == user {
+			all = append(all, k[len(user)+1:])
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// fakeFleet answers POSTs as the test scripts it; without a script it accepts.
+type fakeFleet struct {
+	mu          sync.Mutex
+	report      func(job.Fact)
+	posts       []job.Submission
+	script      []func(context.Context, job.Submission) job.Fact
+	interrupted []string
+	flights     []job.Flight
+	deployments []job.Deployment
+	ran         []time.Duration
+}
+
+func newFleet(capacity int) *fakeFleet {
+	return &fakeFleet{deployments: []job.Deployment{{Name: "h200-spot", Driver: "comfyui", Capacity: capacity, State: job.WarmthWarm}}}
+}
+
+func (f *fakeFleet) Check(workflow, extra []byte) (job.Checked, error) {
+	var expect []job.Expected
+	if err := json.Unmarshal(workflow, &expect); err != nil {
+		return job.Checked{}, &job.Error{Code: "not_json", Class: job.Invalid, Message: "the workflow is not JSON"}
+	}
+	return job.Checked{Workflow: workflow, Extra: extra, Expect: expect}, nil
+}
+
+func answer(s job.Submission, k job.Kind, e *job.Error) job.Fact {
+	return job.Fact{Job: s.Job, Attempt: s.Attempt, PromptID: s.PromptID, Kind: k, At: time.Now(), Evidence: job.ByPlatform, Error: e}
+}
+
+func (f *fakeFleet) Submit(ctx context.Context, s job.Submission) job.Fact {
+	f.mu.Lock()
+	f.posts = append(f.posts, s)
+	next := func(_ context.Context, s job.Submission) job.Fact { return answer(s, job.Acknowledged, nil) }
+	if len(f.script) > 0 {
+		next, f.script = f.script[0], f.script[1:]
+	}
+	f.mu.Unlock()
+	return next(ctx, s)
+}
+
+func (f *fakeFleet) Follow(flights []job.Flight) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.flights = flights
+}
+
+func (f *fakeFleet) Run(ctx context.Context, report func(job.Fact)) error {
+	f.mu.Lock()
+	f.report = report
+	f.mu.Unlock()
+	<-ctx.Done()
+	return nil
+}
+
+func (f *fakeFleet) Interrupt(_ context.Context, x job.Flight) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !slices.Contains(f.interrupted, x.PromptID) {
+		f.interrupted = append(f.interrupted, x.PromptID)
+	}
+	return nil
+}
+
+func (f *fakeFleet) Ran(_ string, d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ran = append(f.ran, d)
+}
+
+func (f *fakeFleet) Deployments() []job.Deployment {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.deployments)
+}
+
+func (f *fakeFleet) Warm(context.Context, string) (job.Deployment, error)    { return job.Deployment{}, nil }
+func (f *fakeFleet) Refresh(context.Context, string) (job.Deployment, error) { return job.Deployment{}, nil }
+
+func (f *fakeFleet) posted() []job.Submission {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.posts)
+}
+
+// house is an engine among fakes, inside a synctest bubble.
+type house struct {
+	*testing.T
+	*engine.Engine
+	ledger *ledgertest.Memory
+	share  *fakeShare
+	fleet  *fakeFleet
+	policy engine.Policy
+	stop   func()
+}
+
+// open runs fn beside a running engine, with fake time.
+func open(t *testing.T, capacity int, p engine.Policy, fn func(h *house)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		h := &house{T: t, ledger: ledgertest.NewMemory(), share: newShare(), fleet: newFleet(capacity), policy: p}
+		h.start()
+		fn(h)
+		h.stop()
+	})
+}
+
+func (h *house) start() {
+	h.Helper()
+	h.Engine = engine.New(engine.Options{Ledger: h.ledger, Share: h.share, Fleet: h.fleet, Policy: h.policy})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- h.Engine.Run(ctx) }()
+	h.stop = func() {
+		cancel()
+		if err := <-done; err != nil {
+			h.Errorf("Run ended with %v", err)
+		}
+	}
+	<-h.Ready()
+	synctest.Wait()
+}
+
+// submit asks for a job whose node 9 writes count files.
+func (h *house) submit(user string, count int) job.Job {
+	h.Helper()
+	j, err := h.try(user, count, job.Normal)
+	if err != nil {
+		h.Fatalf("submit: %v", err)
+	}
+	return j
+}
+
+func (h *house) try(user string, count int, p job.Priority) (job.Job, error) {
+	body, _ := json.Marshal([]job.Expected{{Node: "9", Class: "SaveImage", Prefix: "out", Count: count}})
+	j, _, err := h.Submit(context.Background(), job.Request{User: user, Workflow: body, Priority: p, Caller: job.Caller{Name: user}})
+	synctest.Wait()
+	return j, err
+}
+
+// pass lets time go by.
+func (h *house) pass(d time.Duration) {
+	time.Sleep(d) // fake time: see testing/synctest
+	synctest.Wait()
+}
+
+func (h *house) see(prompt string, m job.Mark, names ...string) {
+	for _, n := range names {
+		h.share.report(job.Sighting{PromptID: prompt, Node: "9", Path: job.Path("qm/" + prompt + "/9/" + n), Size: 10, Mark: m, At: time.Now()})
+	}
+	synctest.Wait()
+}
+
+func (h *house) hear(j job.Job, k job.Kind, e *job.Error) {
+	a := h.now(j).Current()
+	h.fleet.report(job.Fact{Job: j.ID, Attempt: a.N, PromptID: a.PromptID, Kind: k, At: time.Now(), Evidence: job.ByHistory, Error: e})
+	synctest.Wait()
+}
+
+func (h *house) now(j job.Job) job.Job {
+	h.Helper()
+	j, err := h.Job(j.ID)
+	if err != nil {
+		h.Fatal(err)
+	}
+	return j
+}
+
+func (h *house) prompt(j job.Job) string { return h.now(j).Current().PromptID }
+
+func (h *house) want(j job.Job, s job.State) job.Job {
+	h.Helper()
+	j = h.now(j)
+	if j.State() != s {
+		h.Fatalf("the job is %s (error %v), want %s", j.State(), j.Current().Error, s)
+	}
+	return j
+}
+
+func (h *house) act(j job.Job, v job.Verb) *job.Error {
+	h.Helper()
+	r, err := h.Act(context.Background(), job.Action{Verb: v, Filter: job.Filter{IDs: []job.ID{j.ID}}, Caller: job.Caller{Name: "admin", Admin: true}})
+	if err != nil {
+		h.Fatal(err)
+	}
+	synctest.Wait()
+	return r[0].Error
+}
