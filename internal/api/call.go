@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
-	"strings"
 	"syscall"
 	"time"
 
@@ -91,8 +90,8 @@ func (c *Client) send(ctx context.Context, k call) (*http.Response, error) {
 	if k.body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if name, value, ok := strings.Cut(c.as, "\x00"); ok {
-		req.Header.Set(name, value)
+	if c.userHeader != "" {
+		req.Header.Set(c.userHeader, c.user)
 	}
 	return c.http.Do(req)
 }

@@ -28,7 +28,8 @@ type Client struct {
 	base   string // without a slash at the end
 	target string // as people know it
 	http   *http.Client
-	as     string
+
+	userHeader, user string // see As; empty for none
 }
 
 // Dial makes a client for a target: an address such as http://127.0.0.1:3000
@@ -54,7 +55,7 @@ func Dial(target string) (*Client, error) {
 // does. The manager believes it only from a trusted address.
 func (c *Client) As(header, user string) *Client {
 	as := *c
-	as.as = header + "\x00" + user
+	as.userHeader, as.user = header, user
 	return &as
 }
 

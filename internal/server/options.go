@@ -1,0 +1,115 @@
+package server
+
+import (
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/comfyume/qmtui/internal/api"
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// Options is what a Server is made of. Only Service is required.
+type Options struct {
+	Service Service
+	Version string // told in hello and health
+	// Listen is the TCP address; empty for none. Port 0 takes a free one, see [Server.Addr].
+	Listen string
+	// Socket is the path of the unix socket; empty for none. At most 103 bytes.
+	Socket string
+	// PublicURL is where people reach the server; its origin is trusted. Empty when not known.
+	PublicURL string
+	// TrustedProxies are the networks whose UserHeader is believed.
+	TrustedProxies []netip.Prefix
+	UserHeader     string   // empty: no header is believed
+	Admins         []string // users who may do everything
+	// RequireUser refuses TCP callers whom no trusted proxy names. Otherwise
+	// loopback peers and trusted proxies are believed about user_id.
+	RequireUser bool
+	// Subfolder is put before the subfolder of outputs, see [api.View].
+	Subfolder   string
+	MaxWorkflow int64 // bytes of a prompt, and of its extra_data; zero means 10 MiB
+	MaxMetadata int64 // bytes of a caller's metadata; zero means 1 MiB
+	MaxStreams  int   // event streams at once; zero means 256
+	// Grace bounds the drain when Run's context ends; zero means 5s.
+	Grace  time.Duration
+	Logger *slog.Logger     // nil discards
+	Now    func() time.Time // nil is time.Now
+}
+
+// Server answers HTTP for a [Service]. Make it with [New]; all its methods may
+// be called from any goroutine, Run once.
+type Server struct {
+	opts    Options
+	svc     Service
+	view    api.View
+	log     *slog.Logger
+	origins *http.CrossOriginProtection
+	hosts   map[string]bool // names that a browser on this machine may use for us
+	admins  map[string]bool
+
+	bodies   gate // large bodies at once
+	streams  gate // event streams at once
+	decoders gate // pictures being decoded at once
+	previews *previewCache
+	console  *limiter
+	stopping chan struct{} // closed when the drain begins
+	doors    doors
+}
+
+// New checks the options and makes a server. It starts nothing.
+func New(o Options) (*Server, error) {
+	o = o.withDefaults()
+	s := &Server{
+		opts: o, svc: o.Service, view: api.View{Subfolder: o.Subfolder}, log: o.Logger,
+		origins: http.NewCrossOriginProtection(), hosts: map[string]bool{"localhost": true}, admins: map[string]bool{},
+		bodies: newGate(8), streams: newGate(o.MaxStreams), decoders: newGate(2),
+		previews: newPreviewCache(16 << 20), console: newLimiter(60, time.Minute, o.Now),
+		stopping: make(chan struct{}),
+	}
+	for _, a := range o.Admins {
+		s.admins[a] = true
+	}
+	return s, s.trust(o.PublicURL)
+}
+
+func (o Options) withDefaults() Options {
+	if o.MaxWorkflow <= 0 {
+		o.MaxWorkflow = 10 << 20
+	}
+	if o.MaxMetadata <= 0 {
+		o.MaxMetadata = 1 << 20
+	}
+	if o.MaxStreams <= 0 {
+		o.MaxStreams = 256
+	}
+	if o.Grace <= 0 {
+		o.Grace = 5 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+// trust lets pages of the public address post to us.
+func (s *Server) trust(public string) error {
+	if public == "" {
+		return nil
+	}
+	u, err := url.Parse(public)
+	if err == nil {
+		err = s.origins.AddTrustedOrigin(u.Scheme + "://" + u.Host)
+	}
+	if err != nil {
+		return &job.Error{Code: "bad_public_url", Class: job.Invalid, Message: "server.public_url is not an address: " + err.Error(),
+			Hint: "write it as https://example.org/path"}
+	}
+	s.hosts[u.Hostname()] = true
+	return nil
+}

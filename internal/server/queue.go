@@ -1,0 +1,49 @@
+package server
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/comfyume/qmtui/internal/api"
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+func (s *Server) queueStatus(w http.ResponseWriter, _ *request) error {
+	return writeJSON(w, http.StatusOK, api.FromStatus(s.svc.Status()))
+}
+
+// setMode makes the handler of pause, resume or drain.
+func (s *Server) setMode(m job.Mode) handler {
+	return func(w http.ResponseWriter, r *request) error {
+		if err := firstError(r.who.adminOnly("changing the queue's mode"), r.discard()); err != nil {
+			return err
+		}
+		if err := s.svc.SetMode(r.Context(), m, r.who.Caller); err != nil {
+			return err
+		}
+		return writeJSON(w, http.StatusOK, api.FromStatus(s.svc.Status()))
+	}
+}
+
+// obstacles lists what keeps the manager from doing its work.
+func obstacles(st job.QueueStatus) []api.Reason {
+	out := []api.Reason{}
+	add := func(code, message, hint string) {
+		out = append(out, api.Reason{Code: code, Message: message, Hint: hint})
+	}
+	if st.Mode == job.ModeDraining {
+		add("draining", "the queue is draining and takes no jobs", `run "qmtui queue resume"`)
+	}
+	switch share := st.Share; {
+	case share.Error != nil:
+		add(share.Error.Code, share.Error.Message, share.Error.Hint)
+	case share.Stalled:
+		add("share_stalled", fmt.Sprintf("a look at %s has been hanging for long", share.Path), "look at the mount and its server")
+	case !share.Mounted:
+		add("share_not_mounted", fmt.Sprintf("%s is not mounted", share.Path), `run "qmtui doctor"`)
+	}
+	if st.Active == "" {
+		add("no_active_worker", "no deployment is active, so nothing is rendered", `run "qmtui workers use NAME"`)
+	}
+	return out
+}
