@@ -2,6 +2,8 @@ package comfy
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -35,7 +37,7 @@ func (p *Prompt) checkClasses(info *ObjectInfo) *Refusal {
 	f := newFaults(p)
 	for _, id := range p.order {
 		if class := p.nodes[id].class; info.lacks(class) {
-			f.add(id, *invalidNode(id, fmt.Sprintf("Cannot execute because node %s does not exist.", class)))
+			f.add(id, *invalidNode(id, fmt.Sprintf("Cannot execute because node %s does not exist.", shorten(class))))
 		}
 	}
 	r := f.refusal("unknown_class", "install the custom node on the workers, or take it out of the workflow")
@@ -93,6 +95,7 @@ func (p *Prompt) doomed(f *faults) map[string]bool {
 
 // inputFaults finds what ComfyUI's validation would find in declared inputs:
 // a required one missing, a list that is no link, a slot that is not there.
+// Like ComfyUI it looks only at what an output node needs.
 // Without info it knows only that ComfyUI's save nodes require their prefix.
 func (p *Prompt) inputFaults(info *ObjectInfo) *faults {
 	f := newFaults(p)
@@ -101,9 +104,10 @@ func (p *Prompt) inputFaults(info *ObjectInfo) *faults {
 			f.add(s.node.id, missingInput(s.input))
 		}
 	}
+	needed := reach(p.outputNodes(info), p.sources)
 	for _, id := range p.order {
 		class, known := info.Class(p.nodes[id].class)
-		if known {
+		if known && needed[id] {
 			p.declaredFaults(f, p.nodes[id], class, info)
 		}
 	}
@@ -116,11 +120,11 @@ func (p *Prompt) declaredFaults(f *faults, n *node, class Class, info *ObjectInf
 			f.add(n.id, missingInput(in.Name))
 		}
 	}
-	for name, value := range n.inputs {
+	for _, name := range slices.Sorted(maps.Keys(n.inputs)) {
 		if _, declared := class.input(name); !declared {
 			continue
 		}
-		if err := p.linkFault(name, value, info); err != nil {
+		if err := p.linkFault(name, n.inputs[name], info); err != nil {
 			f.add(n.id, *err)
 		}
 	}
@@ -147,7 +151,7 @@ func (p *Prompt) linkFault(name string, value any, info *ObjectInfo) *ComfyError
 	if !ok {
 		return &ComfyError{
 			Type: "bad_linked_input", Message: "Bad linked input, must be a length-2 list of [node_id, slot_index]",
-			Details: name, ExtraInfo: ExtraInfo{"input_name": name, "received_value": value},
+			Details: name, ExtraInfo: ExtraInfo{"input_name": name, "received_value": brief(value)},
 		}
 	}
 	source, known := p.nodes[from]
@@ -157,7 +161,7 @@ func (p *Prompt) linkFault(name string, value any, info *ObjectInfo) *ComfyError
 	if class, ok := info.Class(source.class); ok && class.Slots >= 0 && slot >= class.Slots {
 		return &ComfyError{
 			Type: "bad_linked_input", Message: "Linked output does not exist",
-			Details:   fmt.Sprintf("%s links to output %d of node %q, which has %d", name, slot, from, class.Slots),
+			Details:   fmt.Sprintf("%s links to output %d of node %q, which has %d", name, slot, shorten(from), class.Slots),
 			ExtraInfo: ExtraInfo{"input_name": name, "linked_node": value},
 		}
 	}

@@ -7,13 +7,18 @@ import (
 )
 
 // sorted gives the ids so that each stands behind those it takes from. Nodes
-// on a cycle, and those behind one, are left out.
+// on a cycle, and those behind one, are left out. Links to absent nodes do not
+// count.
 func (p *Prompt) sorted() []string {
 	waits := make(map[string]int, len(p.nodes))
 	consumers := p.consumers()
 	var out []string
 	for _, id := range p.order {
-		waits[id] = len(p.nodes[id].links)
+		for _, from := range p.sources(id) {
+			if p.nodes[from] != nil {
+				waits[id]++
+			}
+		}
 		if waits[id] == 0 {
 			out = append(out, id)
 		}
@@ -29,7 +34,6 @@ func (p *Prompt) sorted() []string {
 }
 
 // cycle finds one cycle, as ids from the first taken from to the last, or nil.
-// All links must lead to nodes that exist.
 func (p *Prompt) cycle() []string {
 	rest := setOf(p.order...)
 	for _, id := range p.sorted() {
@@ -72,8 +76,8 @@ func (p *Prompt) checkLinks(*ObjectInfo) *Refusal {
 func absentNode(l link) ComfyError {
 	return ComfyError{
 		Type: "bad_linked_input", Message: "Linked node is not in the prompt",
-		Details:   l.input + " links to node " + strconv.Quote(l.from),
-		ExtraInfo: ExtraInfo{"input_name": l.input, "linked_node": linkValue(l.from, l.slot)},
+		Details:   shorten(l.input) + " links to node " + strconv.Quote(shorten(l.from)),
+		ExtraInfo: ExtraInfo{"input_name": l.input, "linked_node": linkValue(shorten(l.from), l.slot)},
 	}
 }
 

@@ -25,8 +25,8 @@ func (p *Prompt) checkPrefixes(info *ObjectInfo) *Refusal {
 	f := newFaults(p)
 	code, hint := "", ""
 	for _, s := range p.saves(info) {
-		for _, fault := range s.prefixFaults() {
-			f.add(s.node.id, fault.asError())
+		for _, fault := range s.prefixFaults(p) {
+			f.say(s.node.id, fault.plain(), fault.asError())
 			if code == "" {
 				code, hint = fault.code, fault.hint
 			}
@@ -46,13 +46,25 @@ func (f prefixFault) asError() ComfyError {
 	return ComfyError{
 		Type: "custom_validation_failed", Message: "Custom validation failed for node",
 		Details:   f.input + " - " + f.sentence,
-		ExtraInfo: ExtraInfo{"input_name": f.input, "received_value": f.value, "code": f.code},
+		ExtraInfo: ExtraInfo{"input_name": f.input, "received_value": brief(f.value), "code": f.code},
 	}
 }
 
-func (s save) prefixFaults() []prefixFault {
+func (f prefixFault) plain() string {
+	text, ok := f.value.(string)
+	if !ok {
+		return f.input + ": " + f.sentence
+	}
+	return fmt.Sprintf("%s %q: %s", f.input, shorten(text), f.sentence)
+}
+
+func (s save) prefixFaults(p *Prompt) []prefixFault {
 	var out []prefixFault
-	if fault, ok := s.faultOf(s.input, s.state, s.literal); ok {
+	state, text := s.state, s.literal
+	if fixed, ok := p.fixedText(s.link); ok && state == prefixLinked {
+		state, text = prefixLiteral, fixed
+	}
+	if fault, ok := s.faultOf(s.input, state, text); ok {
 		out = append(out, fault)
 	}
 	if value, has := s.node.inputs[s.also]; has {
@@ -77,12 +89,24 @@ func (s save) faultOf(input string, state prefixState, text string) (prefixFault
 	return fault, fault.code != ""
 }
 
+// fixedText reads a linked text that stands in the prompt after all, in one of
+// ComfyUI's primitive nodes. What other nodes compute is known to the worker
+// only.
+func (p *Prompt) fixedText(l link) (string, bool) {
+	n := p.nodes[l.from]
+	if n == nil || n.class != "PrimitiveString" && n.class != "PrimitiveStringMultiline" {
+		return "", false
+	}
+	text, ok := n.inputs["value"].(string)
+	return text, ok
+}
+
 // nameLimit is how many bytes the last part of a prefix may have: 244 for a
-// .png, less for longer extensions.
+// .png, less for longer extensions and for unknown ones.
 func (s save) nameLimit() int {
 	ext := s.ext
-	if ext == "" || s.kind == KindOther {
-		ext = "png"
+	if ext == "" {
+		ext = "safetensors"
 	}
 	limit := maxName - len(counterText) - len(ext)
 	if s.input == "prefix" {
@@ -152,7 +176,7 @@ func tooLong(prefix string, nameLimit int) prefixFault {
 }
 
 func isAbsolute(s string) bool {
-	drive := len(s) > 1 && s[1] == ':' && (s[0]|0x20) >= 'a' && (s[0]|0x20) <= 'z'
+	drive := len(s) > 2 && s[1:3] == ":/" && (s[0]|0x20) >= 'a' && (s[0]|0x20) <= 'z'
 	return strings.HasPrefix(s, "/") || drive
 }
 

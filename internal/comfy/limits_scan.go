@@ -17,15 +17,16 @@ var byteOrderMark = []byte("\xef\xbb\xbf")
 // scan reads raw once, without recursion and without building values, and
 // finds what encoding/json accepts or reports badly but ComfyUI stumbles over:
 // nesting, NaN and Infinity, numbers that overflow, text that is not UTF-8 and
-// lone surrogates. It is not a validator: encoding/json comes after it.
-func scan(raw []byte, lim Limits) *Refusal {
+// lone surrogates. It is no validator: encoding/json comes after it. what is
+// the name of raw in a message.
+func scan(what string, raw []byte, lim Limits) *Refusal {
 	if int64(len(raw)) > lim.Bytes {
-		return refuseTooBig(int64(len(raw)), lim.Bytes)
+		return refuseTooBig(what, int64(len(raw)), lim.Bytes)
 	}
 	if !utf8.Valid(raw) {
-		return refuseText("the prompt is not valid UTF-8")
+		return refuseText(what + " is not valid UTF-8")
 	}
-	s := scanner{raw: raw, maxDepth: lim.Depth}
+	s := scanner{what: what, raw: raw, maxDepth: lim.Depth}
 	for s.at < len(raw) {
 		if r := s.step(); r != nil {
 			return r
@@ -35,6 +36,7 @@ func scan(raw []byte, lim Limits) *Refusal {
 }
 
 type scanner struct {
+	what            string
 	raw             []byte
 	at              int
 	depth, maxDepth int
@@ -48,7 +50,7 @@ func (s *scanner) step() *Refusal {
 	case c == '{' || c == '[':
 		s.depth++
 		if s.depth > s.maxDepth {
-			return refuseTooDeep(s.maxDepth)
+			return refuseTooDeep(s.what, s.maxDepth)
 		}
 	case c == '}' || c == ']':
 		s.depth--
@@ -94,7 +96,7 @@ func (s *scanner) escape() *Refusal {
 			return nil
 		}
 	}
-	return refuseText(`the prompt contains half a surrogate pair (\ud800 to \udfff), which is not text`)
+	return refuseText(s.what + ` contains half a surrogate pair (\ud800 to \udfff), which is not text`)
 }
 
 // unit reads uXXXX at the scanner and moves it to the last digit.
@@ -115,7 +117,7 @@ func (s *scanner) number() *Refusal {
 	start := s.at
 	for s.at++; s.at < len(s.raw) && isWord(s.raw[s.at]); s.at++ {
 	}
-	return faultyNumber(string(s.raw[start:s.at]))
+	return faultyNumber(s.what, string(s.raw[start:s.at]))
 }
 
 func isWord(c byte) bool {
@@ -124,16 +126,16 @@ func isWord(c byte) bool {
 
 // faultyNumber refuses words that JSON does not have but Python writes, and
 // numbers that Python turns into Infinity.
-func faultyNumber(word string) *Refusal {
+func faultyNumber(what, word string) *Refusal {
 	switch word {
 	case "NaN", "-NaN", "Infinity", "-Infinity":
-		return refuseNumber(word)
+		return refuseNumber(what, word)
 	}
 	if len(word) > maxDigits {
-		return refuseNumber(fmt.Sprintf("a number of %d characters", len(word)))
+		return refuseNumber(what, fmt.Sprintf("a number of %d characters", len(word)))
 	}
 	if f, err := strconv.ParseFloat(word, 64); err != nil && math.IsInf(f, 0) && !isWhole(word) {
-		return refuseNumber(word)
+		return refuseNumber(what, word)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package comfy
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -48,6 +49,9 @@ func plain(c byte) bool {
 func DecodeNode(seg string) (string, error) {
 	if seg == "_" {
 		return "", nil
+	}
+	if seg == "" {
+		return "", errors.New("decode node folder: it is empty")
 	}
 	var b strings.Builder
 	for rest := seg; rest != ""; {

@@ -167,6 +167,17 @@ func (p *Prompt) writers(info *ObjectInfo) []string {
 	return out
 }
 
+// outputNodes are all ids that the server starts its run from, or may.
+func (p *Prompt) outputNodes(info *ObjectInfo) []string {
+	out := p.writers(info)
+	for id, n := range p.nodes {
+		if isCoreOutput(n.class) {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
 // hasPreview reports an output node that is known to put nothing on the share.
 func (p *Prompt) hasPreview() bool {
 	for id, n := range p.nodes {

@@ -78,9 +78,10 @@ func (p *Prompt) fileCounts() func(save) int {
 			sizes[id] = bounded(rule(sizes, p.nodes[id]))
 		}
 	}
+	unsure := p.unsure()
 	return func(s save) int {
 		switch {
-		case !s.single && s.per == "", !p.runsOnce(s.node.id):
+		case !s.single && s.per == "", unsure[s.node.id]:
 			return 0
 		case s.single:
 			return 1
@@ -89,17 +90,18 @@ func (p *Prompt) fileCounts() func(save) int {
 	}
 }
 
-// runsOnce reports whether nothing before a save node can make it run several
-// times or not at all: a custom node may give a list or block, a core node of
-// the tables does not.
-func (p *Prompt) runsOnce(id string) bool {
-	for met := range reach([]string{id}, p.sources) {
-		n, ok := p.nodes[met]
-		if !ok || met != id && !isCore(n.class) {
-			return false
+// unsure marks every node that may run several times or not at all: one behind
+// a node that is not ComfyUI's own, which may give a list or block what
+// follows. The core's nodes of the tables do neither.
+func (p *Prompt) unsure() map[string]bool {
+	var foreign []string
+	for id, n := range p.nodes {
+		if !isCore(n.class) {
+			foreign = append(foreign, id)
 		}
 	}
-	return true
+	consumers := p.consumers()
+	return reach(foreign, func(id string) []string { return consumers[id] })
 }
 
 // of is the size of what an input takes in, when it takes a first output.

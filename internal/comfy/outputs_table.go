@@ -61,7 +61,7 @@ var savers = map[string]saver{
 	"SaveImageTextDataSetToFolder": {input: "folder_name", kind: KindDataset, ext: "png", also: "filename_prefix", core: true},
 	"SaveTrainingDataset":          {input: "folder_name", kind: KindDataset, ext: "pkl", core: true},
 
-	"VHS_VideoCombine": {input: "filename_prefix", kind: KindVideo, ext: "mp4"},
+	"VHS_VideoCombine": {input: "filename_prefix", kind: KindVideo},
 }
 
 // previews are output nodes that put nothing on the share: they write to the

@@ -42,7 +42,7 @@ type Node struct {
 func ParsePrompt(raw []byte, lim Limits) (*Prompt, error) {
 	lim = lim.withDefaults()
 	raw = bytes.TrimPrefix(raw, byteOrderMark)
-	if r := scan(raw, lim); r != nil {
+	if r := scan("the prompt", raw, lim); r != nil {
 		return nil, r
 	}
 	value, err := decodeExact(raw)
@@ -156,7 +156,7 @@ func newNode(id string, value any) (*node, *ComfyError) {
 }
 
 func invalidNode(id, message string) *ComfyError {
-	return &ComfyError{Type: typeInvalid, Message: message, Details: fmt.Sprintf("Node ID '#%s'", id)}
+	return &ComfyError{Type: typeInvalid, Message: message, Details: fmt.Sprintf("Node ID '#%s'", shorten(id))}
 }
 
 // compareIDs sorts 2 before 10 and everything else as text.

@@ -81,15 +81,15 @@ func (r *Refusal) withStatus(status int) *Refusal {
 	return r
 }
 
-func refuseTooBig(size, limit int64) *Refusal {
+func refuseTooBig(what string, size, limit int64) *Refusal {
 	return refuse("too_big", typeInvalid,
-		fmt.Sprintf("the prompt has %d bytes, more than the limit of %d", size, limit),
+		fmt.Sprintf("%s has %d bytes, more than the limit of %d", what, size, limit),
 		"upload pictures as inputs instead of embedding them in the prompt").withStatus(http.StatusRequestEntityTooLarge)
 }
 
-func refuseTooDeep(limit int) *Refusal {
+func refuseTooDeep(what string, limit int) *Refusal {
 	return refuse("too_deep", typeInvalid,
-		fmt.Sprintf("the prompt nests deeper than %d levels", limit),
+		fmt.Sprintf("%s nests deeper than %d levels", what, limit),
 		"no ComfyUI export does that; check how the file was made").withStatus(http.StatusUnprocessableEntity)
 }
 
@@ -99,9 +99,9 @@ func refuseTooMany(nodes, limit int) *Refusal {
 		"split the workflow").withStatus(http.StatusUnprocessableEntity)
 }
 
-func refuseNumber(text string) *Refusal {
+func refuseNumber(what, text string) *Refusal {
 	return refuse("bad_number", typeInvalid,
-		"the prompt contains "+text+", which is not a finite JSON number",
+		what+" contains "+shorten(text)+", which is not a finite JSON number",
 		"give the input a finite value")
 }
 

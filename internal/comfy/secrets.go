@@ -32,7 +32,7 @@ func scrubbed(extra json.RawMessage) (map[string]any, error) {
 	if trimmed := bytes.TrimSpace(extra); len(trimmed) == 0 || string(trimmed) == "null" {
 		return nil, nil
 	}
-	if r := scan(extra, Limits{}.withDefaults()); r != nil {
+	if r := scan("extra_data", extra, Limits{}.withDefaults()); r != nil {
 		return nil, r
 	}
 	value, err := decodeExact(extra)
