@@ -125,6 +125,9 @@ func (j Job) attempt(f Fact) (Job, error) {
 	if a.PromptID != "" && f.PromptID != "" && f.PromptID != a.PromptID {
 		return j, impossible(f, "of another prompt id")
 	}
+	if f.Kind == Assigned && f.PromptID == "" {
+		return j, impossible(f, "without a prompt id")
+	}
 	to, ok := Edges[a.State][f.Kind]
 	if !ok {
 		return j, offEdge(a, f)
@@ -169,7 +172,7 @@ func (a *Attempt) details(f Fact) bool {
 var errorWeight = map[Kind]int{Unanswered: 1, Refused: 2, Broke: 3, Expired: 4}
 
 // weightier orders errors so that the one that is kept does not depend on who
-// spoke first: the surer kind wins, then the greater code and message.
+// spoke first: the surer kind wins, then the greater code, message and rest.
 func (a *Attempt) weightier(f Fact) bool {
 	if a.Error == nil {
 		return true
@@ -178,6 +181,7 @@ func (a *Attempt) weightier(f Fact) bool {
 		cmp.Compare(errorWeight[f.Kind], errorWeight[a.ErrorFrom]),
 		cmp.Compare(f.Error.Code, a.Error.Code),
 		cmp.Compare(f.Error.Message, a.Error.Message),
+		cmp.Compare(f.Error.text(), a.Error.text()),
 	) > 0
 }
 
@@ -200,6 +204,9 @@ func (j Job) output(f Fact) (Job, error) {
 	i := slices.IndexFunc(j.Outputs, func(o Output) bool { return o.ID == f.Output.ID })
 	if i < 0 && !f.Kind.Observation() {
 		return j, impossible(f, "of a file nobody saw")
+	}
+	if i >= 0 && j.Outputs[i].Attempt != f.Attempt {
+		return j, impossible(f, fmt.Sprintf("of a file of attempt %d", j.Outputs[i].Attempt))
 	}
 	was, in := Output{}, f.outputAs()
 	if i >= 0 {
@@ -229,9 +236,9 @@ func (f Fact) outputAs() Output {
 	o.SeenAt, o.WholeAt, o.StoredAt = time.Time{}, time.Time{}, time.Time{}
 	switch f.Kind {
 	case Seen:
-		o.State, o.SeenAt, o.Dest, o.Checksum = OutputSeen, f.At, "", ""
+		o.State, o.SeenAt, o.Dest, o.Aside, o.Checksum = OutputSeen, f.At, "", false, ""
 	case Whole:
-		o.State, o.SeenAt, o.WholeAt, o.Dest, o.Checksum = OutputWhole, f.At, f.At, "", ""
+		o.State, o.SeenAt, o.WholeAt, o.Dest, o.Aside, o.Checksum = OutputWhole, f.At, f.At, "", false, ""
 	case Stored:
 		o.State, o.SeenAt, o.WholeAt, o.StoredAt = OutputStored, f.At, f.At, f.At
 	case Abandoned:
@@ -251,9 +258,9 @@ func replaceOutput(outputs []Output, i int, o Output) []Output {
 	outputs = slices.Clone(outputs)
 	if i >= 0 {
 		outputs[i] = o
-		return outputs
+	} else {
+		outputs = append(outputs, o)
 	}
-	outputs = append(outputs, o)
 	slices.SortFunc(outputs, func(x, y Output) int {
 		return cmp.Or(cmp.Compare(x.Attempt, y.Attempt), cmp.Compare(x.Source, y.Source), cmp.Compare(x.ID, y.ID))
 	})

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -99,6 +100,7 @@ func (a *Attempt) testify(w Witness) bool {
 			return false
 		}
 		a.Witnesses[i].At = w.At
+		slices.SortFunc(a.Witnesses, compareWitness)
 		return true
 	}
 	a.Witnesses = append(a.Witnesses, w)
@@ -106,14 +108,15 @@ func (a *Attempt) testify(w Witness) bool {
 	return true
 }
 
+// compareWitness is a total order: the list must not depend on who spoke first.
 func compareWitness(x, y Witness) int {
-	if c := x.At.Compare(y.At); c != 0 {
-		return c
-	}
-	if x.Kind != y.Kind {
-		return int(reaches[x.Kind]) - int(reaches[y.Kind])
-	}
-	return y.Evidence.Strength() - x.Evidence.Strength()
+	return cmp.Or(
+		x.At.Compare(y.At),
+		cmp.Compare(reaches[x.Kind], reaches[y.Kind]),
+		cmp.Compare(x.Kind, y.Kind),
+		cmp.Compare(y.Evidence.Strength(), x.Evidence.Strength()),
+		cmp.Compare(x.Evidence, y.Evidence),
+	)
 }
 
 func (a Attempt) clone() Attempt {

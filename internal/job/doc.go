@@ -7,3 +7,5 @@
 // facts ([Fact]), each with the evidence it rests on. [Job.Apply] folds a fact
 // into a job; [Edges] is the whole machine.
 package job
+
+//go:generate go test -run ^TestMachineDoc$ . -update

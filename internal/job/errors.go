@@ -54,6 +54,9 @@ func (e *Error) Is(target error) bool {
 	return errors.As(target, &t) && t.Code == e.Code
 }
 
+// text is all there is of the error, for comparing.
+func (e *Error) text() string { return fmt.Sprintf("%+v", *e) }
+
 // AsError finds an *Error in err's chain, or wraps err as an internal one.
 // It returns nil for nil.
 func AsError(err error) *Error {

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"time"
@@ -80,25 +81,45 @@ type Output struct {
 // file is stored.
 func (o Output) merge(in Output) Output {
 	out := o
-	if in.State > o.State {
+	switch {
+	case in.State == OutputStored && (o.State < OutputStored || in.storedBefore(o)):
+		out.State, out.Size, out.Checksum = in.State, in.Size, in.Checksum
+		if in.Dest != "" {
+			out.Dest, out.Aside = in.Dest, in.Aside
+		}
+	case in.State > o.State:
 		out.State, out.Size = in.State, in.Size
-	} else if in.State == o.State {
+	case in.State == o.State && o.State < OutputStored:
 		out.Size = max(o.Size, in.Size)
 	}
-	if in.Checksum != "" {
-		out.Checksum = in.Checksum
-	}
-	if in.Dest != "" && (o.State < OutputStored || o.Dest == "") {
+	if out.Dest == "" || in.State == 0 && in.Dest != "" && o.State < OutputStored {
 		out.Dest, out.Aside = in.Dest, in.Aside
 	}
-	if in.Evidence.Strength() > o.Evidence.Strength() {
+	if in.tells(o) {
 		out.Evidence, out.Node = in.Evidence, in.Node
 	}
+	out.Source = cmp.Or(o.Source, in.Source)
 	out.SeenAt = earliest(o.SeenAt, in.SeenAt)
 	out.WholeAt = earliest(o.WholeAt, in.WholeAt)
 	out.StoredAt = earliest(o.StoredAt, in.StoredAt)
 	return out
 }
+
+// storedBefore orders two copies of one file, so that the one that counts does
+// not depend on which was told first.
+func (o Output) storedBefore(p Output) bool {
+	return cmp.Or(o.StoredAt.Compare(p.StoredAt), cmp.Compare(o.Dest, p.Dest),
+		cmp.Compare(o.Checksum, p.Checksum), cmp.Compare(o.Size, p.Size)) < 0
+}
+
+// tells reports whether o names the node on better evidence than p; of equal
+// ones a node's name is better than none, then the lesser.
+func (o Output) tells(p Output) bool {
+	return cmp.Or(cmp.Compare(o.Evidence.Strength(), p.Evidence.Strength()), cmp.Compare(o.Evidence, p.Evidence),
+		named(o.Node)-named(p.Node), cmp.Compare(p.Node, o.Node)) > 0
+}
+
+func named(node string) int { return min(len(node), 1) }
 
 func earliest(a, b time.Time) time.Time {
 	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
