@@ -32,9 +32,9 @@ func (s *site) measureCold(before job.Warmth, began, ended time.Time) {
 	}
 }
 
-// RunMeasured keeps the time from start to end of a run on a warm machine. An
-// unknown deployment and a time that is not positive are passed over.
-func (f *Fleet) RunMeasured(deployment string, d time.Duration) {
+// Ran keeps the time from start to end of a run. An unknown deployment and a
+// time that is not positive are passed over.
+func (f *Fleet) Ran(deployment string, d time.Duration) {
 	s := f.byName[deployment]
 	if s == nil || d <= 0 {
 		return

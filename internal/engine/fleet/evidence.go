@@ -2,6 +2,8 @@ package fleet
 
 import (
 	"cmp"
+	"io/fs"
+	"path"
 	"strings"
 	"time"
 
@@ -11,19 +13,35 @@ import (
 
 // testimony turns a history entry into facts: when it began, and how it ended.
 // The worker's clock is not ours, so only the length of the run is taken from
-// it. The names of the files are left to the share.
+// it. The files it names are told as well: they help where one stands outside
+// its attempt's folder.
 func testimony(f job.Flight, h *comfy.HistoryEntry, now time.Time) []job.Fact {
-	end := job.Fact{Job: f.Job, Attempt: f.Attempt, PromptID: f.PromptID, Deployment: f.Deployment,
-		At: now, Evidence: job.ByHistory, Kind: job.Finished, Error: breakage(h)}
+	end := job.Fact{Job: f.Job, Attempt: f.Attempt, PromptID: f.PromptID,
+		At: now, Evidence: job.ByHistory, Kind: job.Finished, Error: breakage(h), Files: reported(f.PromptID, h.Outputs)}
 	if end.Error != nil {
 		end.Kind = job.Broke
 	}
 	if took := h.Ended.Sub(h.Started); !h.Started.IsZero() && took > 0 && took < 24*time.Hour {
 		began := end
-		began.Kind, began.At, began.Error = job.Started, now.Add(-took), nil
+		began.Kind, began.At, began.Error, began.Files = job.Started, now.Add(-took), nil, nil
 		return []job.Fact{began, end}
 	}
 	return []job.Fact{end}
+}
+
+// reported lists the files on the share that a history names. Names that lead
+// out of it are left out, and those in another attempt's folder: a node that
+// was cached reports its old file (comfyui.md, Cache).
+func reported(promptID string, files []comfy.HistoryFile) []job.Path {
+	var out []job.Path
+	for _, f := range files {
+		p := path.Join(f.Subfolder, f.Filename)
+		own := strings.HasPrefix(p, comfy.Folder(promptID)+"/")
+		if f.Type == "output" && fs.ValidPath(p) && (own || !strings.HasPrefix(p, comfy.Root+"/")) {
+			out = append(out, job.Path(p))
+		}
+	}
+	return out
 }
 
 // breakage is why a run did not end well; nil when it did. A status of success

@@ -21,7 +21,7 @@ import (
 // because the server lacks a node class that the tagging added, so certainly
 // nothing ran, and the same prompt can be had without that class.
 func (f *Fleet) Submit(ctx context.Context, s job.Submission) job.Fact {
-	fact := job.Fact{Job: s.Job, Attempt: s.Attempt, PromptID: s.PromptID, Deployment: s.Deployment, Evidence: job.ByPlatform}
+	fact := job.Fact{Job: s.Job, Attempt: s.Attempt, PromptID: s.PromptID, Evidence: job.ByPlatform}
 	at, err := f.site(s.Deployment)
 	if err != nil {
 		return f.notSent(fact, err)

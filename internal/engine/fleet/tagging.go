@@ -28,13 +28,17 @@ func (s *site) tagged(p *comfy.Prompt, sub job.Submission) (comfy.Request, error
 
 // learns reports whether a refusal taught that the server lacks a class that
 // we add. It is awake, having just answered, so it is asked what it has; when
-// it does not say, at least the marker is left out from now on.
+// it does not say, the marker is left out from now on, but never a prefix.
 func (s *site) learns(ctx context.Context, err error) bool {
-	if !slices.Contains(addedClasses, missingClass(err)) {
+	class := missingClass(err)
+	if !slices.Contains(addedClasses, class) {
 		return false
 	}
 	if s.askNodes(ctx) == nil {
 		return true
+	}
+	if class == "StringConcatenate" {
+		return false
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/comfyume/qmtui/internal/comfy"
 	"github.com/comfyume/qmtui/internal/job"
 )
 
@@ -173,6 +174,21 @@ func TestTestimony(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestReportedFiles(t *testing.T) {
+	file := func(sub, name, kind string) comfy.HistoryFile {
+		return comfy.HistoryFile{Node: "9", Subfolder: sub, Filename: name, Type: kind}
+	}
+	mine, other := "qm/"+promptID(1)+"/9", "qm/"+promptID(2)+"/9"
+	got := reported(promptID(1), []comfy.HistoryFile{
+		file(mine, "a.png", "output"), file("", "ComfyUI_00001_.png", "output"), file("video", "b.mp4", "output"),
+		file("", "preview.png", "temp"), file(other, "cached.png", "output"), file("..", "x.png", "output"), file("/etc", "passwd", "output"),
+		file(mine+"/../../"+promptID(2), "x.png", "output"), file("a/../..", "x.png", "output"),
+	})
+	if want := []job.Path{job.Path(mine + "/a.png"), "ComfyUI_00001_.png", "video/b.mp4"}; !slices.Equal(got, want) {
+		t.Errorf("reported %v, want %v", got, want)
+	}
 }
 
 func codeOf(e *job.Error) string {

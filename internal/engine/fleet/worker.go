@@ -63,7 +63,7 @@ func (s *site) askQueue(ctx context.Context, report func(job.Fact)) {
 		return
 	}
 	for _, f := range s.queued(running, pending) {
-		report(job.Fact{Job: f.Job, Attempt: f.Attempt, PromptID: f.PromptID, Deployment: f.Deployment,
+		report(job.Fact{Job: f.Job, Attempt: f.Attempt, PromptID: f.PromptID,
 			Kind: job.Started, At: s.opts.Now(), Evidence: job.ByPlatform})
 	}
 }
@@ -149,7 +149,9 @@ func (f *Fleet) rouse(ctx context.Context, name string, persist bool) (job.Deplo
 	before, began := s.reading().state, s.opts.Now()
 	err = s.askStats(ctx)
 	for persist && err != nil && mayWake(err) && pause(ctx, wakePause) {
-		err = s.askStats(ctx)
+		if next := s.askStats(ctx); next == nil || ctx.Err() == nil {
+			err = next
+		}
 	}
 	if err != nil {
 		return s.snapshot(), troubleOf("GET /system_stats", outcomeKind(err), err)

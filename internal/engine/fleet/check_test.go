@@ -1,0 +1,90 @@
+package fleet
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/comfyume/qmtui/internal/comfy"
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+func TestCheck(t *testing.T) {
+	fl := open(t, &fake{}, spec())
+	got, err := fl.Check([]byte(`{"9":{"inputs":{"images":["1",0],"filename_prefix":"a/b"},"class_type":"SaveImage"},
+		"1":{"class_type":"EmptyImage","inputs":{"width":64,"height":64,"batch_size":4,"color":18446744073709551615}}}`),
+		[]byte(`{"auth_token_comfy_org":"t","client_id":"c","extra_pnginfo":{"workflow":{"nodes":[]}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (job.Expected{Node: "9", Class: "SaveImage", Prefix: "a/b", Count: 4}); len(got.Expect) != 1 || got.Expect[0] != want {
+		t.Errorf("expect %+v", got.Expect)
+	}
+	if !strings.Contains(string(got.Workflow), "18446744073709551615") || !strings.HasPrefix(string(got.Workflow), `{"1":{`) {
+		t.Errorf("workflow = %s", got.Workflow)
+	}
+	if s := string(got.Extra); strings.Contains(s, "auth_token") || strings.Contains(s, "client_id") || !strings.Contains(s, "nodes") {
+		t.Errorf("extra = %s", s)
+	}
+	if len(got.Warnings) != 0 {
+		t.Errorf("warnings = %+v", got.Warnings)
+	}
+}
+
+func TestCheckRefuses(t *testing.T) {
+	fl := open(t, &fake{}, spec(), func(o *Options) { o.Limits = comfy.Limits{Bytes: 4000} })
+	for code, c := range map[string]struct {
+		workflow, extra string
+		class           job.Class
+		nodes           bool
+	}{
+		"bad_json":      {workflow: `{`, class: job.Invalid},
+		"previews_only": {workflow: `{"1":{"class_type":"EmptyImage","inputs":{}},"2":{"class_type":"PreviewImage","inputs":{"images":["1",0]}}}`, class: job.Invalid},
+		"too_big":       {workflow: `{"1":"` + strings.Repeat("x", 5000) + `"}`, class: job.TooLarge},
+		"bad_inputs":    {workflow: `{"1":{"class_type":"EmptyImage","inputs":{}},"2":{"class_type":"SaveImage","inputs":{"images":["1",0]}}}`, class: job.Invalid, nodes: true},
+		"bad_extra":     {workflow: workflow, extra: `[1]`, class: job.Invalid},
+	} {
+		_, err := fl.Check([]byte(c.workflow), []byte(c.extra))
+		var e *job.Error
+		if !errors.As(err, &e) || e.Class != c.class || e.Message == "" {
+			t.Errorf("%s: %v", code, err)
+			continue
+		}
+		if e.Code != code && code != "bad_extra" {
+			t.Errorf("code %s, want %s: %v", e.Code, code, err)
+		}
+		var nodes map[string]comfy.NodeError
+		if (json.Unmarshal(e.NodeErrors, &nodes) == nil && len(nodes) > 0) != c.nodes {
+			t.Errorf("%s: node errors %s", code, e.NodeErrors)
+		}
+	}
+}
+
+func TestCheckWarnsOfUnknownOutputs(t *testing.T) {
+	fl := open(t, &fake{}, spec())
+	got, err := fl.Check([]byte(`{"1":{"class_type":"SomebodysUploader","inputs":{}}}`), nil)
+	if err != nil || len(got.Warnings) != 1 || got.Warnings[0].Code != "outputs_unknown" || got.Warnings[0].At.IsZero() {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// What a deployment has is known after it was asked while awake, and belongs
+// to the deployment that prompts go to.
+func TestCheckKnowsTheNodesOfTheDeploymentInUse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fl := open(t, &fake{}, spec())
+		absent := []byte(`{"1":{"class_type":"NotThere","inputs":{}},"9":{"class_type":"MySave","inputs":{"images":["1",0],"filename_prefix":"a"}}}`)
+		if _, err := fl.Check(absent, nil); err != nil {
+			t.Errorf("refused without knowing: %v", err)
+		}
+		if _, err := fl.Refresh(t.Context(), "h200"); err != nil {
+			t.Fatal(err)
+		}
+		_, err := fl.Check(absent, nil)
+		if e := job.AsError(err); codeOf(e) != "unknown_class" {
+			t.Errorf("error = %v", err)
+		}
+	})
+}
