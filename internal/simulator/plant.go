@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+
+	"github.com/comfyume/qmtui/internal/comfy"
 )
 
 // plant leaves behind what a hostile or careless neighbour of the share
@@ -38,7 +40,7 @@ func (x *execution) plant(ctx context.Context, id string, path savePath, s saver
 func (x *execution) plantForeign(ctx context.Context, base scene) {
 	name := fmt.Sprintf("holiday_%s_00001_.png", base.markText())
 	x.writeForeign(ctx, name, base)
-	x.writeForeign(ctx, "qm/"+strayID(base.mark)+"/9/ComfyUI_00001_.png", base)
+	x.writeForeign(ctx, comfy.Folder(strayID(base.mark))+"/9/ComfyUI_00001_.png", base)
 }
 
 // strayID is a prompt id that no manager ever gave out.
@@ -76,7 +78,7 @@ func (x *execution) plantSymlink(path savePath, ext string) {
 // job's own output: that would rightly be refused to its owner.
 func (x *execution) plantHardLink(ctx context.Context, path savePath, ext string, base scene) {
 	base.mark += 7
-	if full := x.writeForeign(ctx, "qm/"+strayID(base.mark)+"/1/private_00001_.png", base); full != "" {
+	if full := x.writeForeign(ctx, comfy.Folder(strayID(base.mark))+"/1/private_00001_.png", base); full != "" {
 		_ = os.Link(full, filepath.Join(path.folder, path.name+"_00098_"+ext))
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/cespare/xxhash/v2"
+
+	"github.com/comfyume/qmtui/internal/comfy"
 )
 
 // pieces and pause shape a write: a file comes in so many chunks with a pause
@@ -75,7 +77,7 @@ func (x *execution) entry(out file) Written {
 	rel = filepath.ToSlash(rel)
 	return Written{Deployment: x.replica.dep.spec.Name, Replica: x.replica.name, PromptID: x.task.id, Node: out.node,
 		Path: rel, Size: int64(len(out.body)), Checksum: checksum(out.body), Planted: out.planted,
-		Marker: strings.Contains("/"+rel, "/_started"), ContainerDisk: x.replica.dep.spec.ContainerDisk != ""}
+		Marker: strings.Contains("/"+rel, "/"+comfy.StartedFolder), ContainerDisk: x.replica.dep.spec.ContainerDisk != ""}
 }
 
 func checksum(body []byte) string { return fmt.Sprintf("xxh64:%016x", xxhash.Sum64(body)) }
