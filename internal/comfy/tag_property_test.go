@@ -1,0 +1,139 @@
+package comfy
+
+import (
+	"bytes"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+var allTags = Tag{PromptID: attempt, Metadata: map[string]any{"job": "j"}, Prefix: true, Embed: true, Marker: true}
+
+// Tagging adds nodes and changes prefixes, and nothing else.
+func TestTaggingKeepsEverythingElse(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(examples, "*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) { checkTagging(t, parseFile(t, file)) })
+	}
+	t.Run("linked prefix", func(t *testing.T) { checkTagging(t, parse(t, linkedPrefix1)) })
+}
+
+// checkTagging holds one prompt to every promise of Tagged.
+func checkTagging(t *testing.T, p *Prompt) {
+	t.Helper()
+	before, err := p.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := p.Tagged(allTags, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, _ := p.Tagged(allTags, nil, nil); !bytes.Equal(again.Prompt, req.Prompt) {
+		t.Error("the same arguments give another prompt")
+	}
+	if after, _ := p.MarshalJSON(); !bytes.Equal(before, after) {
+		t.Errorf("Tagged changed its prompt\nfrom %s\nto   %s", before, after)
+	}
+	q, err := ParsePrompt(req.Prompt, Limits{Nodes: 3*p.Len() + 3, Bytes: int64(len(req.Prompt))})
+	if err != nil {
+		t.Fatalf("the tagged prompt is no prompt: %v", err)
+	}
+	sameElsewhere(t, p, q)
+	ownFolders(t, p, q)
+	if before, after := p.Check(nil), q.Check(nil); before == nil && after != nil {
+		t.Errorf("the tagged prompt is refused: %v", after)
+	}
+	if !reflect.DeepEqual(userOutputs(p), userOutputs(q)) {
+		t.Errorf("outputs\nwere %+v\nare  %+v", userOutputs(p), userOutputs(q))
+	}
+}
+
+// sameElsewhere compares all nodes of p with those of q but for their prefixes.
+func sameElsewhere(t *testing.T, p, q *Prompt) {
+	t.Helper()
+	prefixes := map[string]string{}
+	for _, s := range p.saves(nil) {
+		prefixes[s.node.id] = s.input
+	}
+	for id, n := range p.nodes {
+		if p.markers[id] {
+			continue
+		}
+		want, got := n.object(), map[string]any{}
+		if m := q.nodes[id]; m != nil {
+			got = m.object()
+		}
+		want["inputs"], got["inputs"] = without(n.inputs, prefixes[id]), without(q.nodes[id].inputs, prefixes[id])
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("node %q became %v, was %v", id, got, want)
+		}
+	}
+}
+
+func without(inputs map[string]any, name string) map[string]any {
+	out := map[string]any{}
+	for key, value := range inputs {
+		if key != name {
+			out[key] = value
+		}
+	}
+	return out
+}
+
+// ownFolders holds that every save node of p writes below a folder that no
+// other one has.
+func ownFolders(t *testing.T, p, q *Prompt) {
+	t.Helper()
+	seen := map[string]bool{}
+	for _, s := range p.saves(nil) {
+		folder := Folder(attempt) + "/" + EncodeNode(s.node.id)
+		value := q.nodes[s.node.id].inputs[s.input]
+		if from, _, ok := LinkOf(value); ok {
+			value, _ = q.nodes[from].inputs["string_a"].(string)
+			value = value.(string) + "/"
+		}
+		text, _ := value.(string)
+		usable := s.state == prefixLiteral || s.state == prefixLinked
+		if usable && (!strings.HasPrefix(text, folder+"/") || seen[folder]) {
+			t.Errorf("node %q writes to %q, want below %q", s.node.id, text, folder)
+		}
+		seen[folder] = true
+	}
+}
+
+// userOutputs leaves out the counts, which a link through an unknown node hides.
+func userOutputs(p *Prompt) []Output {
+	out := p.Outputs(nil)
+	for i := range out {
+		out[i].Count = 0
+	}
+	return out
+}
+
+func FuzzPrompt(f *testing.F) {
+	for _, seed := range []string{
+		saving(`"x"`), saving(`"qm/a/9/x"`), saving(`12`), saving(`["1",0]`), linkedPrefix1, `{"nodes":[]}`, `{}`, `NaN`,
+		`{"_started":{"class_type":"SaveLoRA","inputs":{"prefix":"\u00e9"}},"":{"class_type":"VHS_VideoCombine","inputs":{"filename_prefix":{"__value__":"v"}}}}`,
+		`{"1":{"class_type":"ImageBatch","inputs":{"image1":["1",0],"image2":["2",true]}}}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		p, err := ParsePrompt(raw, Limits{Bytes: 1 << 16, Depth: 50, Nodes: 200})
+		if err != nil {
+			if r, ok := err.(*Refusal); !ok || r.Code == "" || r.NodeErrors == nil {
+				t.Errorf("the error is %#v", err)
+			}
+			return
+		}
+		p.Outputs(nil) // also of what Check would refuse
+		if p.Check(nil) == nil {
+			checkTagging(t, p)
+		}
+	})
+}
