@@ -1,12 +1,13 @@
 package simulator
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"time"
@@ -82,7 +83,7 @@ func (f *Fleet) throw(q *request) {
 		f.polls++
 		n := f.polls
 		f.mu.Unlock()
-		q.plan = f.cfg.Faults.plan(f.cfg.Seed, "poll", n) & (badGateway | unavailable)
+		q.plan = f.cfg.Faults.plan(f.cfg.Seed, fmt.Sprint("poll ", n), 0) & (badGateway | unavailable)
 		return
 	}
 	q.content = contentOf(q.body)
@@ -129,52 +130,70 @@ func (d *deployment) forward(w http.ResponseWriter, r *http.Request, q *request)
 // submit gives a prompt to a replica, to a second one on a duplicate
 // execution, and loses the answer on a time-out after acceptance.
 func (d *deployment) submit(w http.ResponseWriter, ctx context.Context, q *request, rep *replica) {
-	answer := httptest.NewRecorder()
+	answer := newHeldAnswer()
 	rep.answer(answer, q)
-	if answer.Code == http.StatusOK && q.plan.has(duplicate) {
+	if answer.code == http.StatusOK && q.plan.has(duplicate) {
 		again := *q
 		again.plan &= slowVisibility | wrongOrder
-		d.other(rep).answer(httptest.NewRecorder(), &again)
+		d.other(rep).answer(newHeldAnswer(), &again)
 	}
-	if answer.Code == http.StatusOK && q.plan.has(timeoutAccepted) {
+	if answer.code == http.StatusOK && q.plan.has(timeoutAccepted) {
 		d.fleet.sleep(ctx, hang)
 		panic(http.ErrAbortHandler)
 	}
-	for k, v := range answer.Header() {
-		w.Header()[k] = v
-	}
-	w.WriteHeader(answer.Code)
-	_, _ = w.Write(answer.Body.Bytes()) // the caller may have gone
+	answer.send(w)
 }
 
-// chooser picks a replica among the live ones; nil means that none may
-// answer.
-func (d *deployment) chooser(q *request) func([]*replica, *rand.Rand) *replica {
-	anyOf := func(live []*replica, dice *rand.Rand) *replica { return live[dice.IntN(len(live))] }
+// heldAnswer keeps a replica's answer until the balancer has decided what
+// becomes of it.
+type heldAnswer struct {
+	header http.Header
+	code   int
+	body   bytes.Buffer
+}
+
+func newHeldAnswer() *heldAnswer { return &heldAnswer{header: http.Header{}, code: http.StatusOK} }
+
+func (a *heldAnswer) Header() http.Header         { return a.header }
+func (a *heldAnswer) WriteHeader(code int)        { a.code = code }
+func (a *heldAnswer) Write(b []byte) (int, error) { return a.body.Write(b) }
+
+func (a *heldAnswer) send(w http.ResponseWriter) {
+	for k, v := range a.header {
+		w.Header()[k] = v
+	}
+	w.WriteHeader(a.code)
+	_, _ = w.Write(a.body.Bytes()) // the caller may have gone
+}
+
+// choice picks a replica among the live ones; nil means that none may answer.
+type choice func(live []*replica, dice *rand.Rand) *replica
+
+func anyOf(live []*replica, dice *rand.Rand) *replica { return live[dice.IntN(len(live))] }
+
+func (d *deployment) chooser(q *request) choice {
 	switch {
 	case d.fleet.cfg.Balance == Sticky:
-		return func(live []*replica, dice *rand.Rand) *replica { return stick(live, dice, q, anyOf) }
+		return func(live []*replica, dice *rand.Rand) *replica { return stick(live, dice, q) }
 	case d.fleet.cfg.Balance == Never && strings.HasPrefix(q.path, "/history"):
-		return func(live []*replica, dice *rand.Rand) *replica {
-			var strangers []*replica
-			for _, r := range live {
-				if !r.ran() {
-					strangers = append(strangers, r)
-				}
-			}
-			if id := historyID(q.path); id != "" {
-				strangers = without1(live, func(r *replica) bool { return r.knows(id) })
-			}
-			if len(strangers) == 0 {
-				return nil
-			}
-			return anyOf(strangers, dice)
-		}
+		return func(live []*replica, dice *rand.Rand) *replica { return avoid(live, dice, q) }
 	}
 	return anyOf
 }
 
-func without1(live []*replica, drop func(*replica) bool) []*replica {
+// avoid finds a replica whose history cannot answer the request.
+func avoid(live []*replica, dice *rand.Rand, q *request) *replica {
+	strangers := except(live, (*replica).ran)
+	if id := historyID(q.path); id != "" {
+		strangers = except(live, func(r *replica) bool { return r.knows(id) })
+	}
+	if len(strangers) == 0 {
+		return nil
+	}
+	return anyOf(strangers, dice)
+}
+
+func except(live []*replica, drop func(*replica) bool) []*replica {
 	var kept []*replica
 	for _, r := range live {
 		if !drop(r) {
@@ -186,7 +205,7 @@ func without1(live []*replica, drop func(*replica) bool) []*replica {
 
 // stick finds the replica that knows the request's prompt ids; a new prompt
 // goes to the one with the shortest queue.
-func stick(live []*replica, dice *rand.Rand, q *request, anyOf func([]*replica, *rand.Rand) *replica) *replica {
+func stick(live []*replica, dice *rand.Rand, q *request) *replica {
 	if q.is("POST", "/prompt") {
 		best := anyOf(live, dice)
 		for _, r := range live {

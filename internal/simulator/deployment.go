@@ -63,7 +63,7 @@ func (d *deployment) wake(ctx context.Context) error {
 }
 
 // reach holds the request until a replica is up, then picks one.
-func (d *deployment) reach(ctx context.Context, choose func([]*replica, *rand.Rand) *replica) (*replica, error) {
+func (d *deployment) reach(ctx context.Context, choose choice) (*replica, error) {
 	for {
 		if err := d.wake(ctx); err != nil {
 			return nil, err

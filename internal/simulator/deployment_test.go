@@ -103,7 +103,7 @@ func TestBalance(t *testing.T) {
 		cfg := Config{Deployments: []Deployment{{Name: "gpu", Replicas: 4}}, Balance: balance, Seed: 3}
 		simulate(t, cfg, func(t *testing.T, f *Fleet) {
 			for i := range 40 {
-				post(t, f, picture(fmt.Sprint("p", i), fmt.Sprintf(`,"prompt_id":"p%d"`, i)))
+				post(t, f, dot(fmt.Sprint("p", i), fmt.Sprintf(`,"prompt_id":"p%d"`, i)))
 			}
 			settle(t, f)
 			for i := range 40 {

@@ -262,7 +262,7 @@ func TestHostileNames(t *testing.T) {
 	seen := map[string]bool{}
 	simulate(t, Config{Faults: only(t, "hostile-name")}, func(t *testing.T, f *Fleet) {
 		for i := range 30 {
-			post(t, f, picture(fmt.Sprintf("qm/h%d/9/ComfyUI", i), fmt.Sprintf(`,"prompt_id":"h%d"`, i)))
+			post(t, f, dot(fmt.Sprintf("qm/h%d/9/ComfyUI", i), fmt.Sprintf(`,"prompt_id":"h%d"`, i)))
 		}
 		settle(t, f)
 		for _, w := range f.Manifest() {

@@ -98,6 +98,12 @@ func picture(prefix, more string) string {
 "9":{"class_type":"SaveImage","inputs":{"images":["8",0],"filename_prefix":"` + prefix + `"}}}` + more + `}`
 }
 
+// dot is the cheapest prompt: one small picture.
+func dot(prefix, more string) string {
+	return `{"prompt":{"1":{"class_type":"EmptyImage","inputs":{"width":8,"height":8,"batch_size":1,"color":255}},
+"9":{"class_type":"SaveImage","inputs":{"images":["1",0],"filename_prefix":"` + prefix + `"}}}` + more + `}`
+}
+
 func TestAPromptBecomesAPicture(t *testing.T) {
 	simulate(t, Config{}, func(t *testing.T, f *Fleet) {
 		id := post(t, f, picture("qm/p1/9/ComfyUI", `,"prompt_id":"p1"`))

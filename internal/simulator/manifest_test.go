@@ -17,7 +17,7 @@ func TestTheJournalGivesTheManifestBack(t *testing.T) {
 	cfg := Config{Journal: journal, Faults: faults, Seed: 5, Deployments: []Deployment{{Name: "gpu", Replicas: 2}}}
 	simulate(t, cfg, func(t *testing.T, f *Fleet) {
 		for i := range 20 {
-			body := picture(fmt.Sprintf("qm/j%d/9/a", i), fmt.Sprintf(`,"prompt_id":"j%d"`, i))
+			body := dot(fmt.Sprintf("qm/j%d/9/a", i), fmt.Sprintf(`,"prompt_id":"j%d"`, i))
 			func() {
 				defer func() { _ = recover() }() // a cut connection
 				call(f, "POST", "/gpu/prompt", body)

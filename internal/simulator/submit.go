@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -138,6 +137,6 @@ func (f *Fleet) hasInput(name string) bool {
 
 // inside says whether name, joined to folder, stays in it.
 func inside(folder, name string) bool {
-	full := filepath.Join(folder, name)
-	return full == filepath.Clean(folder) || strings.HasPrefix(full, filepath.Clean(folder)+string(filepath.Separator)) && !slices.Contains([]string{"/"}, name)
+	folder = filepath.Clean(folder)
+	return within(folder, filepath.Join(folder, name))
 }
