@@ -116,6 +116,7 @@ func TestRefusals(t *testing.T) {
 		{"folder of 256 bytes", saving(`"` + strings.Repeat("D", 256) + `/x"`), nil, "prefix_too_long", 400, "255"},
 		{"prefix of many folders", saving(`"` + strings.Repeat("d/", 1500) + `x"`), nil, "prefix_too_long", 400, "2048"},
 		{"prefix in our folder", saving(`"qm/x"`), nil, "prefix_reserved", 400, "queue manager"},
+		{"pile of tags", saving(`"` + strings.Repeat("qm/a/9/", 9) + `x"`), nil, "prefix_reserved", 400, "queue manager"},
 		{"prefix in our folder, hidden", saving(`".//QM/x"`), nil, "prefix_reserved", 400, "queue manager"},
 		{"marker of another attempt", saving(`"qm/other/_started/x"`), nil, "prefix_reserved", 400, "queue manager"},
 		{"prefix that is an object", saving(`{"a":1}`), nil, "prefix_not_text", 400, "neither text nor a link"},

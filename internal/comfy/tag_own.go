@@ -14,15 +14,21 @@ var (
 	markerForm    = regexp.MustCompile(`^` + Root + `/[0-9A-Za-z-]{1,64}/` + StartedFolder + `/s$`)
 )
 
+// maxOwn is how many tags are taken off one prefix. Tagging never makes more
+// than one; what is left of a forged pile keeps its first folder and so is
+// refused as prefix_reserved.
+const maxOwn = 8
+
 // ownPrefix is the user's part of a prefix: "qm/<id>/9/portrait" is "portrait".
 func ownPrefix(prefix string) string {
-	for {
+	for range maxOwn {
 		m := ownPrefixForm.FindStringSubmatch(prefix)
 		if m == nil || !isNodeFolder(m[1]) {
 			return prefix
 		}
 		prefix = strings.TrimPrefix(prefix, m[0])
 	}
+	return prefix
 }
 
 func isNodeFolder(seg string) bool {
@@ -32,7 +38,7 @@ func isNodeFolder(seg string) bool {
 
 // ownLink is the user's link behind any StringConcatenate that Tagged put in.
 func (p *Prompt) ownLink(l link) link {
-	for range p.nodes { // a cycle ends here too
+	for range maxOwn { // a cycle ends here too
 		n := p.nodes[l.from]
 		if n == nil || n.class != "StringConcatenate" || n.inputs["delimiter"] != "/" {
 			return l
