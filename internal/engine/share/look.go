@@ -1,0 +1,268 @@
+package share
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/comfyume/qmtui/internal/comfy"
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+const (
+	maxDepth    = 12      // folders below a tree's own
+	maxFiles    = 20_000  // names in one attempt's folder
+	maxRest     = 500_000 // names outside qm/
+	filesAtOnce = 200     // files that one look opens; the others wait for the next
+)
+
+// outcome is what one look found.
+type outcome struct {
+	sightings []job.Sighting
+	moved     bool  // look again soon
+	more      bool  // files were left for the next look
+	err       error // the look is incomplete: nothing follows from what it did not list
+}
+
+// look is one look into one tree. It runs on a goroutine of its own and owns
+// the tree meanwhile.
+type look struct {
+	s      *Share
+	t      *tree
+	now    time.Time
+	wait   patience
+	watch  func(path string) // adds a hint before a folder is listed; may be nil
+	out    outcome
+	listed map[string]bool
+	opened int
+	count  int  // names listed
+	cut    bool // some names were not listed
+}
+
+// run looks. A folder that is not there yet is an empty one.
+func (l *look) run() outcome {
+	l.listed = map[string]bool{}
+	if err := l.s.at("look " + l.t.base); err != nil {
+		return outcome{err: err}
+	}
+	d, err := openFolder(l.s.opt.Outputs, l.t.base)
+	switch {
+	case errors.Is(err, unix.ENOENT):
+	case notFolder(err):
+		l.hostileFolder(l.t.base)
+	case err != nil:
+		return outcome{err: err}
+	default:
+		l.folder(d, l.t.base, 0)
+	}
+	if l.out.err == nil && !l.cut {
+		l.absent()
+	}
+	l.t.force = false
+	return l.out
+}
+
+func notFolder(err error) bool {
+	return errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP)
+}
+
+// folder lists d, which it closes, and everything below it.
+func (l *look) folder(d *folder, path string, depth int) {
+	defer d.close()
+	if l.watch != nil {
+		l.watch(path) // first the watch, then the list: else what comes between is missed
+	}
+	limit := maxFiles
+	if l.t.kind == rest {
+		limit = maxRest
+	}
+	names, more, err := d.names(limit - l.count)
+	if err != nil {
+		l.out.err = err
+		return
+	}
+	l.count += len(names)
+	if more {
+		l.cut = true
+		l.warnFull(path)
+	}
+	for _, name := range names {
+		l.entry(d, name, join(path, name), depth)
+	}
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "/" + name
+}
+
+func (l *look) warnFull(path string) {
+	if !l.t.full {
+		l.t.full = true
+		l.s.log.Warn("too many files in one folder of the share; the others are not looked at",
+			"folder", job.Path(path).String(), "limit", l.count)
+	}
+}
+
+// entry deals with one name. Known files that are settled cost nothing.
+func (l *look) entry(d *folder, name, path string, depth int) {
+	if l.skip(name, path) {
+		return
+	}
+	if l.t.dirs[path] {
+		l.listed[path] = true
+		l.sub(d, name, path, depth)
+		return
+	}
+	f, known := l.t.files[path]
+	l.listed[path] = true
+	if known && !l.t.force && l.now.Before(f.again) {
+		f.missing = 0
+		return
+	}
+	if !known && l.started(d, name, path) {
+		return
+	}
+	if !known && l.newFolder(d, name, path, depth) {
+		return
+	}
+	l.file(d, name, path, f)
+}
+
+// skip leaves out what is never an output: our own root when it is looked into
+// otherwise, the sentinel, and what NFS makes of files removed while open.
+func (l *look) skip(name, path string) bool {
+	return l.t.kind == rest && (path == comfy.Root || path == l.s.opt.Sentinel) || strings.HasPrefix(name, ".nfs")
+}
+
+// started reports the start marker, a folder that ComfyUI makes when the
+// marker's node is executed; its files are never delivered.
+func (l *look) started(d *folder, name, path string) bool {
+	if name != comfy.StartedFolder || path != l.t.base+"/"+name || l.t.kind == rest {
+		return false
+	}
+	st, err := d.stat(name)
+	if err != nil || !isFolder(&st) {
+		return false
+	}
+	if !l.t.started {
+		l.t.started = true
+		l.report(path, finding{observation: observation{modified: modified(&st)}}, job.MarkStarted)
+	}
+	return true
+}
+
+// newFolder descends into a name that turns out to be a folder.
+func (l *look) newFolder(d *folder, name, path string, depth int) bool {
+	st, err := d.stat(name)
+	if err != nil || !isFolder(&st) {
+		return false // what it is, the opening says
+	}
+	l.t.dirs[path] = true
+	l.sub(d, name, path, depth)
+	return true
+}
+
+func (l *look) sub(d *folder, name, path string, depth int) {
+	if depth >= maxDepth {
+		l.warnDeep(path)
+		return
+	}
+	sub, err := d.folder(name)
+	switch {
+	case err == nil:
+		l.folder(sub, path, depth+1)
+	case notFolder(err): // it was a folder at the last look
+		delete(l.t.dirs, path)
+		l.file(d, name, path, l.t.files[path])
+	case errors.Is(err, unix.ENOENT):
+		delete(l.listed, path)
+	default:
+		l.out.err = err
+	}
+}
+
+func (l *look) warnDeep(path string) {
+	if !l.t.full {
+		l.t.full = true
+		l.s.log.Warn("folders on the share are nested too deeply; the inner ones are not looked at",
+			"folder", job.Path(path).String(), "limit", maxDepth)
+	}
+}
+
+// file opens and judges one name; f is nil for a new one.
+func (l *look) file(d *folder, name, path string, f *file) {
+	if l.opened >= filesAtOnce {
+		l.out.more = true
+		return
+	}
+	l.opened++
+	if f == nil {
+		f = &file{}
+	}
+	found, err := examine(d, name, f, l.t.kind == rest)
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		delete(l.listed, path)
+		return
+	case err != nil:
+		l.out.err = err
+		return
+	}
+	l.t.files[path] = f
+	for _, m := range f.observe(found.observation, l.now, l.wait) {
+		l.report(path, found, m)
+	}
+	l.out.moved = l.out.moved || f.close()
+}
+
+func (l *look) report(path string, found finding, m job.Mark) {
+	s := sighting(path, found.observation, m, l.now)
+	s.Claim = found.claim
+	l.out.sightings = append(l.out.sightings, s)
+	l.out.moved = true
+}
+
+// hostileFolder reports an attempt's folder that is a link or a file.
+func (l *look) hostileFolder(path string) {
+	f := l.t.files[path]
+	if f == nil {
+		f = &file{}
+		l.t.files[path] = f
+	}
+	l.listed[path] = true
+	o := observation{hostile: "a link or a file in place of a folder"}
+	for _, m := range f.observe(o, l.now, l.wait) {
+		l.report(path, finding{observation: o}, m)
+	}
+}
+
+// absent judges what was remembered and not listed. An unmounted share looks
+// like an empty folder, so that the mount is asked before anything is said.
+func (l *look) absent() {
+	var gone []string
+	for path, f := range l.t.files {
+		if l.listed[path] {
+			continue
+		}
+		if f.missing++; f.missing >= 2 {
+			gone = append(gone, path)
+		} else {
+			l.out.moved = true
+		}
+	}
+	if len(gone) == 0 || !l.s.proveFor(gone[0]) {
+		return
+	}
+	for _, path := range gone {
+		f := l.t.files[path]
+		delete(l.t.files, path)
+		if f.told != job.MarkHostile {
+			l.report(path, finding{observation: f.last}, job.MarkVanished)
+		}
+	}
+}

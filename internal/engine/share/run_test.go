@@ -1,0 +1,44 @@
+package share
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+func TestRunReportsEachStep(t *testing.T) {
+	d := newDisks(t)
+	synctest.Test(t, func(t *testing.T) {
+		s := d.share()
+		w := watch(t, s)
+		s.Watch([]job.Folder{{PromptID: prompt, Live: true}})
+		time.Sleep(3 * time.Second) // of the fake clock
+		if got := w.list(); len(got) != 0 {
+			t.Fatalf("an empty share: %v", got)
+		}
+		b, path := picture(t, 1), string(source("cat_00001_.png"))
+		d.write("qm/"+prompt+"/_started/s_00001_.png", b)
+		d.write(path, b[:len(b)/2])
+		time.Sleep(3 * time.Second)
+		d.write(path, b)
+		time.Sleep(3 * time.Second)
+		var marks []job.Mark
+		for _, x := range w.list() {
+			marks = append(marks, x.Mark)
+			if x.PromptID != prompt {
+				t.Errorf("prompt id of %v", x)
+			}
+			if x.Mark != job.MarkStarted && (x.Node != "9" || string(x.Path) != path) {
+				t.Errorf("origin of %v", x)
+			}
+		}
+		if len(marks) != 4 || marks[2] != job.MarkGrew || marks[3] != job.MarkWhole {
+			t.Errorf("marks %v", marks)
+		}
+		if err := w.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
