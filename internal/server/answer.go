@@ -29,6 +29,19 @@ type refusal struct{ err *job.Error }
 func (r refusal) Error() string { return r.err.Error() }
 func (r refusal) Unwrap() error { return r.err }
 
+// bound gives what is written next its time. Deadlines outlive a request on
+// its connection, so every answer sets its own.
+func bound(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout)) // a recorder has none
+}
+
+// writeNothing answers 204.
+func writeNothing(w http.ResponseWriter) error {
+	bound(w)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
 // writeJSON answers with v.
 func writeJSON(w http.ResponseWriter, status int, v any) error {
 	b, err := json.Marshal(v)
@@ -39,7 +52,7 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 	h.Set("Content-Type", "application/json; charset=utf-8")
 	h.Set("Content-Length", strconv.Itoa(len(b)+1))
 	h.Set("Cache-Control", "no-store")
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout))
+	bound(w)
 	w.WriteHeader(status)
 	_, _ = w.Write(append(b, '\n')) // a caller who went away needs no answer
 	return nil

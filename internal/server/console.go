@@ -21,6 +21,5 @@ func (s *Server) consoleLogs(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	s.log.Info("browser console", "user", r.who.Name, "peer", r.RemoteAddr, "said", string(said))
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return writeNothing(w)
 }

@@ -31,6 +31,9 @@ func (s *Server) events(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	if r.Method == http.MethodHead {
+		return writeNothing(w)
+	}
 	if !s.streams.try() {
 		return &job.Error{Code: "too_many_streams", Class: job.Unavailable, Message: fmt.Sprintf("%d event streams are open already", cap(s.streams)),
 			Hint: "close some, or wait"}
@@ -50,6 +53,7 @@ func (s *Server) events(w http.ResponseWriter, r *request) error {
 	if err := st.run(r); err != nil {
 		s.log.Debug("event stream ended", "peer", r.RemoteAddr, "error", err)
 	}
+	bound(w) // for the end of the answer
 	return nil
 }
 

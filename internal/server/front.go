@@ -30,6 +30,9 @@ func (s *Server) front(identify func(*http.Request) (who, error)) http.Handler {
 		defer s.finish(out, r, start)
 		out.Header().Set("X-Content-Type-Options", "nosniff")
 		out.Header().Set("Referrer-Policy", "no-referrer")
+		if r.ContentLength != 0 {
+			_ = http.NewResponseController(out).SetReadDeadline(time.Now().Add(bodyTimeout)) // a recorder has none
+		}
 		if h, pattern := mux.Handler(r); pattern == "" {
 			writeError(out, noRoute(h, out, r))
 			return

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"fmt"
 	"unicode/utf8"
 
@@ -27,6 +28,9 @@ func inspect(raw []byte, maxDepth int) error {
 		case '}', ']':
 			depth--
 		case 'N', 'I': // no word of JSON has a capital letter
+			if !bytes.HasPrefix(raw[i:], []byte("NaN")) && !bytes.HasPrefix(raw[i:], []byte("Infinity")) {
+				continue
+			}
 			return &job.Error{Code: "bad_number", Class: job.Invalid, Message: "the body contains NaN or Infinity, which are not JSON numbers",
 				Hint: "give the input a finite value"}
 		}

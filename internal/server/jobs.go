@@ -78,8 +78,7 @@ func (s *Server) deleteJob(w http.ResponseWriter, r *request) error {
 	if _, err := s.actOne(r, job.Action{Verb: job.DoCancel}); err != nil {
 		return err
 	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return writeNothing(w)
 }
 
 // act makes the handler of a verb that needs nothing else.

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"path"
 	"strings"
-	"time"
 
 	"github.com/comfyume/qmtui/internal/job"
 )
@@ -50,7 +49,8 @@ func (s *Server) outputFile(w http.ResponseWriter, r *request) error {
 	}
 	defer f.Close()
 	fileHeaders(w.Header(), o)
-	http.ServeContent(&rolling{w, http.NewResponseController(w)}, r.Request, "", o.StoredAt, f)
+	bound(w)
+	http.ServeContent(rolling{w}, r.Request, "", o.StoredAt, f)
 	return nil
 }
 
@@ -75,12 +75,9 @@ func fileHeaders(h http.Header, o job.Output) {
 
 // rolling is a writer each of whose pieces gets its own time, so that a large
 // file may take long and a reader who stopped may not.
-type rolling struct {
-	http.ResponseWriter
-	rc *http.ResponseController
-}
+type rolling struct{ http.ResponseWriter }
 
-func (w *rolling) Write(b []byte) (int, error) {
-	_ = w.rc.SetWriteDeadline(time.Now().Add(answerTimeout)) // a recorder has none
+func (w rolling) Write(b []byte) (int, error) {
+	bound(w.ResponseWriter)
 	return w.ResponseWriter.Write(b)
 }

@@ -10,7 +10,6 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/comfyume/qmtui/internal/job"
 	"golang.org/x/image/draw"
@@ -48,8 +47,8 @@ func (s *Server) outputPreview(w http.ResponseWriter, r *request) error {
 	h.Set("Content-Length", strconv.Itoa(len(small)))
 	h.Set("Cache-Control", "private, max-age=86400")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout)) // a recorder has none
-	_, _ = w.Write(small)                                                             // a caller who went away needs no picture
+	bound(w)
+	_, _ = w.Write(small) // a caller who went away needs no picture
 	return nil
 }
 

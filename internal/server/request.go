@@ -66,20 +66,20 @@ func (r *request) read(limit int64) ([]byte, error) {
 		}
 		defer r.srv.bodies.leave()
 	}
-	rc := http.NewResponseController(r.w)
-	_ = rc.SetReadDeadline(time.Now().Add(bodyTimeout)) // a recorder has none
 	raw, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
 	if int64(len(raw)) > limit {
 		_, _ = io.CopyN(io.Discard, r.Body, politeness)
 		return nil, tooLarge("the body", limit)
 	}
-	_ = rc.SetReadDeadline(time.Time{})
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, &job.Error{Code: "body_timeout", Class: job.Invalid, Message: "the body did not arrive within a minute", Transient: true, Hint: "try again"}
 	case err != nil:
 		return nil, &job.Error{Code: "body_broken", Class: job.Invalid, Message: "the body broke off: " + err.Error(), Hint: "try again"}
 	}
+	// Front set a deadline. It stays after a failure, for what net/http reads
+	// away, and must not end a handler that waits long.
+	_ = http.NewResponseController(r.w).SetReadDeadline(time.Time{})
 	return raw, nil
 }
 
