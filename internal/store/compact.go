@@ -86,7 +86,7 @@ func compactClosing(o Options, db *bolt.DB) error {
 }
 
 func copyDB(path string, o Options, src *bolt.DB) error {
-	dst, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: o.Timeout, InitialMmapSize: o.InitialMmapSize, FreelistType: bolt.FreelistMapType})
+	dst, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: o.Timeout, FreelistType: bolt.FreelistMapType})
 	if err != nil {
 		return err
 	}

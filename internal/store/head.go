@@ -71,6 +71,10 @@ func putIndexes(tx *bolt.Tx, j job.Job) error {
 	return nil
 }
 
+// present is the value where only the key matters; bbolt reads an empty one as
+// none within the transaction that wrote it.
+var present = []byte{1}
+
 // entry is one line of an index.
 type entry struct{ bucket, key, value []byte }
 
@@ -89,9 +93,9 @@ func entriesOf(j job.Job) []entry {
 	if j.Key != "" {
 		out = append(out, entry{bucketKeys, idemKey(j.User, j.Key), id})
 	}
-	for _, hash := range []string{j.Workflow, j.Extra} {
-		if hash != "" {
-			out = append(out, entry{bucketRefs, under(hash, id), nil})
+	for i, hash := range []string{j.Workflow, j.Extra} {
+		if hash != "" && (i == 0 || hash != j.Workflow) {
+			out = append(out, entry{bucketRefs, under(hash, id), present})
 		}
 	}
 	return out

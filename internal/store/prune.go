@@ -75,7 +75,7 @@ func pruneJob(tx *bolt.Tx, h *head) error {
 	}
 	for _, a := range j.Attempts {
 		if a.PromptID != "" {
-			err = errors.Join(err, tx.Bucket(bucketPruned).Put([]byte(a.PromptID), nil))
+			err = errors.Join(err, tx.Bucket(bucketPruned).Put([]byte(a.PromptID), present))
 		}
 	}
 	for _, e := range entriesOf(j) {

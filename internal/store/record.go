@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -33,9 +34,9 @@ func (s *Store) update(verb string, change func(*bolt.Tx) error, publish func())
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	began := time.Now()
+	began, id := time.Now(), tx.ID()
 	if err := tx.Commit(); err != nil {
-		return s.notCommitted(verb, err)
+		return s.notCommitted(verb, id, err)
 	}
 	s.meter.committed(time.Since(began))
 	publish()
@@ -44,17 +45,28 @@ func (s *Store) update(verb string, change func(*bolt.Tx) error, publish func())
 
 var errNothing = errors.New("nothing to commit")
 
-// notCommitted runs under both locks. A commit that failed for want of space
-// wrote no meta page. After any other failure nobody can say what stands on
-// the disk (an fsync error is final), so the ledger stops rather than guess.
-func (s *Store) notCommitted(verb string, err error) error {
+// notCommitted runs under both locks. A full disk is no catastrophe as long as
+// the file still shows the transaction before. After any other failure nobody
+// can say what will stand on the disk (an fsync error is final), so the ledger
+// stops rather than guess.
+func (s *Store) notCommitted(verb string, id int, err error) error {
 	err = trouble(verb, err)
-	if e := job.AsError(err); e.Code == "disk_full" {
+	if job.AsError(err).Code == "disk_full" && s.newest() < id {
 		return err
 	}
 	s.gone = &job.Error{Code: "state_failed", Class: job.Unavailable, Message: err.Error(),
 		Hint: "look at the disk of state.dir, then start the manager again"}
 	return s.gone
+}
+
+// newest is the number of the newest transaction that the file shows.
+func (s *Store) newest() int {
+	tx, err := s.db.Begin(false)
+	if err != nil {
+		return math.MaxInt
+	}
+	defer tx.Rollback()
+	return tx.ID()
 }
 
 // Record folds facts into their jobs as engine.Ledger says. With an error

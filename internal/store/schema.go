@@ -20,8 +20,8 @@ var (
 	bucketKeys     = []byte("keys")     // hash of user and idempotency key -> job id as it is
 	bucketOutputs  = []byte("outputs")  // output id -> job id as it is
 	bucketBlobs    = []byte("blobs")    // content hash -> zstd of the body
-	bucketRefs     = []byte("refs")     // content hash, 0, job id -> nothing
-	bucketPruned   = []byte("pruned")   // prompt id of a job that retention removed -> nothing
+	bucketRefs     = []byte("refs")     // content hash, 0, job id -> 1
+	bucketPruned   = []byte("pruned")   // prompt id of a job that retention removed -> 1
 	bucketRejects  = []byte("rejects")  // number -> reject, the newest
 	bucketOrphans  = []byte("orphans")  // output id -> orphan
 	bucketSettings = []byte("settings") // key -> value

@@ -16,13 +16,13 @@ func TestMemoryFails(t *testing.T) {
 	m := NewMemory()
 	full := errors.New("disk full")
 	m.FailWith(func([]job.Fact) error { return full })
-	s := story{n: 1, user: "ada"}
-	if _, err := m.Record(s.created()); !errors.Is(err, full) {
+	s := Story{N: 1, User: "ada"}
+	if _, err := m.Record(s.Created()); !errors.Is(err, full) {
 		t.Fatalf("got %v", err)
 	}
-	if _, err := m.Job(s.id()); !errors.Is(err, job.ErrNoJob) {
+	if _, err := m.Job(s.ID()); !errors.Is(err, job.ErrNoJob) {
 		t.Errorf("a failed Record left a job: %v", err)
 	}
 	m.FailWith(nil)
-	record(t, m, s.created())
+	Record(t, m, s.Created())
 }

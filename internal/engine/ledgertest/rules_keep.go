@@ -9,8 +9,8 @@ import (
 )
 
 func orphans(t *testing.T, l engine.Ledger) {
-	old := job.Orphan{ID: "a", Path: "x/\xff.png", Size: 5, SeenAt: noon, State: job.OrphanOpen, Suggest: []string{"ada"}}
-	young := job.Orphan{ID: "b", Path: "y.png", SeenAt: noon.Add(time.Second), State: job.OrphanOpen}
+	old := job.Orphan{ID: "a", Path: "x/\xff.png", Size: 5, SeenAt: Noon, State: job.OrphanOpen, Suggest: []string{"ada"}}
+	young := job.Orphan{ID: "b", Path: "y.png", SeenAt: Noon.Add(time.Second), State: job.OrphanOpen}
 	for _, o := range []job.Orphan{old, young} {
 		if err := l.PutOrphan(o); err != nil {
 			t.Fatal(err)

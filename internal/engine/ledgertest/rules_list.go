@@ -14,16 +14,16 @@ import (
 func crowd(t *testing.T, l engine.Ledger) {
 	users := []string{"ada", "bob", "cyd"}
 	for i := range 30 {
-		s := story{n: (i*7)%30 + 1, user: users[i%3]}
+		s := Story{N: (i*7)%30 + 1, User: users[i%3]}
 		switch i % 4 {
 		case 0:
-			record(t, l, s.created())
+			Record(t, l, s.Created())
 		case 1:
-			record(t, l, s.failed()...)
+			Record(t, l, s.Failed()...)
 		case 2:
-			record(t, l, append(s.whole(), s.closed())...)
+			Record(t, l, append(s.Whole(), s.Closed())...)
 		case 3:
-			record(t, l, s.failed()[:2]...)
+			Record(t, l, s.Failed()[:2]...)
 		}
 	}
 }
@@ -44,9 +44,9 @@ func filters(t *testing.T, l engine.Ledger) {
 		"no such user":  {User: "ad"},
 		"state":         {States: []job.State{job.Failed, job.Queued}},
 		"user, state":   {User: "bob", States: []job.State{job.Done}},
-		"since":         {Since: noon.Add(17 * time.Second)},
-		"ids":           {IDs: []job.ID{story{n: 3}.id(), story{n: 29}.id(), "nobody", story{n: 3}.id()}},
-		"ids and state": {IDs: []job.ID{story{n: 3}.id(), story{n: 29}.id()}, States: []job.State{job.Queued}},
+		"since":         {Since: Noon.Add(17 * time.Second)},
+		"ids":           {IDs: []job.ID{Story{N: 3}.ID(), Story{N: 29}.ID(), "nobody", Story{N: 3}.ID()}},
+		"ids and state": {IDs: []job.ID{Story{N: 3}.ID(), Story{N: 29}.ID()}, States: []job.State{job.Queued}},
 		"name":          {Match: "JOB 1"},
 		"error":         {Match: "Out Of Memory"},
 		"class":         {Match: "saveimage", User: "cyd"},
@@ -64,11 +64,11 @@ func filters(t *testing.T, l engine.Ledger) {
 
 func pages(t *testing.T, l engine.Ledger) {
 	crowd(t, l)
-	twins := []story{{n: 50, user: "ada"}, {n: 51, user: "ada"}, {n: 52, user: "ada"}}
+	twins := []Story{{N: 50, User: "ada"}, {N: 51, User: "ada"}, {N: 52, User: "ada"}}
 	for _, s := range twins { // the same moment: the id decides
-		f := s.created()
-		f.Spec.Submitted = noon
-		record(t, l, f)
+		f := s.Created()
+		f.Spec.Submitted = Noon
+		Record(t, l, f)
 	}
 	for _, sort := range []job.Order{"", job.NewestFirst, job.OldestFirst} {
 		for _, f := range []job.Filter{{}, {User: "ada"}} {
@@ -87,7 +87,7 @@ func pages(t *testing.T, l engine.Ledger) {
 		}
 	}
 	first := list(t, l, job.Query{Limit: 4})
-	record(t, l, story{n: 99, user: "ada"}.created())
+	Record(t, l, Story{N: 99, User: "ada"}.Created())
 	second := list(t, l, job.Query{Limit: 4, Cursor: first.Next})
 	equal(t, "the page after, when a newer job came", ids(second.Jobs), ids(list(t, l, job.Query{Limit: 9}).Jobs[5:]))
 }
@@ -105,9 +105,9 @@ func badQueries(t *testing.T, l engine.Ledger) {
 	for n := 100; n < 1150; n += 50 {
 		var facts []job.Fact
 		for i := range 50 {
-			facts = append(facts, story{n: n + i, user: "dot"}.created())
+			facts = append(facts, Story{N: n + i, User: "dot"}.Created())
 		}
-		record(t, l, facts...)
+		Record(t, l, facts...)
 	}
 	equal(t, "the default limit", len(list(t, l, job.Query{}).Jobs), 100)
 	equal(t, "the highest limit", len(list(t, l, job.Query{Limit: 5000}).Jobs), 1000)

@@ -10,11 +10,11 @@ import (
 )
 
 func createdIsFound(t *testing.T, l engine.Ledger) {
-	s := story{n: 1, user: "ada", key: "k1"}
-	v := record(t, l, s.created())[0]
-	got := must[job.Job](t)(l.Job(s.id()))
+	s := Story{N: 1, User: "ada", Key: "k1"}
+	v := Record(t, l, s.Created())[0]
+	got := must[job.Job](t)(l.Job(s.ID()))
 	equal(t, "job", got, v.Job)
-	equal(t, "spec", got.Spec, s.spec())
+	equal(t, "spec", got.Spec, s.Spec())
 	equal(t, "state", got.State(), job.Queued)
 	equal(t, "by key", must[job.Job](t)(l.ByKey("ada", "k1")), got)
 	if _, err := l.ByKey("bob", "k1"); !errors.Is(err, job.ErrNoJob) {
@@ -23,7 +23,7 @@ func createdIsFound(t *testing.T, l engine.Ledger) {
 }
 
 func unknownIsSaid(t *testing.T, l engine.Ledger) {
-	record(t, l, story{n: 1, user: "ada"}.created())
+	Record(t, l, Story{N: 1, User: "ada"}.Created())
 	_, byID := l.Job("nobody")
 	_, byPrompt := l.ByPrompt("nobody")
 	_, noPrompt := l.ByPrompt("")
@@ -46,8 +46,8 @@ func unknownIsSaid(t *testing.T, l engine.Ledger) {
 }
 
 func verdictsInOrder(t *testing.T, l engine.Ledger) {
-	s, other := story{n: 1, user: "ada"}, story{n: 2, user: "ada"}
-	verdicts, err := l.Record(s.created(), s.created(), s.fact(job.Finished, 1, 1, job.ByHistory), other.acknowledged(1), s.assigned(1), other.created())
+	s, other := Story{N: 1, User: "ada"}, Story{N: 2, User: "ada"}
+	verdicts, err := l.Record(s.Created(), s.Created(), s.Fact(job.Finished, 1, 1, job.ByHistory), other.Acknowledged(1), s.Assigned(1), other.Created())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,18 +62,18 @@ func verdictsInOrder(t *testing.T, l engine.Ledger) {
 	}
 	equal(t, "job after a stale fact", verdicts[1].Job, verdicts[0].Job)
 	equal(t, "job of an unknown id", verdicts[3].Job, job.Job{})
-	equal(t, "state after the batch", must[job.Job](t)(l.Job(s.id())).State(), job.Submitting)
-	equal(t, "facts", len(must[[]job.Fact](t)(l.Facts(s.id()))), 2)
+	equal(t, "state after the batch", must[job.Job](t)(l.Job(s.ID())).State(), job.Submitting)
+	equal(t, "facts", len(must[[]job.Fact](t)(l.Facts(s.ID()))), 2)
 }
 
 func usedKey(t *testing.T, l engine.Ledger) {
-	first, again := story{n: 1, user: "ada", key: "k"}, story{n: 2, user: "ada", key: "k"}
-	other, none, none2 := story{n: 3, user: "bob", key: "k"}, story{n: 4, user: "ada"}, story{n: 5, user: "ada"}
-	verdicts, err := l.Record(first.created(), again.created(), other.created(), none.created(), none2.created())
+	first, again := Story{N: 1, User: "ada", Key: "k"}, Story{N: 2, User: "ada", Key: "k"}
+	other, none, none2 := Story{N: 3, User: "bob", Key: "k"}, Story{N: 4, User: "ada"}, Story{N: 5, User: "ada"}
+	verdicts, err := l.Record(first.Created(), again.Created(), other.Created(), none.Created(), none2.Created())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !errors.Is(verdicts[1].Err, job.ErrStale) || verdicts[1].Job.ID != first.id() {
+	if !errors.Is(verdicts[1].Err, job.ErrStale) || verdicts[1].Job.ID != first.ID() {
 		t.Errorf("the same key in one batch: %v, job %s", verdicts[1].Err, verdicts[1].Job.ID)
 	}
 	for _, i := range []int{0, 2, 3, 4} {
@@ -81,58 +81,58 @@ func usedKey(t *testing.T, l engine.Ledger) {
 			t.Errorf("verdict %d: %v", i, verdicts[i].Err)
 		}
 	}
-	verdicts, _ = l.Record(again.created())
-	if !errors.Is(verdicts[0].Err, job.ErrStale) || verdicts[0].Job.ID != first.id() {
+	verdicts, _ = l.Record(again.Created())
+	if !errors.Is(verdicts[0].Err, job.ErrStale) || verdicts[0].Job.ID != first.ID() {
 		t.Errorf("the same key later: %v, job %s", verdicts[0].Err, verdicts[0].Job.ID)
 	}
-	if _, err := l.Job(again.id()); !errors.Is(err, job.ErrNoJob) {
+	if _, err := l.Job(again.ID()); !errors.Is(err, job.ErrNoJob) {
 		t.Errorf("the second submit made a job: %v", err)
 	}
 }
 
 func promptOfOneJob(t *testing.T, l engine.Ledger) {
-	a, b := story{n: 1, user: "ada"}, story{n: 2, user: "bob"}
-	record(t, l, a.created(), b.created(), a.assigned(1))
-	stolen := b.assigned(1)
-	stolen.PromptID = a.prompt(1)
+	a, b := Story{N: 1, User: "ada"}, Story{N: 2, User: "bob"}
+	Record(t, l, a.Created(), b.Created(), a.Assigned(1))
+	stolen := b.Assigned(1)
+	stolen.PromptID = a.Prompt(1)
 	verdicts, err := l.Record(stolen)
 	if err != nil || !errors.Is(verdicts[0].Err, job.ErrImpossible) {
 		t.Fatalf("got %v, %v", verdicts, err)
 	}
-	equal(t, "job of the prompt", must[job.Job](t)(l.ByPrompt(a.prompt(1))).ID, a.id())
-	equal(t, "the other's state", must[job.Job](t)(l.Job(b.id())).State(), job.Queued)
+	equal(t, "job of the prompt", must[job.Job](t)(l.ByPrompt(a.Prompt(1))).ID, a.ID())
+	equal(t, "the other's state", must[job.Job](t)(l.Job(b.ID())).State(), job.Queued)
 }
 
 func attemptsAndOutputs(t *testing.T, l engine.Ledger) {
-	s := story{n: 1, user: "ada"}
-	record(t, l, s.failed()...)
-	record(t, l, s.renewed(2), s.assigned(2))
-	record(t, l, s.file(job.Seen, 1, 8), s.file(job.Seen, 2, 9))
+	s := Story{N: 1, User: "ada"}
+	Record(t, l, s.Failed()...)
+	Record(t, l, s.Renewed(2), s.Assigned(2))
+	Record(t, l, s.File(job.Seen, 1, 8), s.File(job.Seen, 2, 9))
 	for try := 1; try <= 2; try++ {
-		j := must[job.Job](t)(l.ByPrompt(s.prompt(try)))
-		equal(t, "job of the prompt", j.ID, s.id())
-		j = must[job.Job](t)(l.ByOutput(s.output(try).ID))
-		o, ok := j.Output(s.output(try).ID)
+		j := must[job.Job](t)(l.ByPrompt(s.Prompt(try)))
+		equal(t, "job of the prompt", j.ID, s.ID())
+		j = must[job.Job](t)(l.ByOutput(s.Output(try).ID))
+		o, ok := j.Output(s.Output(try).ID)
 		equal(t, "output's attempt", o.Attempt, try)
 		equal(t, "output is there", ok, true)
 	}
 }
 
 func factsInOrder(t *testing.T, l engine.Ledger) {
-	s, other := story{n: 1, user: "ada"}, story{n: 11, user: "ada"}
+	s, other := Story{N: 1, User: "ada"}, Story{N: 11, User: "ada"}
 	var want []job.Fact
-	for _, f := range s.whole() {
-		record(t, l, f)
+	for _, f := range s.Whole() {
+		Record(t, l, f)
 		f.Blobs = nil
 		want = append(want, f)
 	}
-	record(t, l, other.created())
-	equal(t, "facts", must[[]job.Fact](t)(l.Facts(s.id())), want)
+	Record(t, l, other.Created())
+	equal(t, "facts", must[[]job.Fact](t)(l.Facts(s.ID())), want)
 	folded := job.Job{}
 	for _, f := range want {
 		folded, _ = folded.Apply(f)
 	}
-	got := must[job.Job](t)(l.Job(s.id()))
+	got := must[job.Job](t)(l.Job(s.ID()))
 	folded.Rev = got.Rev
 	equal(t, "the facts folded again", folded, got)
 }
@@ -140,14 +140,14 @@ func factsInOrder(t *testing.T, l engine.Ledger) {
 func revisions(t *testing.T, l engine.Ledger) {
 	w := must[job.Watch](t)(l.Watch(0))
 	defer w.Stop()
-	a, b := story{n: 1, user: "ada"}, story{n: 2, user: "ada"}
-	v := record(t, l, a.created(), b.created(), a.assigned(1), a.acknowledged(1))
+	a, b := Story{N: 1, User: "ada"}, Story{N: 2, User: "ada"}
+	v := Record(t, l, a.Created(), b.Created(), a.Assigned(1), a.Acknowledged(1))
 	equal(t, "revision of the first", v[3].Job.Rev, w.Rev+1)
 	equal(t, "revision of the second", v[1].Job.Rev, w.Rev+2)
-	if _, err := l.Record(a.created(), b.acknowledged(1)); err != nil {
+	if _, err := l.Record(a.Created(), b.Acknowledged(1)); err != nil {
 		t.Fatal(err)
 	}
-	v = record(t, l, b.assigned(1))
+	v = Record(t, l, b.Assigned(1))
 	equal(t, "revision after a batch that changed nothing", v[0].Job.Rev, w.Rev+3)
 	for want := w.Rev + 1; want <= w.Rev+3; want++ {
 		c := <-w.Changes
@@ -157,17 +157,17 @@ func revisions(t *testing.T, l engine.Ledger) {
 }
 
 func countsFollow(t *testing.T, l engine.Ledger) {
-	record(t, l, story{n: 1, user: "ada"}.whole()...)
-	record(t, l, story{n: 2, user: "bob"}.whole()...)
-	record(t, l, story{n: 3, user: "ada"}.failed()...)
-	record(t, l, story{n: 4, user: "ada"}.whole()...)
-	record(t, l, story{n: 5, user: "ada"}.created())
+	Record(t, l, Story{N: 1, User: "ada"}.Whole()...)
+	Record(t, l, Story{N: 2, User: "bob"}.Whole()...)
+	Record(t, l, Story{N: 3, User: "ada"}.Failed()...)
+	Record(t, l, Story{N: 4, User: "ada"}.Whole()...)
+	Record(t, l, Story{N: 5, User: "ada"}.Created())
 	equal(t, "counts", must[job.Counts](t)(l.Counts()), job.Counts{job.Done: 3, job.Failed: 1, job.Queued: 1})
 	equal(t, "by user", must[map[string]job.Counts](t)(l.UserCounts()), map[string]job.Counts{
 		"ada": {job.Done: 2, job.Failed: 1, job.Queued: 1}, "bob": {job.Done: 1}})
 	equal(t, "totals", must[map[string]job.Folders](t)(l.Totals()), map[string]job.Folders{
 		"ada": {Outputs: 2, Bytes: 2005}, "bob": {Outputs: 1, Bytes: 1002}})
-	record(t, l, story{n: 3, user: "ada"}.renewed(2))
+	Record(t, l, Story{N: 3, User: "ada"}.Renewed(2))
 	equal(t, "counts after a retry", must[job.Counts](t)(l.Counts()), job.Counts{job.Done: 3, job.Queued: 2})
 	must[job.Counts](t)(l.Counts())[job.Done] = 99
 	equal(t, "counts are the caller's own", must[job.Counts](t)(l.Counts())[job.Done], 3)
@@ -175,14 +175,14 @@ func countsFollow(t *testing.T, l engine.Ledger) {
 
 func openJobs(t *testing.T, l engine.Ledger) {
 	for _, n := range []int{3, 1, 2, 4} { // not in the order of their times
-		record(t, l, story{n: n, user: "ada"}.failed()...)
+		Record(t, l, Story{N: n, User: "ada"}.Failed()...)
 	}
-	record(t, l, story{n: 2}.closed(), story{n: 3}.closed())
-	equal(t, "open", ids(must[[]job.Job](t)(l.Open())), []job.ID{story{n: 1}.id(), story{n: 4}.id()})
-	record(t, l, story{n: 3}.renewed(2))
+	Record(t, l, Story{N: 2}.Closed(), Story{N: 3}.Closed())
+	equal(t, "open", ids(must[[]job.Job](t)(l.Open())), []job.ID{Story{N: 1}.ID(), Story{N: 4}.ID()})
+	Record(t, l, Story{N: 3}.Renewed(2))
 	equal(t, "open after a retry", ids(must[[]job.Job](t)(l.Open())),
-		[]job.ID{story{n: 1}.id(), story{n: 3}.id(), story{n: 4}.id()})
-	equal(t, "a closed one is still there", must[job.Job](t)(l.Job(story{n: 2}.id())).Closed, true)
+		[]job.ID{Story{N: 1}.ID(), Story{N: 3}.ID(), Story{N: 4}.ID()})
+	equal(t, "a closed one is still there", must[job.Job](t)(l.Job(Story{N: 2}.ID())).Closed, true)
 }
 
 func ids(jobs []job.Job) []job.ID {
@@ -194,20 +194,21 @@ func ids(jobs []job.Job) []job.ID {
 }
 
 func timesKept(t *testing.T, l engine.Ledger) {
-	s := story{n: 1, user: "ada"}
-	f := s.created()
+	s := Story{N: 1, User: "ada"}
+	f := s.Created()
 	f.At = f.At.In(time.FixedZone("", 7200))
 	f.Spec.Submitted = time.Now() // with a zone and a monotonic reading
-	record(t, l, f)
-	j := must[job.Job](t)(l.Job(s.id()))
+	Record(t, l, f)
+	j := must[job.Job](t)(l.Job(s.ID()))
 	equal(t, "submitted", j.Submitted, f.Spec.Submitted.Round(0).UTC())
-	equal(t, "fact", must[[]job.Fact](t)(l.Facts(s.id()))[0].At, f.At.UTC())
+	equal(t, "fact", must[[]job.Fact](t)(l.Facts(s.ID()))[0].At, f.At.UTC())
 }
 
 func blobs(t *testing.T, l engine.Ledger) {
-	f := story{n: 1, user: "ada"}.created()
+	f := Story{N: 1, User: "ada"}.Created()
+	f.Spec.Workflow, f.Spec.Extra = "a", "empty"
 	f.Blobs = []job.Blob{{Hash: "a", Data: []byte("{\"1\": {}}\x00\xff")}, {Hash: "empty"}}
-	record(t, l, f)
+	Record(t, l, f)
 	got := must[[]byte](t)(l.Blob("a"))
 	equal(t, "body", string(got), "{\"1\": {}}\x00\xff")
 	equal(t, "empty body", len(must[[]byte](t)(l.Blob("empty"))), 0)

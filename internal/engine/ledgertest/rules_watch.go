@@ -10,19 +10,19 @@ import (
 
 func watchSnapshot(t *testing.T, l engine.Ledger) {
 	for n := 1; n <= 5; n++ {
-		s := story{n: n, user: "ada"}
-		record(t, l, s.failed()...)
+		s := Story{N: n, User: "ada"}
+		Record(t, l, s.Failed()...)
 		if n != 2 {
-			record(t, l, s.closed())
+			Record(t, l, s.Closed())
 		}
 	}
 	w := must[job.Watch](t)(l.Watch(2))
 	defer w.Stop()
-	equal(t, "the newest two and the open one", ids(w.Jobs), []job.ID{story{n: 5}.id(), story{n: 4}.id(), story{n: 2}.id()})
-	equal(t, "the newest revision", w.Rev, must[job.Job](t)(l.Job(story{n: 5}.id())).Rev)
-	record(t, l, story{n: 1}.renewed(2))
+	equal(t, "the newest two and the open one", ids(w.Jobs), []job.ID{Story{N: 5}.ID(), Story{N: 4}.ID(), Story{N: 2}.ID()})
+	equal(t, "the newest revision", w.Rev, must[job.Job](t)(l.Job(Story{N: 5}.ID())).Rev)
+	Record(t, l, Story{N: 1}.Renewed(2))
 	c := <-w.Changes
-	equal(t, "the change", c.Job, must[job.Job](t)(l.Job(story{n: 1}.id())))
+	equal(t, "the change", c.Job, must[job.Job](t)(l.Job(Story{N: 1}.ID())))
 }
 
 // watchNoGap: readers that begin at any moment end up with the same jobs.
@@ -30,7 +30,7 @@ func watchNoGap(t *testing.T, l engine.Ledger) {
 	const writers, readers = 60, 8
 	var wg sync.WaitGroup
 	start := make(chan struct{})
-	last := uint64(writers * len(story{}.whole()))
+	last := uint64(writers * len(Story{}.Whole()))
 	for range readers {
 		wg.Go(func() {
 			<-start
@@ -45,8 +45,8 @@ func watchNoGap(t *testing.T, l engine.Ledger) {
 	}
 	close(start)
 	for n := 1; n <= writers; n++ {
-		for _, f := range (story{n: n, user: "ada"}).whole() {
-			record(t, l, f)
+		for _, f := range (Story{N: n, User: "ada"}).Whole() {
+			Record(t, l, f)
 		}
 	}
 	wg.Wait()
@@ -84,9 +84,9 @@ func watchCutOff(t *testing.T, l engine.Ledger) {
 	for n := 0; n < 5000; n += 100 {
 		var facts []job.Fact
 		for i := range 100 {
-			facts = append(facts, story{n: n + i, user: "ada"}.created())
+			facts = append(facts, Story{N: n + i, User: "ada"}.Created())
 		}
-		record(t, l, facts...)
+		Record(t, l, facts...)
 	}
 	rev := slow.Rev
 	for c := range slow.Changes { // ends only because the channel was closed
@@ -100,7 +100,7 @@ func watchCutOff(t *testing.T, l engine.Ledger) {
 	again := must[job.Watch](t)(l.Watch(0))
 	defer again.Stop()
 	equal(t, "a new watch begins at the newest revision", again.Rev, uint64(5000))
-	record(t, l, story{n: 5000, user: "ada"}.created())
+	Record(t, l, Story{N: 5000, User: "ada"}.Created())
 	equal(t, "and goes on from there", (<-again.Changes).Rev, uint64(5001))
 }
 
@@ -108,14 +108,14 @@ func watchStop(t *testing.T, l engine.Ledger) {
 	w := must[job.Watch](t)(l.Watch(0))
 	other := must[job.Watch](t)(l.Watch(0))
 	defer other.Stop()
-	record(t, l, story{n: 1, user: "ada"}.created())
+	Record(t, l, Story{N: 1, User: "ada"}.Created())
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(w.Stop)
 	}
 	wg.Wait()
 	w.Stop()
-	record(t, l, story{n: 2, user: "ada"}.created())
+	Record(t, l, Story{N: 2, User: "ada"}.Created())
 	n := 0
 	for range w.Changes {
 		n++
