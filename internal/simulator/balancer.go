@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/comfyume/qmtui/internal/comfy"
 )
 
 // maxBody is ComfyUI's default --max-upload-size; above it the answer is 413.
@@ -83,30 +85,37 @@ func (f *Fleet) throw(q *request) {
 		f.polls++
 		n := f.polls
 		f.mu.Unlock()
-		q.plan = f.cfg.Faults.plan(f.cfg.Seed, fmt.Sprint("poll ", n), 0) & (badGateway | unavailable)
+		q.plan = f.cfg.Faults.plan(f.cfg.Seed, fmt.Sprint("poll ", n), 0, 0) & (badGateway | unavailable)
 		return
 	}
-	q.content = contentOf(q.body)
+	content, job := contentOf(q.body)
 	f.mu.Lock()
-	q.occurrence = f.seen[q.content]
-	f.seen[q.content]++
+	q.content, q.occurrence = content, f.seen[content]
+	f.seen[content]++
+	returns := f.jobs[job]
+	if job != "" {
+		f.jobs[job]++
+	}
 	f.mu.Unlock()
-	q.plan = f.cfg.Faults.plan(f.cfg.Seed, q.content, q.occurrence)
+	q.plan = f.cfg.Faults.plan(f.cfg.Seed, q.content, q.occurrence, returns)
 }
 
 // contentOf is what stays the same when a prompt is sent again under a fresh
-// prompt id.
-func contentOf(body []byte) string {
+// prompt id, and the job its metadata names, "" when they name none.
+func contentOf(body []byte) (content, job string) {
 	v, err := loads(body)
 	top, ok := v.(*object)
 	if err != nil || !ok {
-		return "malformed"
+		return "malformed", ""
 	}
-	content := dumps(top.values["prompt"])
+	content = dumps(top.values["prompt"])
 	if id, ok := top.values["prompt_id"].(string); ok && id != "" {
 		content = strings.ReplaceAll(content, id, "")
 	}
-	return content
+	if name := dig(v, "extra_data", "extra_pnginfo", comfy.MetadataKey, "job"); name != nil {
+		job = text(name)
+	}
+	return content, job
 }
 
 // forward finds a replica, waiting through a cold start, and lets it answer.

@@ -191,6 +191,58 @@ func TestAnUndeclaredLinkEndsTheWorker(t *testing.T) {
 	})
 }
 
+func TestACycleIsASuccessWithAnError(t *testing.T) {
+	// Recorded: transcripts 15-faults/cycle, selflink.
+	simulate(t, Config{}, func(t *testing.T, f *Fleet) {
+		entry := run(t, f, "selflink", strings.Replace(dot("c", ""), `"filename_prefix"`, `"bogus":["9",0],"filename_prefix"`, 1))
+		messages := dig(entry, "status", "messages").([]any)
+		last := messages[len(messages)-1].([]any)
+		if dig(entry, "status", "status_str") != "success" || last[0] != "execution_error" ||
+			dig(last[1], "exception_message") != "Dependency cycle detected" || dig(last[1], "node_id") != "9" {
+			t.Errorf("%s", dumps(entry.values["status"]))
+		}
+		entry = run(t, f, "after", dot("c", ""))
+		if dig(entry, "outputs", "9") == nil {
+			t.Error("the worker did not go on")
+		}
+	})
+}
+
+func TestAClientIDThatIsAListEndsTheProcess(t *testing.T) {
+	// Recorded: transcripts 14-crash/client_id_list.
+	simulate(t, Config{}, func(t *testing.T, f *Fleet) {
+		post(t, f, dot("c", `,"prompt_id":"x","client_id":[]`))
+		settle(t, f)
+		if s := status(t, f, "x"); s != "killed" {
+			t.Errorf("status %s, want killed", s)
+		}
+	})
+}
+
+func TestAnUnreachableNodeWithoutInputsEndsTheWorker(t *testing.T) {
+	// Recorded: transcripts 14-crash/extra_unreachable_noinputs.
+	simulate(t, Config{}, func(t *testing.T, f *Fleet) {
+		post(t, f, strings.Replace(dot("c", ""), `{"1":`, `{"7":{"class_type":"EmptyImage"},"1":`, 1))
+		pass(time.Hour)
+		if len(f.Manifest()) != 0 || f.Idle() {
+			t.Errorf("files %+v, idle %v", f.Manifest(), f.Idle())
+		}
+	})
+}
+
+func TestViewNeverOpensAPipe(t *testing.T) {
+	simulate(t, Config{Faults: only(t, "pipe")}, func(t *testing.T, f *Fleet) {
+		post(t, f, dot("c", ""))
+		settle(t, f)
+		if w := call(f, "GET", "/gpu/view?filename=c_00097_.png", ""); w.Code != http.StatusNotFound {
+			t.Errorf("the pipe: %d", w.Code)
+		}
+		if w := call(f, "GET", "/gpu/view?filename=c_00001_.png", ""); w.Code != http.StatusOK || w.Header().Get("Content-Type") != "image/png" {
+			t.Errorf("the picture: %d %v", w.Code, w.Header())
+		}
+	})
+}
+
 func TestContainerDisk(t *testing.T) {
 	disk := t.TempDir()
 	cfg := Config{Deployments: []Deployment{{Name: "gpu", ContainerDisk: disk}}}

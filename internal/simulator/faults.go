@@ -13,7 +13,8 @@ import (
 // prompt's dice are thrown from the seed, its content and how often that
 // content came before, so two runs with one seed see the same kinds of
 // faults. Faults that end an attempt, at most one for each, become half as
-// likely each time the same content returns.
+// likely each time the same job returns: the job that the prompt's metadata
+// names under extra_pnginfo.qm.job. A probability of 1 never shrinks.
 type Faults struct {
 	SlowVisibility  float64
 	HalfFile        float64
@@ -55,7 +56,7 @@ const (
 
 // kind describes a fault: its name on the command line, its usual
 // probability, and whether it ends the attempt (fades: halves with each
-// return of the content; fatal: excludes the other fatal ones).
+// return of the job; fatal: excludes the other fatal ones).
 type kind struct {
 	bit          fault
 	name         string
@@ -154,14 +155,15 @@ func faultNames(plan fault) []string {
 	return names
 }
 
-// plan throws a prompt's dice.
-func (f Faults) plan(seed uint64, content string, occurrence int) fault {
+// plan throws the dice of a prompt whose content came occurrence times before
+// and whose job came back returns times.
+func (f Faults) plan(seed uint64, content string, occurrence, returns int) fault {
 	var plan fault
 	fatal := false
 	for _, k := range kinds {
 		p := *k.of(&f)
 		if k.fades && p < 1 {
-			p /= float64(uint64(1) << min(occurrence, 20))
+			p /= float64(uint64(1) << min(returns, 20))
 		}
 		if k.fatal && fatal || roll(seed, k.name, content, occurrence) >= p {
 			continue

@@ -313,8 +313,8 @@ func TestDiceAreRepeatableAndFair(t *testing.T) {
 	count := map[fault]int{}
 	for i := range 10_000 {
 		content := fmt.Sprint(i)
-		plan := f.plan(1, content, 0)
-		if plan != f.plan(1, content, 0) {
+		plan := f.plan(1, content, 0, 0)
+		if plan != f.plan(1, content, 0, 0) {
 			t.Fatal("the same dice fell differently")
 		}
 		if plan.has(halfFile) && plan.has(diskFull) {
@@ -333,7 +333,7 @@ func TestDiceAreRepeatableAndFair(t *testing.T) {
 	}
 	again := 0
 	for i := range 10_000 {
-		if f.plan(1, fmt.Sprint(i), 3).has(halfFile) {
+		if f.plan(1, fmt.Sprint(i), 0, 3).has(halfFile) {
 			again++
 		}
 	}
@@ -343,10 +343,14 @@ func TestDiceAreRepeatableAndFair(t *testing.T) {
 }
 
 func TestAFreshPromptIDIsTheSameContent(t *testing.T) {
-	a := contentOf([]byte(picture("qm/id-1/9/a", `,"prompt_id":"id-1"`)))
-	b := contentOf([]byte(picture("qm/id-2/9/a", `,"prompt_id":"id-2"`)))
-	c := contentOf([]byte(picture("qm/id-2/9/b", `,"prompt_id":"id-2"`)))
+	meta := `,"extra_data":{"extra_pnginfo":{"qm":{"job":"j7"}}}`
+	a, job := contentOf([]byte(picture("qm/id-1/9/a", `,"prompt_id":"id-1"`+meta)))
+	b, none := contentOf([]byte(picture("qm/id-2/9/a", `,"prompt_id":"id-2"`)))
+	c, _ := contentOf([]byte(picture("qm/id-2/9/b", `,"prompt_id":"id-2"`)))
 	if a != b || a == c {
 		t.Error("content must differ by prompt and not by prompt id")
+	}
+	if job != "j7" || none != "" {
+		t.Errorf("jobs %q and %q", job, none)
 	}
 }

@@ -54,18 +54,6 @@ func answerOf(t *testing.T, w *httptest.ResponseRecorder) *object {
 	return o
 }
 
-// dig follows keys through objects; nil when one is missing.
-func dig(v any, keys ...string) any {
-	for _, k := range keys {
-		o, ok := v.(*object)
-		if !ok {
-			return nil
-		}
-		v = o.values[k]
-	}
-	return v
-}
-
 // post submits a prompt that must be accepted and returns its id.
 func post(t *testing.T, f *Fleet, body string) string {
 	t.Helper()

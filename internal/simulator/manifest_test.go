@@ -12,7 +12,7 @@ import (
 
 func TestTheJournalGivesTheManifestBack(t *testing.T) {
 	journal := filepath.Join(t.TempDir(), "manifest.jsonl")
-	faults, _ := ParseFaults("all")
+	faults, _ := ParseFaults("all,killed-replica:0,half-file:0")
 	var want []Written
 	cfg := Config{Journal: journal, Faults: faults, Seed: 5, Deployments: []Deployment{{Name: "gpu", Replicas: 2}}}
 	simulate(t, cfg, func(t *testing.T, f *Fleet) {

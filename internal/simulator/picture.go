@@ -8,8 +8,8 @@ import (
 )
 
 // maxSide bounds the painted size: the metadata says 1024, the picture is a
-// fifth of it, so that a demo of hundreds of pictures costs little.
-const maxSide = 192
+// quarter of it, so that a demo of hundreds of pictures costs little.
+const maxSide = 256
 
 // painter gives the colour of a point; u and v run from 0 to 1.
 type painter func(u, v float64) (r, g, b float64)
@@ -58,12 +58,12 @@ func (m material) painter(i int) painter {
 type palette struct{ a, b, c, d [3]float64 }
 
 var palettes = []palette{
-	{[3]float64{.55, .42, .40}, [3]float64{.45, .35, .35}, [3]float64{1, 1, 1}, [3]float64{.0, .10, .25}},     // ember
-	{[3]float64{.45, .50, .58}, [3]float64{.40, .40, .38}, [3]float64{1, 1, 1}, [3]float64{.55, .62, .72}},    // sea
-	{[3]float64{.52, .45, .55}, [3]float64{.42, .38, .42}, [3]float64{1, 1, .9}, [3]float64{.80, .92, .12}},   // dusk
-	{[3]float64{.48, .52, .42}, [3]float64{.40, .40, .35}, [3]float64{.9, 1, 1}, [3]float64{.25, .38, .55}},   // moss
-	{[3]float64{.60, .50, .45}, [3]float64{.38, .38, .40}, [3]float64{1, .8, .6}, [3]float64{.05, .18, .40}},  // sand
-	{[3]float64{.40, .40, .55}, [3]float64{.42, .40, .42}, [3]float64{.8, .9, .6}, [3]float64{.65, .55, .80}}, // violet
+	{[3]float64{.55, .42, .40}, [3]float64{.45, .35, .35}, [3]float64{1, 1, 1}, [3]float64{.0, .10, .25}},    // ember
+	{[3]float64{.45, .50, .58}, [3]float64{.40, .40, .38}, [3]float64{1, 1, 1}, [3]float64{.55, .62, .72}},   // sea
+	{[3]float64{.52, .45, .55}, [3]float64{.42, .38, .42}, [3]float64{1, 1, .9}, [3]float64{.80, .92, .12}},  // dusk
+	{[3]float64{.48, .52, .42}, [3]float64{.40, .40, .35}, [3]float64{.9, 1, 1}, [3]float64{.25, .38, .55}},  // moss
+	{[3]float64{.60, .50, .45}, [3]float64{.38, .38, .40}, [3]float64{1, .8, .6}, [3]float64{.05, .18, .40}}, // sand
+	{[3]float64{.58, .44, .60}, [3]float64{.40, .36, .36}, [3]float64{1, .9, .8}, [3]float64{.88, .08, .22}}, // violet
 }
 
 func (p palette) turned(by float64) palette {

@@ -60,6 +60,18 @@ func (o *object) copy() *object {
 	return c
 }
 
+// dig follows keys through objects; nil when one is missing.
+func dig(v any, keys ...string) any {
+	for _, k := range keys {
+		o, ok := v.(*object)
+		if !ok {
+			return nil
+		}
+		v = o.values[k]
+	}
+	return v
+}
+
 func without(keys []string, key string) []string {
 	var kept []string
 	for _, k := range keys {

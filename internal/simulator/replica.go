@@ -171,10 +171,16 @@ func (r *replica) end(t *task, status, node, message string) {
 	})
 }
 
+// maxHistory is ComfyUI's MAXIMUM_HISTORY_SIZE.
+const maxHistory = 10_000
+
 // finish moves the running task into history.
 func (r *replica) finish(t *task, outputs, meta, status *object) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if len(r.history.keys) >= maxHistory {
+		r.history.pop(r.history.keys[0])
+	}
 	r.history.set(t.id, dict("prompt", t.item(), "outputs", outputs, "status", status, "meta", meta))
 	r.running = nil
 }

@@ -166,7 +166,7 @@ func (r *replica) view(w http.ResponseWriter, q *request) {
 	body := r.previews[name]
 	r.mu.Unlock()
 	if q.query.Get("type") != "temp" {
-		body, _ = os.ReadFile(filepath.Join(r.outputFolder(), sub, filepath.Base(name)))
+		body = readRegular(filepath.Join(r.outputFolder(), sub, filepath.Base(name)))
 	}
 	if body == nil {
 		w.WriteHeader(http.StatusNotFound)
@@ -174,6 +174,20 @@ func (r *replica) view(w http.ResponseWriter, q *request) {
 	}
 	w.Header().Set("Content-Type", http.DetectContentType(body))
 	_, _ = w.Write(body)
+}
+
+// readRegular reads a file as it stands; nil when it is none. A pipe would
+// hold the reader for ever.
+func readRegular(path string) []byte {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	body, err := os.ReadFile(path)
+	if err != nil {
+		return nil
+	}
+	return body
 }
 
 func (r *replica) postQueue(w http.ResponseWriter, q *request) {

@@ -74,7 +74,6 @@ func (x *execution) save(ctx context.Context, id string, c *class, in map[string
 	if err != nil {
 		return nil, err
 	}
-	x.folder = path.folder
 	files, err := x.encodeAll(base, s, path)
 	if err != nil {
 		return nil, err

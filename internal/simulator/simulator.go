@@ -98,6 +98,7 @@ type Fleet struct {
 
 	mu    sync.Mutex
 	seen  map[string]int // guarded by mu: how often a prompt's content came
+	jobs  map[string]int // guarded by mu: how often a job's prompts came
 	polls int            // guarded by mu: requests other than prompts
 	late  int            // guarded by mu: files written but not yet visible
 }
@@ -112,7 +113,7 @@ func New(cfg Config) (*Fleet, error) {
 		return nil, err
 	}
 	f := &Fleet{cfg: cfg, deployments: map[string]*deployment{}, manifest: m,
-		spawn: make(chan func(context.Context)), stopped: make(chan struct{}), seen: map[string]int{}}
+		spawn: make(chan func(context.Context)), stopped: make(chan struct{}), seen: map[string]int{}, jobs: map[string]int{}}
 	for i, d := range cfg.Deployments {
 		f.deployments[d.Name] = newDeployment(f, d, uint64(i))
 	}
