@@ -78,6 +78,7 @@ type Queue struct {
 	MaxDepth        int      `toml:"max_depth" default:"1000" min:"1" max:"1000000" doc:"Jobs that may wait at once, of all users; more get 429."`
 	Mode            string   `toml:"mode" default:"fair" one:"fair,fifo" doc:"fair charges each user the measured GPU time; fifo is first come, first served. Priorities count in both."`
 	AcceptTimeout   Duration `toml:"accept_timeout" default:"15m" doc:"Time for a deployment to accept a prompt, cold start included."`
+	DoubtTimeout    Duration `toml:"doubt_timeout" default:"5m" doc:"Time for any evidence of a prompt that was sent and that nobody answered for; then it is tried again under a new prompt id."`
 	EvidenceTimeout Duration `toml:"evidence_timeout" default:"20m" doc:"Time from acceptance without any evidence of the prompt, after which it never appeared."`
 	RunTimeout      Duration `toml:"run_timeout" default:"30m" doc:"Time from the first evidence until the job must have ended."`
 	Settle          Duration `toml:"settle" default:"3s" doc:"Time that an attempt's folder must be quiet before its outputs count as complete when nothing else says so."`
