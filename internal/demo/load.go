@@ -1,0 +1,152 @@
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/comfyume/qmtui/internal/api"
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// Load is who asks for what.
+type Load struct {
+	Users, Jobs int // users, and jobs of each
+	Seed        uint64
+	// Prompts are the workflows to choose from, in API format, by file name.
+	Prompts fs.FS
+}
+
+// User is the name of the n-th user, from 1: user001 as at the first site.
+func User(n int) string { return fmt.Sprintf("user%03d", n) }
+
+// Request is one job of the load.
+type Request struct {
+	User string
+	N    int
+	api.SubmitRequest
+}
+
+// Requests makes all requests, the same for the same load. Each differs from
+// all others in its seeds and carries its user in the name of its files.
+func (l Load) Requests() ([]Request, error) {
+	names, err := fs.Glob(l.Prompts, "*.json")
+	if err != nil || len(names) == 0 {
+		return nil, fmt.Errorf("find prompts: %w", errors.Join(err, fs.ErrNotExist))
+	}
+	dice := rand.New(rand.NewPCG(l.Seed, 1))
+	var all []Request
+	for n := 1; n <= l.Jobs; n++ {
+		for u := 1; u <= l.Users; u++ {
+			name := names[dice.IntN(len(names))]
+			raw, err := fs.ReadFile(l.Prompts, name)
+			if err != nil {
+				return nil, fmt.Errorf("read prompt: %w", err)
+			}
+			r, err := personal(raw, User(u), n, strings.TrimSuffix(name, ".json"), dice)
+			if err != nil {
+				return nil, fmt.Errorf("make a request of %s: %w", name, err)
+			}
+			all = append(all, r)
+		}
+	}
+	return all, nil
+}
+
+// personal makes a user's own request of an example: other seeds, and the
+// user in the prefix of every file.
+func personal(raw []byte, user string, n int, title string, dice *rand.Rand) (Request, error) {
+	var prompt map[string]struct {
+		Class  string         `json:"class_type"`
+		Inputs map[string]any `json:"inputs"`
+		Meta   any            `json:"_meta,omitempty"`
+	}
+	if err := json.Unmarshal(raw, &prompt); err != nil {
+		return Request{}, err
+	}
+	for _, id := range sortedKeys(prompt) {
+		in := prompt[id].Inputs
+		for _, key := range []string{"seed", "noise_seed"} {
+			if _, ok := in[key].(float64); ok {
+				in[key] = dice.Int64N(1 << 50)
+			}
+		}
+		if p, ok := in["filename_prefix"].(string); ok {
+			in["filename_prefix"] = path.Join(path.Dir(p), Prefix(user, n, path.Base(p)))
+		}
+	}
+	workflow, err := json.Marshal(prompt)
+	return Request{User: user, N: n, SubmitRequest: api.SubmitRequest{
+		User: user, Workflow: workflow, Name: title, Key: fmt.Sprintf("%s-%d", user, n)}}, err
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// Submit hands all requests in, each user from a connection of their own and
+// all users at once, as after a demonstration in a workshop. A manager that is
+// away, or asks to come back, is asked again: the idempotency key makes that
+// safe. It calls each with the outcome of every request, in no order.
+func Submit(ctx context.Context, dial func() (*api.Client, error), requests []Request, each func(api.Job, time.Duration)) error {
+	byUser := map[string][]Request{}
+	for _, r := range requests {
+		byUser[r.User] = append(byUser[r.User], r)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for _, user := range sortedKeys(byUser) {
+		group.Go(func() error {
+			c, err := dial()
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			for _, r := range byUser[user] {
+				began := time.Now()
+				j, err := submitOne(ctx, c, r)
+				if err != nil {
+					return fmt.Errorf("submit job %d of %s: %w", r.N, user, err)
+				}
+				each(j, time.Since(began))
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// again is how long to wait before asking a manager that is away once more.
+const again = 50 * time.Millisecond
+
+func submitOne(ctx context.Context, c *api.Client, r Request) (api.Job, error) {
+	for {
+		j, _, err := c.Submit(ctx, r.SubmitRequest)
+		if e := job.AsError(err); e == nil || !comesBack(e) {
+			return j, err
+		}
+		select {
+		case <-ctx.Done():
+			return api.Job{}, ctx.Err()
+		case <-time.After(again):
+		}
+	}
+}
+
+// comesBack reports whether the same request may succeed later.
+func comesBack(e *job.Error) bool {
+	return e.Transient || e.Class == job.Unavailable || e.Class == job.TooMany || e.Code == api.ErrNoDaemon.Code
+}

@@ -1,0 +1,84 @@
+package demo
+
+import (
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/comfyume/qmtui/internal/config"
+	"github.com/comfyume/qmtui/internal/simulator"
+)
+
+// Scene is a simulated workshop on this machine: its folders, its fleet and a
+// manager's configuration that fits both.
+type Scene struct {
+	Dir       string // holds share, users and state
+	Replicas  int
+	ColdStart time.Duration
+	Faults    simulator.Faults
+	Balance   simulator.Balance // empty means random
+	Seed      uint64
+	MaxQueued int // of one user
+}
+
+// Deployment is the name of the scene's only deployment.
+const Deployment = "h200-spot"
+
+// Key is the inference key that the simulated platform asks for.
+const Key = "demo-key"
+
+// Share, Users and State are the scene's folders.
+func (s Scene) Share() string { return filepath.Join(s.Dir, "share") }
+
+// Users is the folder with a folder for each user.
+func (s Scene) Users() string { return filepath.Join(s.Dir, "users") }
+
+// State is the manager's own folder.
+func (s Scene) State() string { return filepath.Join(s.Dir, "state") }
+
+// Make makes the folders.
+func (s Scene) Make() error {
+	for _, dir := range []string{s.Share(), s.Users(), s.State()} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Fleet is the configuration of the simulated fleet. It scales down late
+// enough that most renders live, and soon enough that some do not.
+func (s Scene) Fleet() simulator.Config {
+	return simulator.Config{
+		Deployments: []simulator.Deployment{{Name: Deployment, Replicas: s.Replicas, ColdStart: s.ColdStart, ScaleDown: 20 * s.ColdStart, Key: Key}},
+		Outputs:     s.Share(), Faults: s.Faults, Seed: s.Seed, Balance: s.Balance,
+		Journal: filepath.Join(s.Dir, "written.jsonl"),
+	}
+}
+
+// Config is a manager's configuration for the fleet at url, with every wait
+// shortened to the scene's scale: seconds instead of minutes.
+func (s Scene) Config(url string) config.Config {
+	c := config.Default()
+	c.Server.Listen = ""
+	c.Server.Socket = filepath.Join(s.State(), "qmtui.sock")
+	c.State.Dir = s.State()
+	c.Share.Outputs, c.Users.Outputs = s.Share(), s.Users()
+	c.Share.Poll, c.Share.Sweep = config.Duration(200*time.Millisecond), config.Duration(2*time.Second)
+	c.Share.FreeReserve = 0
+	c.Users.MaxQueued = max(c.Users.MaxQueued, s.MaxQueued)
+	c.Queue.MaxDepth = 100_000
+	c.Queue.Settle = config.Duration(300 * time.Millisecond)
+	c.Queue.AcceptTimeout = config.Duration(30*time.Second + 10*s.ColdStart)
+	c.Queue.DoubtTimeout = config.Duration(5*time.Second + s.ColdStart)
+	c.Queue.EvidenceTimeout = config.Duration(6*time.Second + s.ColdStart)
+	c.Queue.RunTimeout = config.Duration(6 * time.Second)
+	c.Queue.LateWindow = config.Duration(10 * time.Second)
+	c.Queue.Retries = 5
+	d := config.NewDeployment(Deployment)
+	d.URL, d.Capacity, d.Active, d.PricePerHour = url+"/"+Deployment, s.Replicas, true, 0.97
+	d.Key = Key
+	d.Keepalive = config.Duration(300 * time.Millisecond)
+	c.Deployments = []config.Deployment{d}
+	return c
+}
