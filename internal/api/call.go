@@ -46,13 +46,13 @@ func (c *Client) do(ctx context.Context, k call, answer any) (int, http.Header, 
 		return 0, nil, c.explain(ctx, k.verb, err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, c.maxAnswer+1))
 	switch {
 	case err != nil:
 		return 0, nil, c.explain(ctx, k.verb, err)
-	case len(body) > maxAnswer:
+	case int64(len(body)) > c.maxAnswer:
 		return 0, nil, &job.Error{Code: "answer_too_large", Class: job.TooLarge,
-			Message: fmt.Sprintf("the answer has more than %d MiB", maxAnswer>>20), Hint: "ask for less at once"}
+			Message: fmt.Sprintf("the answer has more than %d bytes", c.maxAnswer), Hint: "ask for less at once"}
 	case resp.StatusCode >= 300:
 		return resp.StatusCode, resp.Header, decodeError(resp.StatusCode, body)
 	case answer == nil:

@@ -57,7 +57,7 @@ func (c *Client) Preview(ctx context.Context, id job.OutputID, width int) ([]byt
 		return nil, err
 	}
 	defer body.Close()
-	b, err := io.ReadAll(io.LimitReader(body, maxAnswer))
+	b, err := io.ReadAll(io.LimitReader(body, c.maxAnswer))
 	if err != nil {
 		return nil, c.explain(ctx, "get preview", err)
 	}
@@ -100,11 +100,12 @@ type patient struct {
 	cause    func() error
 }
 
+// Read waits for bytes; only this wait is bounded, not what the caller does
+// between two reads.
 func (p *patient) Read(b []byte) (int, error) {
+	p.timer.Reset(p.patience)
 	n, err := p.body.Read(b)
-	if n > 0 {
-		p.timer.Reset(p.patience)
-	}
+	p.timer.Stop()
 	if err != nil && err != io.EOF && errors.Is(p.cause(), errSilent) {
 		err = errSilent
 	}

@@ -18,7 +18,7 @@ const (
 	wakeTimeout = 20 * time.Minute // a call that may wait for a cold start
 	silence     = 25 * time.Second // an event stream without a byte
 	stall       = time.Minute      // a download without a byte
-	maxAnswer   = 64 << 20         // bytes of a JSON answer
+	maxAnswer   = 64 << 20         // bytes of an answer that is read whole
 )
 
 // Client speaks the contract with one manager. It may be used from any
@@ -28,6 +28,8 @@ type Client struct {
 	base   string // without a slash at the end
 	target string // as people know it
 	http   *http.Client
+	// maxAnswer is in bytes, of a JSON answer or a preview.
+	maxAnswer int64
 
 	userHeader, user string // see As; empty for none
 }
@@ -37,7 +39,7 @@ type Client struct {
 // with or without "unix:". It does not connect; the first call does.
 func Dial(target string) (*Client, error) {
 	if path, ok := socketPath(target); ok {
-		return &Client{base: "http://qmtui", target: path, http: socketClient(path)}, nil
+		return &Client{base: "http://qmtui", target: path, http: socketClient(path), maxAnswer: maxAnswer}, nil
 	}
 	if !strings.Contains(target, "://") {
 		target = "http://" + target
@@ -48,7 +50,7 @@ func Dial(target string) (*Client, error) {
 			Hint: "give http://host:port or the path of a unix socket"}
 	}
 	base := u.Scheme + "://" + u.Host + strings.TrimRight(u.EscapedPath(), "/")
-	return &Client{base: base, target: base, http: &http.Client{Transport: transport(nil), CheckRedirect: noRedirect}}, nil
+	return &Client{base: base, target: base, http: &http.Client{Transport: transport(nil), CheckRedirect: noRedirect}, maxAnswer: maxAnswer}, nil
 }
 
 // As returns a client that names the user in a header, as a trusted proxy

@@ -1,0 +1,47 @@
+package server
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/comfyume/qmtui/internal/api"
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+func TestReadiness(t *testing.T) {
+	for _, c := range []struct {
+		code   string
+		change func(*job.QueueStatus)
+	}{
+		{"", func(*job.QueueStatus) {}},
+		{"", func(s *job.QueueStatus) { s.Mode = job.ModePaused }},
+		{"draining", func(s *job.QueueStatus) { s.Mode = job.ModeDraining }},
+		{"share_not_mounted", func(s *job.QueueStatus) { s.Share.Mounted = false }},
+		{"share_stalled", func(s *job.QueueStatus) { s.Share.Stalled = true }},
+		{"io_error", func(s *job.QueueStatus) { s.Share.Error = &job.Error{Code: "io_error", Message: "m", Hint: "h"} }},
+		{"no_active_worker", func(s *job.QueueStatus) { s.Active = "" }},
+	} {
+		svc := newFake()
+		svc.status = c.change
+		h := newServer(t, svc, nil).Handler()
+		w := ask(h, "GET", "/readyz", "")
+		var r api.Readiness
+		if err := json.Unmarshal(w.Body.Bytes(), &r); err != nil {
+			t.Fatal(err)
+		}
+		health := ask(h, "GET", "/health", "")
+		var s api.Health
+		if err := json.Unmarshal(health.Body.Bytes(), &s); err != nil || health.Code != 200 {
+			t.Fatalf("%d %v", health.Code, err)
+		}
+		if c.code == "" {
+			if w.Code != 200 || !r.Ready || len(r.Reasons) != 0 || s.Status != "healthy" {
+				t.Errorf("%d %s, health %s", w.Code, w.Body, health.Body)
+			}
+			continue
+		}
+		if w.Code != 503 || r.Ready || r.Reasons[0].Code != c.code || r.Reasons[0].Hint == "" || s.Status != "degraded" || w.Header().Get("Retry-After") == "" {
+			t.Errorf("%s: %d %s, health %s", c.code, w.Code, w.Body, health.Body)
+		}
+	}
+}
