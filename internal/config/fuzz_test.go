@@ -13,6 +13,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add([]byte("deployment = [{name = 'a'}, {url = 1}]\n[queue.x]\ny = 1979-05-27"))
 	f.Add([]byte("[[queue]]\n[[queue.x]]\n[queue.x.\"y.z\"]\n'' = [[1], {a = 2}]"))
 	f.Add([]byte("[server]\nlisten = \"\\u0000\\u007f\"\n[[deployment]]\nurl = 'a@b?c'\nkey_env = ' '"))
+	f.Add([]byte("[[d.x]]\n[[d.x.y]]\n[[d.x.y]]"))
 	f.Add([]byte("\ufeff[tag]\r\nprefix = false\r\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		cfg, src, err := newLoader(Options{Env: []string{}}).load("x.toml", data)
@@ -32,4 +33,18 @@ func FuzzLoad(f *testing.F) {
 			t.Errorf("%v\nwas    %#v\nbecame %#v", err, cfg, again)
 		}
 	})
+}
+
+// A file as deep as it is long must not exhaust the stack.
+func TestDeepNestingIsAnOrdinaryProblem(t *testing.T) {
+	for _, text := range []string{
+		"queue = " + strings.Repeat("[", maxFile-10),
+		"queue = " + strings.Repeat("[", maxFile/2-10) + strings.Repeat("]", maxFile/2-10),
+		"queue = " + strings.Repeat("{a=", maxFile/4-10) + "1" + strings.Repeat("}", maxFile/4-10),
+		strings.Repeat("a.", maxFile/2-10) + "a = 1",
+	} {
+		if _, _, err := newLoader(Options{Env: []string{}}).load("x.toml", []byte(text)); len(ProblemsOf(err)) != 1 {
+			t.Errorf("%.20s...: %.100v", text, err)
+		}
+	}
 }

@@ -7,6 +7,9 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
+// maxParts of a dotted key are followed; no key of ours has more than two.
+const maxParts = 3
+
 // lineFinder notes on which line each key of a document stands.
 type lineFinder struct {
 	starts []int // offset of each line
@@ -51,26 +54,32 @@ func (f lineFinder) note(path string, key *unstable.Node) {
 }
 
 func (f lineFinder) path(prefix string, keys unstable.Iterator) string {
-	for keys.Next() {
+	for n := 0; keys.Next() && n < maxParts; n++ {
 		k := keys.Node()
 		prefix = join(prefix, string(k.Data))
 		f.note(prefix, k)
-		if n := f.arrays[prefix]; n > 0 {
-			prefix = fmt.Sprintf("%s[%d]", prefix, n-1)
-		}
+		prefix = f.element(prefix)
 	}
 	return prefix
+}
+
+// element is the path of the last table of an array, or the path itself.
+func (f lineFinder) element(path string) string {
+	if n := f.arrays[path]; n > 0 {
+		return fmt.Sprintf("%s[%d]", path, n-1)
+	}
+	return path
 }
 
 func (f lineFinder) header(e *unstable.Node) string { return f.path("", e.Key()) }
 
 func (f lineFinder) arrayHeader(e *unstable.Node) string {
 	prefix, last := "", (*unstable.Node)(nil)
-	for keys := e.Key(); keys.Next(); {
+	keys := e.Key()
+	for n := 0; keys.Next() && n < maxParts; n++ {
 		if last != nil {
-			if n := f.arrays[prefix]; n > 0 {
-				prefix = fmt.Sprintf("%s[%d]", prefix, n-1)
-			}
+			f.note(prefix, last)
+			prefix = f.element(prefix)
 		}
 		last = keys.Node()
 		prefix = join(prefix, string(last.Data))

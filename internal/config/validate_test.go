@@ -77,7 +77,7 @@ func TestInvalidConfigurations(t *testing.T) {
 		"no run timeout":       {func(c *Config) { c.Queue.RunTimeout = 0 }, CodeRequired, "queue.run_timeout"},
 		"negative retries":     {func(c *Config) { c.Queue.Retries = -1 }, CodeValue, "queue.retries"},
 		"settle under poll":    {func(c *Config) { c.Share.Poll = c.Queue.Settle + 1 }, CodeOrder, "share.poll"},
-		"settle over evidence": {func(c *Config) { c.Queue.EvidenceTimeout = c.Queue.Settle }, CodeOrder, "queue.settle"},
+		"settle over evidence": {func(c *Config) { c.Queue.Settle, c.Queue.EvidenceTimeout = 7e9, 6e9 }, CodeOrder, "queue.settle"},
 		"settle over run":      {func(c *Config) { c.Queue.RunTimeout = c.Queue.Settle }, CodeOrder, "queue.settle"},
 		"share kept too short": {func(c *Config) { c.Retention.Share = c.Queue.RunTimeout }, CodeOrder, "queue.run_timeout"},
 		"jobs kept too short":  {func(c *Config) { c.Retention.Jobs = c.Queue.LateWindow - 1 }, CodeOrder, "queue.late_window"},
