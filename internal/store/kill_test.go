@@ -13,13 +13,14 @@ import (
 )
 
 // writeForEver records job after job, three batches each, and prints the number
-// of a job when all of it is recorded. It goes on where the last process ended.
+// of a job when all of it is recorded. It goes on with the job that the last
+// process may have left half told; what it had told is stale.
 func writeForEver(path string) error {
 	s, err := store.Open(store.Options{Path: path})
 	if err != nil {
 		return err
 	}
-	for n := s.Stats().Jobs + 1; ; n++ {
+	for n := max(1, s.Stats().Jobs); ; n++ {
 		life := ledgertest.Story{N: n, User: "ada", Key: fmt.Sprint("k", n)}
 		whole := life.Whole()
 		for _, batch := range [][]job.Fact{whole[:1], whole[1:5], append(whole[5:], life.Closed())} {

@@ -89,6 +89,9 @@ func TestClosed(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	if st := s.Stats(); st.Jobs != 0 || st.Size == 0 || st.Watchers != 0 {
+		t.Errorf("stats of a closed ledger: %+v", st)
+	}
 }
 
 // TestCreateOver: what an interrupted creation left is cleared away.
