@@ -22,21 +22,31 @@ type Fact struct {
 	Automatic  bool          `json:"automatic,omitempty"`
 	Dropped    []string      `json:"dropped,omitempty"`
 	Error      *Error        `json:"error,omitempty"`
-	Output     *Output       `json:"output,omitempty"`
+	Output     *FactOutput   `json:"output,omitempty"`
 	Warning    *job.Warning  `json:"warning,omitempty"`
 }
 
-// Fact is f, of a job of user, as callers see it.
-func (v View) Fact(user string, f job.Fact) Fact {
+// FactOutput is the file that a fact speaks of, as far as it says.
+type FactOutput struct {
+	ID       job.OutputID `json:"id"`
+	Node     string       `json:"node"`
+	Source   job.Path     `json:"source"`             // on the share
+	Path     string       `json:"path,omitempty"`     // below the user's folder
+	Size     int64        `json:"size"`               // bytes
+	Checksum string       `json:"checksum,omitempty"` // "algorithm:hex"
+	Aside    bool         `json:"aside,omitempty"`
+}
+
+// FromFact is f as callers see it.
+func FromFact(f job.Fact) Fact {
 	out := Fact{At: Time{f.At}, Kind: f.Kind, Attempt: f.Attempt, Evidence: f.Evidence, Actor: f.Actor, Text: Tell(f),
 		PromptID: f.PromptID, Deployment: f.Deployment, Want: f.Want, Priority: f.Priority, Automatic: f.Automatic,
 		Dropped: f.Dropped, Error: FromError(f.Error), Warning: f.Warning}
 	if !f.NotBefore.IsZero() {
 		out.NotBefore = &Time{f.NotBefore}
 	}
-	if f.Output != nil {
-		o := v.Output(user, *f.Output)
-		out.Output = &o
+	if o := f.Output; o != nil {
+		out.Output = &FactOutput{ID: o.ID, Node: o.Node, Source: o.Source, Path: o.Dest, Size: o.Size, Checksum: o.Checksum, Aside: o.Aside}
 	}
 	return out
 }
@@ -47,7 +57,7 @@ var tales = map[job.Kind]string{
 	job.Refused: "the deployment refused the prompt", job.Started: "a worker began", job.Finished: "a worker ended well",
 	job.Broke: "a worker reported an error", job.Completed: "every file that will come is delivered",
 	job.Expired: "the deadline passed without evidence", job.Withdrawn: "cancelled",
-	job.Seen: "stands on the share", job.Whole: "is whole", job.Named: "gets its place", job.Stored: "is delivered",
+	job.Seen: "stands on the share", job.Whole: "is whole",
 	job.Abandoned: "will not be delivered",
 }
 
@@ -64,6 +74,10 @@ func Tell(f job.Fact) string {
 		return "goes to " + f.Deployment
 	case f.Warning != nil:
 		return f.Warning.Message
+	case f.Output != nil && f.Kind == job.Named:
+		return f.Output.Source.String() + " goes to " + job.Path(f.Output.Dest).String()
+	case f.Output != nil && f.Kind == job.Stored:
+		return job.Path(f.Output.Dest).String() + " is delivered"
 	case f.Output != nil:
 		return f.Output.Source.String() + " " + tales[f.Kind]
 	case f.Error != nil:

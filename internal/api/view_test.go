@@ -81,11 +81,13 @@ func TestFacts(t *testing.T) {
 		"somebody wants it cancelled":                          {Kind: job.Wanted, Want: job.WantCancel},
 		"priority is now 1":                                    {Kind: job.Prioritised, Priority: &two},
 		"goes to h200":                                         {Kind: job.Assigned, Deployment: "h200"},
+		"film/a.png is delivered":                              {Kind: job.Stored, Output: &job.Output{Source: "qm/p1/9/a.png", Dest: "film/a.png"}},
+		"qm/p1/9/a.png goes to film/a.png":                     {Kind: job.Named, Output: &job.Output{Source: "qm/p1/9/a.png", Dest: "film/a.png"}},
 		"qm/p1/9/a%0A.png stands on the share":                 {Kind: job.Seen, Output: &job.Output{Source: "qm/p1/9/a\n.png"}},
 		"the deployment refused the prompt: no such node":      {Kind: job.Refused, Error: &job.Error{Message: "no such node"}},
 		"the deadline passed without evidence: never appeared": {Kind: job.Expired, Error: &job.Error{Message: "never appeared"}},
 	} {
-		if got := (View{}).Fact("user001", f); got.Text != want {
+		if got := FromFact(f); got.Text != want {
 			t.Errorf("%s: %q, want %q", f.Kind, got.Text, want)
 		}
 	}

@@ -163,7 +163,7 @@ func (s *Server) jobFacts(w http.ResponseWriter, r *request) error {
 	}
 	out := make([]api.Fact, 0, len(facts))
 	for _, f := range facts {
-		out = append(out, s.view.Fact(j.User, f))
+		out = append(out, api.FromFact(f))
 	}
 	return writeJSON(w, http.StatusOK, out)
 }
