@@ -342,3 +342,11 @@ func TestSnapshotIsChunked(t *testing.T) {
 		}
 	})
 }
+
+// HEAD asks about the stream and does not open one.
+func TestHeadOfEvents(t *testing.T) {
+	svc := newFake()
+	if w := ask(newServer(t, svc, nil).Handler(), "HEAD", "/api/events", ""); w.Code != 204 || len(svc.watchers) != 0 {
+		t.Errorf("%d, %d watch", w.Code, len(svc.watchers))
+	}
+}
