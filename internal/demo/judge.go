@@ -73,6 +73,7 @@ func (v *Verdict) judgeWritten(written []simulator.Written, folders []Delivered)
 		bySum[d.Checksum] = append(bySum[d.Checksum], d)
 	}
 	places := versions(written)
+	owners := ownersByPrompt(written)
 	for _, p := range places {
 		if p.wanted {
 			v.Written++
@@ -81,7 +82,7 @@ func (v *Verdict) judgeWritten(written []simulator.Written, folders []Delivered)
 		for _, sum := range p.sums {
 			there = append(there, bySum[sum]...)
 		}
-		v.judgePlace(p, there)
+		v.judgePlace(p, there, cmp.Or(OwnerOf(p.path), owners[p.prompt]))
 	}
 	v.judgeBytes(places, folders)
 }
@@ -90,6 +91,7 @@ func (v *Verdict) judgeWritten(written []simulator.Written, folders []Delivered)
 // were written to it.
 type place struct {
 	path   string
+	prompt string
 	sums   []string
 	wanted bool // the newest version is whole: it must have been delivered
 }
@@ -105,7 +107,7 @@ func versions(written []simulator.Written) []place {
 		if !ok {
 			i = len(places)
 			index[w.Path] = i
-			places = append(places, place{path: w.Path})
+			places = append(places, place{path: w.Path, prompt: w.PromptID})
 		}
 		places[i].wanted = places[i].wanted || w.Wanted()
 		if !slices.Contains(places[i].sums, w.Checksum) {
@@ -115,13 +117,25 @@ func versions(written []simulator.Written) []place {
 	return places
 }
 
-func (v *Verdict) judgePlace(p place, there []Delivered) {
+// ownersByPrompt names who asked for each prompt, by the names of its files:
+// an extra file with a name of its own belongs to whom the others do.
+func ownersByPrompt(written []simulator.Written) map[string]string {
+	owners := map[string]string{}
+	for _, w := range written {
+		if owner := OwnerOf(w.Path); owner != "" && !w.Foreign {
+			owners[w.PromptID] = owner
+		}
+	}
+	return owners
+}
+
+func (v *Verdict) judgePlace(p place, there []Delivered, owner string) {
 	if len(there) == 0 && p.wanted {
 		v.Lost = append(v.Lost, p.path)
 	}
 	// Identical bytes at several places of one folder are told apart by number only.
 	for _, d := range there {
-		if owner := OwnerOf(p.path); owner != d.User {
+		if owner != d.User {
 			v.Wrong = append(v.Wrong, fmt.Sprintf("%s in the folder of %s", p.path, d.User))
 		}
 	}

@@ -29,6 +29,8 @@ func TestJudge(t *testing.T) {
 	older.Overwritten, older.Checksum = true, "x:old"
 	half := wrote("qm/p3/9/user001_002_x_00001_.png", "x:h")
 	half.Complete = false
+	sibling, hostile := wrote("qm/p1/9/user001_001_y_00001_.png", "x:s"), wrote("qm/p1/9/\x1b]0;owned_00001_.png", "x:x")
+	sibling.PromptID, hostile.PromptID, sibling.Complete = "p1", "p1", false
 	tests := []struct {
 		name    string
 		written []simulator.Written
@@ -44,6 +46,8 @@ func TestJudge(t *testing.T) {
 		{"told and not there", []simulator.Written{a}, []Delivered{inA}, jobs, [6]int{0, 0, 0, 0, 1, 0}},
 		{"told with another checksum", []simulator.Written{a}, []Delivered{inA}, []api.Job{told("user001", "stills/a.png", "x:q", job.Done)}, [6]int{0, 0, 0, 0, 1, 0}},
 		{"an older version is as good", []simulator.Written{older, a}, []Delivered{{"user001", "o.png", 1, "x:old"}}, []api.Job{told("user001", "o.png", "x:old", job.Done)}, [6]int{}},
+		{"a hostile name belongs to its prompt's user", []simulator.Written{sibling, hostile}, []Delivered{{"user001", "x.png", 1, "x:x"}}, []api.Job{told("user001", "x.png", "x:x", job.Done)}, [6]int{}},
+		{"a hostile name with the wrong user", []simulator.Written{sibling, hostile}, []Delivered{{"user002", "x.png", 1, "x:x"}}, []api.Job{told("user002", "x.png", "x:x", job.Done)}, [6]int{0, 0, 1, 0, 0, 0}},
 		{"open job", nil, nil, []api.Job{{ID: "1", State: job.Running}}, [6]int{0, 0, 0, 0, 0, 1}},
 	}
 	for _, tt := range tests {

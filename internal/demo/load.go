@@ -150,3 +150,17 @@ func submitOne(ctx context.Context, c *api.Client, r Request) (api.Job, error) {
 func comesBack(e *job.Error) bool {
 	return e.Transient || e.Class == job.Unavailable || e.Class == job.TooMany || e.Code == api.ErrNoDaemon.Code
 }
+
+// Without is a folder of prompts less one file.
+func Without(prompts fs.FS, name string) fs.FS { return without{prompts, name} }
+
+type without struct {
+	fs.FS
+	name string
+}
+
+// ReadDir lists the folder less the one file; [fs.Glob] reads it.
+func (w without) ReadDir(dir string) ([]fs.DirEntry, error) {
+	list, err := fs.ReadDir(w.FS, dir)
+	return slices.DeleteFunc(list, func(d fs.DirEntry) bool { return d.Name() == w.name }), err
+}

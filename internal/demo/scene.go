@@ -1,6 +1,9 @@
 package demo
 
 import (
+	"errors"
+	"image"
+	"image/jpeg"
 	"os"
 	"path/filepath"
 	"time"
@@ -36,14 +39,31 @@ func (s Scene) Users() string { return filepath.Join(s.Dir, "users") }
 // State is the manager's own folder.
 func (s Scene) State() string { return filepath.Join(s.Dir, "state") }
 
-// Make makes the folders.
+// Inputs is the workers' input folder.
+func (s Scene) Inputs() string { return filepath.Join(s.Dir, "inputs") }
+
+// Make makes the folders, and the picture that the image-to-image example loads.
 func (s Scene) Make() error {
-	for _, dir := range []string{s.Share(), s.Users(), s.State()} {
+	for _, dir := range []string{s.Share(), s.Users(), s.State(), s.Inputs()} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
 		}
 	}
-	return nil
+	return storyboard(filepath.Join(s.Inputs(), "storyboard_012.jpg"))
+}
+
+// storyboard draws a small picture to start from.
+func storyboard(path string) error {
+	img := image.NewGray(image.Rect(0, 0, 256, 144))
+	for i := range img.Pix {
+		x, y := i%256, i/256
+		img.Pix[i] = uint8(200 - y + x/8%2*20)
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(jpeg.Encode(f, img, nil), f.Close())
 }
 
 // Fleet is the configuration of the simulated fleet. It scales down late
@@ -51,7 +71,7 @@ func (s Scene) Make() error {
 func (s Scene) Fleet() simulator.Config {
 	return simulator.Config{
 		Deployments: []simulator.Deployment{{Name: Deployment, Replicas: s.Replicas, ColdStart: s.ColdStart, ScaleDown: 20 * s.ColdStart, Key: Key}},
-		Outputs:     s.Share(), Faults: s.Faults, Seed: s.Seed, Balance: s.Balance,
+		Outputs:     s.Share(), Inputs: s.Inputs(), Faults: s.Faults, Seed: s.Seed, Balance: s.Balance,
 		Journal: filepath.Join(s.Dir, "written.jsonl"),
 	}
 }

@@ -146,6 +146,9 @@ func (l *loop) orphan(s job.Sighting) {
 	if s.Mark == job.MarkGrew || s.Mark == job.MarkStarted || !s.Modified.IsZero() && s.Modified.Before(l.ledger.Born()) {
 		return
 	}
+	if gone, _ := l.ledger.Pruned(s.PromptID); gone {
+		return // of a job that ended so long ago that it was forgotten
+	}
 	id := orphanID(s.Path)
 	o, err := l.ledger.Orphan(id)
 	if err == nil && (o.State != job.OrphanOpen || o.Size == s.Size) {

@@ -194,8 +194,12 @@ func (f *fakeFleet) Deployments() []job.Deployment {
 	return slices.Clone(f.deployments)
 }
 
-func (f *fakeFleet) Warm(context.Context, string) (job.Deployment, error)    { return job.Deployment{}, nil }
-func (f *fakeFleet) Refresh(context.Context, string) (job.Deployment, error) { return job.Deployment{}, nil }
+func (f *fakeFleet) Warm(context.Context, string) (job.Deployment, error) {
+	return job.Deployment{}, nil
+}
+func (f *fakeFleet) Refresh(context.Context, string) (job.Deployment, error) {
+	return job.Deployment{}, nil
+}
 
 func (f *fakeFleet) posted() []job.Submission {
 	f.mu.Lock()

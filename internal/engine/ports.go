@@ -25,6 +25,8 @@ type Ledger interface {
 	Job(id job.ID) (job.Job, error)
 	ByPrompt(promptID string) (job.Job, error)
 	ByKey(user, key string) (job.Job, error)
+	// Pruned reports whether a prompt id belonged to a job that retention has removed.
+	Pruned(promptID string) (bool, error)
 	// ByOutput finds the job that an output belongs to.
 	ByOutput(id job.OutputID) (job.Job, error)
 	// Open lists all jobs that are not closed, oldest first.

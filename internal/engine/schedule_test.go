@@ -157,7 +157,9 @@ func TestCharges(t *testing.T) {
 }
 
 func TestUsed(t *testing.T) {
-	at := func(k job.Kind, s int) job.Witness { return job.Witness{Kind: k, At: noon.Add(time.Duration(s) * time.Second)} }
+	at := func(k job.Kind, s int) job.Witness {
+		return job.Witness{Kind: k, At: noon.Add(time.Duration(s) * time.Second)}
+	}
 	tests := []struct {
 		name string
 		w    []job.Witness

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 )
@@ -34,7 +35,7 @@ type Error struct {
 	// Traceback is the worker's, line by line.
 	Traceback []string `json:"traceback,omitempty"`
 	// NodeErrors are ComfyUI's own, by node id, as raw JSON; nil when there are none.
-	NodeErrors []byte `json:"node_errors,omitempty"`
+	NodeErrors json.RawMessage `json:"node_errors,omitempty"`
 	// Transient says that the same again may work later.
 	Transient bool `json:"transient,omitempty"`
 	// RetryAfter is in seconds; zero when nobody said.

@@ -36,7 +36,7 @@ func (f *Fleet) Submit(ctx context.Context, s job.Submission) job.Fact {
 	if err != nil {
 		return settle(fact, err, s.Timeout)
 	}
-	return acknowledge(fact, receipt)
+	return acknowledge(fact, receipt, p.Outputs(at.knownNodes()))
 }
 
 // notSent is the fact of a prompt that never left.
@@ -102,10 +102,16 @@ func (s *site) stopLate(ctx context.Context, promptID string, err error) {
 }
 
 // acknowledge is the fact of a 200. The nodes that node_errors names will
-// never write (comfyui.md, POST /prompt); the reason is kept as the error.
-func acknowledge(fact job.Fact, r comfy.Receipt) job.Fact {
+// never write (comfyui.md, POST /prompt); the reason is kept as the error. When
+// these are all of the user's own, only our start marker was left to accept:
+// without it the answer would have been 400, and so it is taken.
+func acknowledge(fact job.Fact, r comfy.Receipt, outputs []comfy.Output) job.Fact {
 	fact.Kind, fact.Dropped = job.Acknowledged, droppedNodes(r.NodeErrors)
-	if len(fact.Dropped) > 0 {
+	switch {
+	case len(fact.Dropped) > 0 && !slices.ContainsFunc(outputs, func(o comfy.Output) bool { return !slices.Contains(fact.Dropped, o.Node) }):
+		fact.Kind = job.Refused
+		fact.Error = refusedForGood(&job.Error{Message: "ComfyUI found something wrong with every output of the prompt", NodeErrors: nodeErrors(r.NodeErrors)})
+	case len(fact.Dropped) > 0:
 		fact.Error = &job.Error{Code: "outputs_dropped", Class: job.Invalid,
 			Message: fmt.Sprintf("ComfyUI runs the prompt without %d of its outputs", len(fact.Dropped)),
 			Hint:    "see the errors of the nodes named", NodeErrors: nodeErrors(r.NodeErrors)}

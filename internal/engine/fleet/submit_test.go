@@ -90,16 +90,31 @@ func TestSubmitFates(t *testing.T) {
 
 func TestSubmitKeepsNodeErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const nodes = `"node_errors":{"5":{"errors":[{"type":"t","message":"m","details":"","extra_info":{}}],"dependent_outputs":["9","12"],"class_type":"X"}}`
+		const nodes = `"node_errors":{"5":{"errors":[{"type":"t","message":"m","details":"","extra_info":{}}],"dependent_outputs":["15","12"],"class_type":"X"}}`
 		f := &fake{prompt: func(p posted) (int, string) {
 			return 200, `{"prompt_id":"` + p.PromptID + `","number":3,` + nodes + `}`
 		}}
 		got := open(t, f, spec()).Submit(t.Context(), submission(1))
-		if got.Kind != job.Acknowledged || !slices.Equal(got.Dropped, []string{"12", "9"}) {
+		if got.Kind != job.Acknowledged || !slices.Equal(got.Dropped, []string{"12", "15"}) {
 			t.Errorf("dropped = %v, kind %s", got.Dropped, got.Kind)
 		}
 		if got.Error == nil || got.Error.Code != "outputs_dropped" || !strings.Contains(string(got.Error.NodeErrors), `"class_type":"X"`) {
 			t.Errorf("error = %+v", got.Error)
+		}
+	})
+}
+
+// The start marker keeps a prompt valid whose own outputs are all faulty: that
+// is a refusal, or the job would wait for files that never come.
+func TestSubmitIsRefusedWhenOnlyTheMarkerIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const nodes = `"node_errors":{"4":{"errors":[{"type":"value_not_in_list","message":"m","details":"","extra_info":{}}],"dependent_outputs":["9"],"class_type":"X"}}`
+		f := &fake{prompt: func(p posted) (int, string) {
+			return 200, `{"prompt_id":"` + p.PromptID + `","number":3,` + nodes + `}`
+		}}
+		got := open(t, f, spec()).Submit(t.Context(), submission(1))
+		if got.Kind != job.Refused || got.Error == nil || got.Error.Code != "worker_refused" || got.Error.Transient || len(got.Error.NodeErrors) == 0 {
+			t.Errorf("fact = %+v, error %+v", got, got.Error)
 		}
 	})
 }

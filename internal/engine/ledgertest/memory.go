@@ -144,6 +144,9 @@ func (m *Memory) Job(id job.ID) (job.Job, error) {
 // ByPrompt finds the job one of whose attempts has that prompt id.
 func (m *Memory) ByPrompt(promptID string) (job.Job, error) { return m.lookUp(byPrompt(promptID)) }
 
+// Pruned is always false: nothing is ever removed.
+func (m *Memory) Pruned(string) (bool, error) { return false, nil }
+
 // ByKey finds a user's job by its idempotency key.
 func (m *Memory) ByKey(user, key string) (job.Job, error) {
 	return m.lookUp(func(j job.Job) bool { return key != "" && j.User == user && j.Key == key })

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/comfyume/qmtui/internal/config"
+	"github.com/comfyume/qmtui/internal/engine"
+	"github.com/comfyume/qmtui/internal/engine/fleet"
+	"github.com/comfyume/qmtui/internal/engine/share"
+	"github.com/comfyume/qmtui/internal/server"
+	"github.com/comfyume/qmtui/internal/store"
+)
+
+// The rooms fit the ports of the engine and of the server.
+var (
+	_ engine.Ledger  = (*store.Store)(nil)
+	_ engine.Share   = (*share.Share)(nil)
+	_ engine.Fleet   = (*fleet.Fleet)(nil)
+	_ server.Service = (*engine.Engine)(nil)
+	_ fleet.Memory   = (*store.Store)(nil)
+)
+
+// databaseFile is the ledger's name in the state folder.
+const databaseFile = "qmtui.db"
+
+// manager is the engine, its ports and the server, joined.
+type manager struct {
+	ledger    *store.Store
+	engine    *engine.Engine
+	server    *server.Server
+	retention time.Duration
+	log       *slog.Logger
+}
+
+// newManager joins the rooms as the configuration says. It opens the ledger
+// and the listeners, so that trouble shows before anything runs.
+func newManager(cfg config.Config, log *slog.Logger) (*manager, error) {
+	dir, err := cfg.StateDir(nil)
+	if err != nil {
+		return nil, err
+	}
+	ledger, err := store.Open(store.Options{Path: filepath.Join(dir, databaseFile)})
+	if err != nil {
+		return nil, err
+	}
+	m := &manager{ledger: ledger, retention: time.Duration(cfg.Retention.Jobs), log: log}
+	if err := m.join(cfg); err != nil {
+		_ = ledger.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+func (m *manager) join(cfg config.Config) error {
+	disks, err := share.New(shareOptions(cfg, m.log))
+	if err != nil {
+		return err
+	}
+	gpus, err := fleet.New(fleetOptions(cfg, m.ledger, m.log))
+	if err != nil {
+		return err
+	}
+	m.engine = engine.New(engine.Options{Ledger: m.ledger, Share: disks, Fleet: gpus, Policy: policy(cfg), Active: activeName(cfg), Log: m.log})
+	options, err := serverOptions(cfg, m.engine, m.log)
+	if err != nil {
+		return err
+	}
+	if m.server, err = server.New(options); err != nil {
+		return err
+	}
+	return m.server.Listen()
+}
+
+// Run works until ctx ends, then stops in the order of the way of a job:
+// first no more callers, then the engine, then the ledger.
+func (m *manager) Run(ctx context.Context) error {
+	defer func() { _ = m.ledger.Close() }()
+	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	work, wctx := errgroup.WithContext(inner)
+	work.Go(func() error { return m.engine.Run(wctx) })
+	work.Go(func() error { m.prune(wctx); return nil })
+	front, fctx := errgroup.WithContext(ctx)
+	front.Go(func() error { return m.server.Run(fctx) })
+	front.Go(func() error {
+		select {
+		case <-wctx.Done():
+			return context.Cause(wctx)
+		case <-fctx.Done():
+			return nil
+		}
+	})
+	err := front.Wait()
+	stop()
+	if werr := work.Wait(); werr != nil {
+		return werr
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// pruneEvery is how often ended jobs are looked at for retention.
+const pruneEvery = time.Hour
+
+// prune forgets jobs that ended longer ago than retention says.
+func (m *manager) prune(ctx context.Context) {
+	if m.retention <= 0 {
+		return
+	}
+	ticker := time.NewTicker(pruneEvery)
+	defer ticker.Stop()
+	for {
+		n, err := m.ledger.Prune(ctx, time.Now().Add(-m.retention), 500)
+		if err != nil && ctx.Err() == nil {
+			m.log.Error("forget old jobs", "error", err)
+		} else if n > 0 {
+			m.log.Info("forgot old jobs", "jobs", n, "older_than", m.retention)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+func shareOptions(cfg config.Config, log *slog.Logger) share.Options {
+	return share.Options{
+		Outputs: cfg.Share.Outputs, Users: cfg.Users.Outputs, Aside: cfg.Users.Cancelled,
+		Poll: time.Duration(cfg.Share.Poll), Watch: cfg.Share.Watch, MaxFolders: cfg.Share.MaxFolders,
+		Sweep: time.Duration(cfg.Share.Sweep), Sentinel: cfg.Share.Sentinel, RequireMount: cfg.Share.RequireMount,
+		Reserve: int64(cfg.Share.FreeReserve), FileMode: fs.FileMode(cfg.Users.FileMode), DirMode: fs.FileMode(cfg.Users.DirMode),
+		MetadataRoot: !cfg.Tag.Prefix, Logger: log,
+	}
+}
+
+func fleetOptions(cfg config.Config, memory fleet.Memory, log *slog.Logger) fleet.Options {
+	o := fleet.Options{Tag: fleet.Tagging{Prefix: cfg.Tag.Prefix, Metadata: cfg.Tag.Metadata, Marker: cfg.Tag.Marker}, Memory: memory, Logger: log}
+	for _, d := range cfg.Deployments {
+		o.Deployments = append(o.Deployments, fleet.Spec{
+			Name: d.Name, Driver: d.Driver, URL: d.URL, Key: d.Key.Reveal(), Capacity: d.Capacity, PricePerHour: d.PricePerHour,
+			KeepAlive: time.Duration(d.Keepalive), ScaleToZero: d.ScaleToZero,
+		})
+	}
+	return o
+}
+
+func policy(cfg config.Config) engine.Policy {
+	retries := cfg.Queue.Retries
+	if retries == 0 {
+		retries = -1 // in the configuration zero means never
+	}
+	return engine.Policy{
+		MaxDepth: cfg.Queue.MaxDepth, MaxQueued: cfg.Users.MaxQueued, MaxRunning: cfg.Users.MaxRunning, FIFO: cfg.Queue.Mode == "fifo",
+		AcceptTimeout: time.Duration(cfg.Queue.AcceptTimeout), DoubtTimeout: time.Duration(cfg.Queue.DoubtTimeout),
+		EvidenceTimeout: time.Duration(cfg.Queue.EvidenceTimeout), RunTimeout: time.Duration(cfg.Queue.RunTimeout),
+		Settle: time.Duration(cfg.Queue.Settle), LateWindow: time.Duration(cfg.Queue.LateWindow), Retries: retries,
+		Copies: cfg.Users.Copies, CopiesPerUser: cfg.Users.CopiesPerUser, Untagged: !cfg.Tag.Prefix, Admins: cfg.Auth.Admins,
+	}
+}
+
+// activeName is the deployment marked active; empty for none, which means the first.
+func activeName(cfg config.Config) string {
+	for _, d := range cfg.Deployments {
+		if d.Active {
+			return d.Name
+		}
+	}
+	return ""
+}
+
+func serverOptions(cfg config.Config, s server.Service, log *slog.Logger) (server.Options, error) {
+	socket, err := cfg.SocketPath(nil)
+	if err != nil {
+		return server.Options{}, err
+	}
+	return server.Options{
+		Service: s, Version: version(), Listen: cfg.Server.Listen, Socket: socket, PublicURL: cfg.Server.PublicURL,
+		TrustedProxies: cfg.Server.Proxies(), UserHeader: cfg.Server.UserHeader, Admins: cfg.Auth.Admins, RequireUser: cfg.RequiresLogin(),
+		Subfolder: cfg.Users.Subfolder, Logger: log,
+	}, nil
+}
