@@ -35,7 +35,7 @@ func errand[T any](ctx context.Context, s *Share, t task, act func(*pulse) (T, e
 	setIfZero(&t.limit, 1)
 	setIfZero(&t.stall, s.opt.Stall)
 	if !s.begin(t) {
-		return none, errStalled(t.name, t.stall)
+		return none, errBusy(t.name)
 	}
 	back, left, p := make(chan done[T]), make(chan struct{}), &pulse{}
 	go func() {

@@ -66,18 +66,27 @@ func (h *hints) add(path string) {
 	if skip {
 		return
 	}
-	err := h.w.Add(filepath.Join(h.s.opt.Outputs, path))
+	if err := h.w.Add(filepath.Join(h.s.opt.Outputs, path)); err != nil {
+		h.refuse(path, err)
+		return
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	switch {
-	case err == nil:
-		if h.added[base] == nil {
-			h.added[base] = map[string]bool{}
-		}
-		h.added[base][path] = true
-	case outOfWatches(err) && !h.spent:
+	if h.added[base] == nil {
+		h.added[base] = map[string]bool{}
+	}
+	h.added[base][path] = true
+}
+
+// refuse notes a watch that could not be had. A folder that is not there yet
+// is tried again when it is; when the system has no more, none is tried.
+func (h *hints) refuse(path string, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if outOfWatches(err) && !h.spent {
 		h.spent = true
-		h.s.log.Warn("out of file watches, from now on looking alone; raise fs.inotify.max_user_watches", "error", err)
+		h.s.log.Warn("out of file watches, from now on looking alone; raise fs.inotify.max_user_watches",
+			"folder", job.Path(path).String(), "error", cause(err))
 	}
 }
 

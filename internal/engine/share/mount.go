@@ -124,7 +124,7 @@ func (s *Share) proveFor(path string) bool {
 	}
 	defer d.close()
 	names, _, err := d.names(1)
-	return err == nil && (top != "" || len(names) > 0)
+	return err == nil && (top != "" || len(names) > 0) // a bare mount point has nothing in it
 }
 
 // hintsWork lists the file systems on which every write raises an event.

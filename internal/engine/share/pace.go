@@ -7,12 +7,15 @@ import "time"
 type pace struct{ fast, slow time.Duration }
 
 const (
-	quickest   = 20 * time.Millisecond // no pace is faster than this
-	lateFactor = 10                    // late folders are looked into that much less often than live ones
+	quickest   = 20 * time.Millisecond  // no pace is faster than this
+	slowest    = 250 * time.Millisecond // nor slower, while something moves
+	lateFactor = 10                     // late folders are looked into that much less often than live ones
 )
 
 // livePace is for attempts in flight, latePace for those that have ended.
-func livePace(poll time.Duration) pace { return pace{min(poll, max(poll/8, quickest)), poll} }
+func livePace(poll time.Duration) pace {
+	return pace{min(poll, max(quickest, min(poll/8, slowest))), poll}
+}
 
 func latePace(poll time.Duration) pace { return pace{livePace(poll).fast, lateFactor * poll} }
 

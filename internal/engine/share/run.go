@@ -83,6 +83,7 @@ type runner struct {
 
 	proof  time.Time // when the mount is to be proved next
 	proved bool      // the last proof held
+	stuck  bool      // a look hangs, so that none is started
 	sweep  *sweep
 	told   map[uint64]uint64 // what was reported, by path and mark
 }
@@ -194,11 +195,13 @@ func (r *runner) hasten(t *tree, now time.Time) {
 // dispatch starts the looks that are due, as far as there are slots. While
 // one hangs no other is started: they would hang as well.
 func (r *runner) dispatch(now time.Time) {
-	stalled := r.stalled(now)
-	if r.flying["mount"].IsZero() && !now.Before(r.proof) && !stalled {
+	if r.stuck = r.stalled(now); r.stuck {
+		return
+	}
+	if r.flying["mount"].IsZero() && !now.Before(r.proof) {
 		r.prove(now)
 	}
-	if !r.proved || stalled {
+	if !r.proved {
 		return
 	}
 	r.dispatchSweep(now)
@@ -340,6 +343,9 @@ func (r *runner) drain() {
 // until is the time to the next thing that is due by itself.
 func (r *runner) until(now time.Time) time.Duration {
 	next := now.Add(time.Minute)
+	if r.stuck {
+		return time.Minute
+	}
 	for since := range maps.Values(r.flying) {
 		if stall := since.Add(r.s.opt.Stall); stall.After(now) {
 			next = earlier(next, stall)

@@ -82,6 +82,11 @@ func errDestTaken(dest string) *job.Error {
 		Message: fmt.Sprintf("another file stands at %s", job.Path(dest)), Hint: "another name is chosen"}
 }
 
+func errBusy(what string) *job.Error {
+	return &job.Error{Code: "share_stalled", Class: job.Unavailable, Transient: true,
+		Message: what + ": an earlier try is still under way", Hint: "it is tried again by itself; if that goes on, see that the mount answers"}
+}
+
 func errStalled(what string, after time.Duration) *job.Error {
 	return &job.Error{Code: "share_stalled", Class: job.Unavailable, Transient: true,
 		Message: fmt.Sprintf("%s: the disk has not answered for %v", what, after), Hint: `see that the mount answers; "qmtui doctor" names it`}
