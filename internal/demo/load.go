@@ -62,8 +62,8 @@ func (l Load) Requests() ([]Request, error) {
 	return all, nil
 }
 
-// personal makes a user's own request of an example: other seeds, and the
-// user in the prefix of every file.
+// personal makes a user's own request of an example: other seeds, another
+// take, and the user in the prefix of every file.
 func personal(raw []byte, user string, n int, title string, dice *rand.Rand) (Request, error) {
 	var prompt map[string]struct {
 		Class  string         `json:"class_type"`
@@ -79,6 +79,9 @@ func personal(raw []byte, user string, n int, title string, dice *rand.Rand) (Re
 			if _, ok := in[key].(float64); ok {
 				in[key] = dice.Int64N(1 << 50)
 			}
+		}
+		if text, ok := in["text"].(string); ok {
+			in["text"] = fmt.Sprintf("%s, take %d", text, 1+dice.IntN(12)) // the simulator paints by the words
 		}
 		if p, ok := in["filename_prefix"].(string); ok {
 			in["filename_prefix"] = path.Join(path.Dir(p), Prefix(user, n, path.Base(p)))

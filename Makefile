@@ -1,0 +1,60 @@
+# qmtui: everything a developer types. "make" alone lists the targets.
+GO ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS = -s -w -X main.stamped=$(VERSION)
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/qmtui with its version stamped
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/qmtui ./cmd/qmtui
+
+.PHONY: demo
+demo: ## the whole system on this machine, simulated, to its end
+	$(GO) run ./cmd/qmtui demo --headless --users 20 --jobs 5 --replicas 4 --faults all --seed 1
+
+.PHONY: test
+test: ## the README's test command
+	$(GO) test ./...
+
+.PHONY: race
+race: ## all tests under the race detector (under five minutes)
+	$(GO) test -race ./...
+
+.PHONY: lint
+lint: ## gofmt, vet and staticcheck
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run make fmt"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+.PHONY: fmt
+fmt: ## format all Go files
+	gofmt -w $$(git ls-files '*.go')
+
+.PHONY: generate
+generate: ## write the generated documents anew
+	$(GO) generate ./...
+
+.PHONY: seeds
+seeds: build ## slow: the demo with every fault, seeds 1 to 20, four at a time
+	@seq 1 20 | xargs -P 4 -I{} sh -c 'bin/qmtui demo --headless --users 20 --jobs 5 --replicas 4 --faults all --seed {} > dist-seed-{}.txt 2>&1; s=$$?; cat dist-seed-{}.txt; rm -f dist-seed-{}.txt; exit $$s'
+
+.PHONY: kills
+kills: ## slow: the daemon killed 50 times in one run, and the ledger's writer 200 times
+	QMTUI_CAMPAIGN=1 $(GO) test -count=1 -v -timeout 20m -run 'Kill' ./internal/demo ./internal/store
+
+.PHONY: fuzz
+fuzz: ## slow: every fuzz target for a minute
+	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+	  echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 60s -fuzzminimizetime 10x $$p || exit 1; done; done
+
+.PHONY: bench
+bench: ## the benchmarks of the hot paths
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./internal/store ./internal/engine/... ./internal/comfy
+
+.PHONY: comfyui
+comfyui: ## tests against a real ComfyUI: make comfyui COMFYUI_DIR=/path/to/ComfyUI
+	@test -n "$(COMFYUI_DIR)" || { echo "say where it is: make comfyui COMFYUI_DIR=/path/to/ComfyUI"; exit 2; }
+	COMFYUI_DIR=$(COMFYUI_DIR) $(GO) test -count=1 -v -timeout 20m -run 'ComfyUI' ./cmd/qmtui
