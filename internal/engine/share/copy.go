@@ -296,7 +296,7 @@ func (c *copying) judge() error {
 	if err := c.unchanged(); err != nil {
 		return err
 	}
-	verdict, err := comfy.Whole(c.tmp, c.size, path.Base(string(c.t.Source)))
+	verdict, err := comfy.Whole(c.pulse.reader(c.tmp), c.size, path.Base(string(c.t.Source)))
 	switch {
 	case err != nil:
 		return err

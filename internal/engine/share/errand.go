@@ -2,6 +2,7 @@ package share
 
 import (
 	"context"
+	"io"
 	"sync/atomic"
 	"time"
 )
@@ -10,6 +11,19 @@ import (
 type pulse struct{ beats atomic.Int64 }
 
 func (p *pulse) beat() { p.beats.Add(1) }
+
+// reader beats at each read, so that a long file does not look like a hung one.
+func (p *pulse) reader(r io.ReaderAt) io.ReaderAt { return &beating{r, p} }
+
+type beating struct {
+	r io.ReaderAt
+	p *pulse
+}
+
+func (b *beating) ReadAt(buf []byte, off int64) (int, error) {
+	b.p.beat()
+	return b.r.ReadAt(buf, off)
+}
 
 // task names what is done on a disk for somebody who waits.
 type task struct {

@@ -28,8 +28,10 @@ type file struct {
 	told    job.Mark  // MarkWhole, MarkSettling or MarkHostile once reported; empty before
 	quiet   time.Time // since when it has been the same
 	looks   int       // that found it the same
-	again   time.Time // when to look at it next
-	missing int       // looks in a row that did not list it
+	again   time.Time // a settled file is not opened before
+	judgeAt time.Time // an unsettled one that is the same is not read before
+	claim   *job.Claim
+	missing int // looks in a row that did not list it
 }
 
 // settled reports a file that needs no attention beyond a check for a change.
@@ -57,9 +59,12 @@ func (f *file) observe(o observation, now time.Time, p patience) []job.Mark {
 		f.told = m
 		marks = append(marks, m)
 	}
-	f.again = now.Add(recheck)
-	if !f.settled() {
-		f.again = now.Add(judgeAgain(now.Sub(f.quiet)))
+	f.again = time.Time{}
+	if f.settled() {
+		f.again = now.Add(recheck)
+	}
+	if f.quiet.Equal(now) || !now.Before(f.judgeAt) {
+		f.judgeAt = now.Add(judgeAgain(now.Sub(f.quiet)))
 	}
 	return marks
 }

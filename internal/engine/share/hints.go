@@ -44,7 +44,7 @@ func (r *runner) beginHints() {
 	}
 	r.hints = newHints(r.s, w)
 	r.s.setStatus(func(st *job.ShareStatus) { st.Watch = "notify" })
-	r.start("hints", time.Now(), func() func() {
+	r.start("hints", time.Now(), func(*pulse) func() {
 		r.hints.add("")
 		r.hints.add(comfy.Root)
 		return r.s.nudgeAll // for what came before the watch

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 
@@ -18,37 +19,42 @@ import (
 // metadata say of its origin.
 type finding struct {
 	observation
-	claim *job.Claim
+	claim      *job.Claim
+	unreadable bool // only its folder's entry could be seen
 }
 
 // examine opens the file under name and judges it by its bytes. was is what is
-// remembered of it; when a settled file has not changed, it is not read again.
+// remembered of it; what has not changed is not read again before its time.
 // The error is of the disk; a hostile file is a finding.
-func examine(d *folder, name string, was *file, claims bool) (finding, error) {
+func examine(d *folder, name string, was *file, now time.Time, claims bool, p *pulse) (finding, error) {
 	f, st, err := d.file(name)
 	var h errHostile
 	if errors.As(err, &h) {
 		return finding{observation: observation{hostile: string(h), id: inodeOf(&st)}}, nil
 	}
+	if errors.Is(err, fs.ErrPermission) && st.Ino != 0 {
+		o := observation{id: inodeOf(&st), size: st.Size, modified: modified(&st), verdict: comfy.Partial}
+		return finding{observation: o, unreadable: true}, nil
+	}
 	if err != nil {
 		return finding{}, err
 	}
 	defer f.Close()
-	return judge(f, st, was, claims)
+	return judge(f, st, was, now, claims, p)
 }
 
-func judge(f *os.File, st unix.Stat_t, was *file, claims bool) (finding, error) {
+func judge(f *os.File, st unix.Stat_t, was *file, now time.Time, claims bool, p *pulse) (finding, error) {
 	size, err := readableSize(f, st.Size)
 	if err != nil {
 		return finding{}, err
 	}
 	o := observation{id: inodeOf(&st), size: size, modified: modified(&st)}
 	o.verdict, o.sample = was.last.verdict, was.last.sample
-	if was.settled() && o.same(was.last) {
+	if was.seen && o.same(was.last) && (was.settled() || now.Before(was.judgeAt)) {
 		return finding{observation: o}, nil
 	}
 	o.sample = 0
-	if o.verdict, err = comfy.Whole(f, size, f.Name()); err != nil {
+	if o.verdict, err = comfy.Whole(p.reader(f), size, f.Name()); err != nil {
 		return finding{}, err
 	}
 	if o.verdict == comfy.Settling || o.verdict == comfy.Unknown {

@@ -1,7 +1,9 @@
 package share
 
 import (
+	"cmp"
 	"errors"
+	"os"
 	"strings"
 	"time"
 
@@ -34,6 +36,7 @@ type look struct {
 	now    time.Time
 	wait   patience
 	watch  func(path string) // adds a hint before a folder is listed; may be nil
+	pulse  *pulse
 	out    outcome
 	listed map[string]bool
 	opened int
@@ -78,6 +81,7 @@ func (l *look) folder(d *folder, path string, depth int) {
 	if l.t.kind == rest {
 		limit = maxRest
 	}
+	l.pulse.beat()
 	names, more, err := d.names(limit - l.count)
 	if err != nil {
 		l.out.err = err
@@ -204,7 +208,7 @@ func (l *look) file(d *folder, name, path string, f *file) {
 	if f == nil {
 		f = &file{}
 	}
-	found, err := examine(d, name, f, l.t.kind == rest)
+	found, err := examine(d, name, f, l.now, l.t.kind == rest, l.pulse)
 	switch {
 	case errors.Is(err, unix.ENOENT):
 		delete(l.listed, path)
@@ -213,8 +217,14 @@ func (l *look) file(d *folder, name, path string, f *file) {
 		l.out.err = err
 		return
 	}
+	if found.unreadable && !f.seen {
+		l.s.log.Warn("a file on the share may not be read", "file", job.Path(path).String(), "user id", os.Geteuid())
+	}
 	l.t.files[path] = f
-	for _, m := range f.observe(found.observation, l.now, l.wait) {
+	found.claim = cmp.Or(found.claim, f.claim)
+	marks := f.observe(found.observation, l.now, l.wait)
+	f.claim = found.claim
+	for _, m := range marks {
 		l.report(path, found, m)
 	}
 	l.out.moved = l.out.moved || f.close()

@@ -127,7 +127,7 @@ func TestHints(t *testing.T) {
 	w := watch(t, s)
 	s.Watch([]job.Folder{{PromptID: prompt, Live: true}})
 	d.write("qm/other/9/begun_00001_.png", picture(t, 0)) // somebody else's: the watch on qm/ itself
-	for i := range 20 {
+	for i := range 6 {
 		name := fmt.Sprintf("deep/set%d/a_%05d_.png", i%3, i)
 		d.write(string(source(name)), picture(t, i))
 		w.find(t, string(source(name)), job.MarkSeen)
@@ -178,6 +178,11 @@ func TestSweep(t *testing.T) {
 	claim := `{"job":"j1","prompt_id":"p1","attempt":2,"node":"9"}`
 	d.write("loose_00001_.png", withText(picture(t, 1), "qm", claim))
 	d.write("old/foreign.png", picture(t, 2))
+	flac, err := os.ReadFile("testdata/tagged.flac")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.write("sound_00001_.flac", flac)
 	d.write("qm/unknown/9/late_00001_.png", picture(t, 3))
 	d.write("qm/unknown/9/notes.xyz", []byte(strings.Repeat("unknown format", 9)))
 	d.write("qm/dead/9/half_00001_.png", picture(t, 3)[:99])
@@ -185,7 +190,7 @@ func TestSweep(t *testing.T) {
 		s := d.share()
 		w := watch(t, s)
 		time.Sleep(time.Hour)
-		for path, mark := range map[string]job.Mark{"loose_00001_.png": job.MarkWhole, "old/foreign.png": job.MarkWhole,
+		for path, mark := range map[string]job.Mark{"loose_00001_.png": job.MarkWhole, "old/foreign.png": job.MarkWhole, "sound_00001_.flac": job.MarkWhole,
 			"qm/unknown/9/late_00001_.png": job.MarkWhole, "qm/unknown/9/notes.xyz": job.MarkSettling, "qm/dead/9/half_00001_.png": job.MarkSeen} {
 			if got := w.marks(path, mark); len(got) != 1 {
 				t.Errorf("%s: %v", path, got)
@@ -195,6 +200,9 @@ func TestSweep(t *testing.T) {
 			if c := got[0].Claim; c == nil || *c != (job.Claim{Job: "j1", PromptID: "p1", Attempt: 2, Node: "9"}) {
 				t.Errorf("claim %+v", c)
 			}
+		}
+		if got := w.marks("sound_00001_.flac", job.MarkWhole); len(got) == 1 && (got[0].Claim == nil || got[0].Claim.PromptID != "p1") {
+			t.Errorf("claim of a format without end mark: %+v", got)
 		}
 		if got := w.marks("qm/unknown/9/late_00001_.png", job.MarkWhole); len(got) == 1 && (got[0].PromptID != "unknown" || got[0].Modified.IsZero()) {
 			t.Errorf("%+v", got)
@@ -308,7 +316,7 @@ func BenchmarkLook(b *testing.B) {
 			slots <- struct{}{}
 			all.Go(func() {
 				defer func() { <-slots }()
-				(&look{s: s, t: t, now: now, wait: patience{time.Second, time.Second}}).run()
+				(&look{s: s, t: t, now: now, wait: patience{time.Second, time.Second}, pulse: &pulse{}}).run()
 			})
 		}
 		all.Wait()

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -152,4 +154,22 @@ func cacheGuard(kind, options string) time.Duration {
 		return 20*time.Second + margin // sshfs keeps attributes that long
 	}
 	return time.Minute + margin
+}
+
+// mountSeconds reads the greatest of the named options; otherwise is its
+// default in seconds.
+func mountSeconds(options string, otherwise int, names ...string) time.Duration {
+	found := -1
+	for option := range strings.SplitSeq(options, ",") {
+		key, value, _ := strings.Cut(option, "=")
+		for _, name := range names {
+			if n, err := strconv.Atoi(value); err == nil && key == name {
+				found = max(found, n)
+			}
+		}
+	}
+	if found < 0 {
+		found = otherwise
+	}
+	return time.Duration(found) * time.Second
 }

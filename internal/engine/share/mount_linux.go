@@ -4,9 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -61,22 +59,4 @@ func mountOptions(dev uint64) string {
 		}
 	}
 	return ""
-}
-
-// mountSeconds reads the greatest of the named options; otherwise is its
-// default in seconds.
-func mountSeconds(options string, otherwise int, names ...string) time.Duration {
-	found := -1
-	for option := range strings.SplitSeq(options, ",") {
-		key, value, _ := strings.Cut(option, "=")
-		for _, name := range names {
-			if n, err := strconv.Atoi(value); err == nil && key == name {
-				found = max(found, n)
-			}
-		}
-	}
-	if found < 0 {
-		found = otherwise
-	}
-	return time.Duration(found) * time.Second
 }

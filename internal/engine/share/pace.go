@@ -33,7 +33,7 @@ const (
 )
 
 // judgeAgain is how long an unsettled file that has been quiet for so long is
-// left alone. A half file that a killed worker left is thus not read for ever
+// only asked whether it changed, and not read. A half file that a killed worker left is thus not read for ever
 // at full speed, while one with stale pages is soon seen right.
 func judgeAgain(quiet time.Duration) time.Duration {
 	if quiet < restless {

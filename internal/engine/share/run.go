@@ -77,20 +77,20 @@ type runner struct {
 	noHints bool   // they cannot be had
 
 	trees   map[string]*tree
-	flying  map[string]time.Time // looks under way by name, since when
-	results chan func()          // what is to be done on Run's goroutine after a look
-	ended   bool                 // Run is over: what comes back is dropped
+	flying  map[string]*flight // looks under way by name
+	results chan func()        // what is to be done on Run's goroutine after a look
+	ended   bool               // Run is over: what comes back is dropped
 
 	proof  time.Time // when the mount is to be proved next
 	proved bool      // the last proof held
 	stuck  bool      // a look hangs, so that none is started
 	sweep  *sweep
-	told   map[uint64]uint64 // what was reported, by path and mark
+	told   map[uint64]uint64 // what was reported, by path, with and without its mark
 }
 
 func newRunner(s *Share, report func(job.Sighting)) *runner {
 	now := time.Now()
-	r := &runner{s: s, report: report, trees: map[string]*tree{}, flying: map[string]time.Time{},
+	r := &runner{s: s, report: report, trees: map[string]*tree{}, flying: map[string]*flight{},
 		results: make(chan func(), s.opt.MaxFolders+3),
 		proof:   now, told: map[uint64]uint64{}, sweep: newSweep(s.opt.Sweep, now)}
 	if s.opt.MetadataRoot {
@@ -99,6 +99,21 @@ func newRunner(s *Share, report func(job.Sighting)) *runner {
 		r.trees[""] = newTree(rest, "", pace{min(s.opt.Poll, s.opt.Sweep), s.opt.Sweep}, now)
 	}
 	return r
+}
+
+// flight is one look under way.
+type flight struct {
+	pulse pulse
+	beats int64     // of the pulse, when it was last felt
+	at    time.Time // when it last got on
+}
+
+// hangs feels the pulse of a look that has been silent for long.
+func (f *flight) hangs(now time.Time, stall time.Duration) bool {
+	if beats := f.pulse.beats.Load(); beats != f.beats {
+		f.beats, f.at = beats, now
+	}
+	return now.Sub(f.at) >= stall
 }
 
 // stop lets looks end that can, for a moment.
@@ -121,10 +136,11 @@ func (r *runner) stop() {
 
 // start runs a look on a goroutine of its own. What look returns is done on
 // Run's goroutine.
-func (r *runner) start(name string, now time.Time, look func() func()) {
-	r.flying[name] = now
+func (r *runner) start(name string, now time.Time, look func(*pulse) func()) {
+	f := &flight{at: now}
+	r.flying[name] = f
 	go func() {
-		after := look()
+		after := look(&f.pulse)
 		r.results <- func() {
 			delete(r.flying, name)
 			if !r.ended {
@@ -161,11 +177,17 @@ func (r *runner) adoptFolder(id string, f job.Folder, now time.Time) {
 		p = livePace(r.s.opt.Poll)
 	}
 	t := r.trees[base]
+	if t == nil && r.flying["look "+base] != nil {
+		return // the one that was dropped is still being looked into
+	}
 	if t == nil {
 		t = newTree(watched, base, p, now)
 		r.trees[base] = t
 	}
 	if (t.pace != p || t.kind != watched) && !t.flying {
+		if t.kind == swept {
+			r.sweep.trees--
+		}
 		t.kind, t.pace, t.interval, t.due = watched, p, 0, now
 	}
 }
@@ -198,7 +220,7 @@ func (r *runner) dispatch(now time.Time) {
 	if r.stuck = r.stalled(now); r.stuck {
 		return
 	}
-	if r.flying["mount"].IsZero() && !now.Before(r.proof) {
+	if r.flying["mount"] == nil && !now.Before(r.proof) {
 		r.prove(now)
 	}
 	if !r.proved {
@@ -218,8 +240,8 @@ func (r *runner) dispatch(now time.Time) {
 // stalled reports, and notes in the status, that a look has been hanging.
 func (r *runner) stalled(now time.Time) bool {
 	stalled := false
-	for _, since := range r.flying {
-		stalled = stalled || now.Sub(since) >= r.s.opt.Stall
+	for _, f := range r.flying {
+		stalled = f.hangs(now, r.s.opt.Stall) || stalled
 	}
 	r.s.setStatus(func(st *job.ShareStatus) {
 		if st.Stalled != stalled {
@@ -243,7 +265,7 @@ func (r *runner) tellStall(stalled bool) {
 }
 
 func (r *runner) prove(now time.Time) {
-	r.start("mount", now, func() func() {
+	r.start("mount", now, func(*pulse) func() {
 		v, err := r.s.prove()
 		return func() { r.takeProof(v, err) }
 	})
@@ -273,7 +295,8 @@ func (r *runner) look(t *tree, now time.Time) {
 		l.watch = r.hints.add
 	}
 	t.flying, t.last = true, now
-	r.start("look "+t.base, now, func() func() {
+	r.start("look "+t.base, now, func(p *pulse) func() {
+		l.pulse = p
 		out := l.run()
 		return func() { r.take(t, out) }
 	})
@@ -344,14 +367,12 @@ func (r *runner) drain() {
 func (r *runner) until(now time.Time) time.Duration {
 	next := now.Add(time.Minute)
 	if r.stuck {
-		return time.Minute
+		return r.s.opt.Stall
 	}
-	for since := range maps.Values(r.flying) {
-		if stall := since.Add(r.s.opt.Stall); stall.After(now) {
-			next = earlier(next, stall)
-		}
+	for f := range maps.Values(r.flying) {
+		next = earlier(next, f.at.Add(r.s.opt.Stall))
 	}
-	if r.flying["mount"].IsZero() {
+	if r.flying["mount"] == nil {
 		next = earlier(next, r.proof)
 	}
 	if r.proved && len(r.flying) < r.s.opt.MaxFolders {

@@ -56,7 +56,7 @@ func (s *sweep) worth(f foundFolder) bool {
 }
 
 func (r *runner) sweepDue(now time.Time) time.Time {
-	if r.sweep.every <= 0 || !r.flying["sweep"].IsZero() || r.sweep.trees >= sweepTrees {
+	if r.sweep.every <= 0 || r.flying["sweep"] != nil || r.sweep.trees >= sweepTrees {
 		return now.Add(time.Minute)
 	}
 	return r.sweep.next
@@ -68,7 +68,7 @@ func (r *runner) dispatchSweep(now time.Time) {
 		return
 	}
 	if len(r.sweep.queue) == 0 {
-		r.start("sweep", now, func() func() {
+		r.start("sweep", now, func(*pulse) func() {
 			names, err := listRoot(r.s.opt.Outputs)
 			return func() { r.takeList(names, err) }
 		})
@@ -77,7 +77,7 @@ func (r *runner) dispatchSweep(now time.Time) {
 	n := min(sweepBatch, len(r.sweep.queue))
 	batch := r.sweep.queue[:n]
 	r.sweep.queue = r.sweep.queue[n:]
-	r.start("sweep", now, func() func() {
+	r.start("sweep", now, func(*pulse) func() {
 		found := askFolders(r.s.opt.Outputs, batch)
 		return func() { r.takeBatch(found) }
 	})
@@ -175,16 +175,15 @@ func (r *runner) takeSwept(t *tree, out outcome, now time.Time) {
 	r.sweep.known[name] = was
 }
 
-// news reports whether a sighting was not reported before, and notes it.
+// news reports whether a sighting was not reported before, and notes it. That
+// a file is seen is no news when anything was reported of it as it is.
 func (r *runner) news(s job.Sighting) bool {
-	key := xxhash.Sum64String(string(s.Mark) + "\x00" + string(s.Path))
+	path, marked := xxhash.Sum64String(string(s.Path)), xxhash.Sum64String(string(s.Mark)+"\x00"+string(s.Path))
 	var b [16]byte
 	binary.LittleEndian.PutUint64(b[:], uint64(s.Size))
 	binary.LittleEndian.PutUint64(b[8:], uint64(s.Modified.UnixNano()))
 	value := xxhash.Sum64(b[:])
-	if r.told[key] == value {
-		return false
-	}
-	r.told[key] = value
-	return true
+	old := r.told[marked] == value || s.Mark == job.MarkSeen && r.told[path] == value
+	r.told[marked], r.told[path] = value, value
+	return !old
 }

@@ -1,0 +1,147 @@
+package share
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/comfyume/qmtui/internal/comfy"
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// TestSlowIsNotStalled holds that a look that gets on is not taken for a hung
+// one, however long it takes.
+func TestSlowIsNotStalled(t *testing.T) {
+	start := time.Unix(0, 0)
+	f := &flight{at: start}
+	if f.hangs(start.Add(9*time.Second), 10*time.Second) || !f.hangs(start.Add(10*time.Second), 10*time.Second) {
+		t.Error("the limit is not kept")
+	}
+	_, _ = f.pulse.reader(strings.NewReader("bytes")).ReadAt(make([]byte, 1), 0)
+	if f.hangs(start.Add(10*time.Second), 10*time.Second) || !f.hangs(start.Add(20*time.Second), 10*time.Second) {
+		t.Error("the pulse is not felt")
+	}
+}
+
+func TestNamesAreBounded(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a", "b", "c"} {
+		writeFile(t, filepath.Join(dir, name), nil)
+	}
+	for limit, want := range map[int]int{2: 2, 3: 3, 9: 3} {
+		d, err := openFolder(dir, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		names, more, err := d.names(limit)
+		d.close()
+		if err != nil || len(names) != want || more != (limit < 3) {
+			t.Errorf("limit %d: %v %v %v", limit, names, more, err)
+		}
+	}
+}
+
+func TestDeepFoldersAreBounded(t *testing.T) {
+	d := newDisks(t)
+	d.write(string(source(strings.Repeat("d/", maxDepth+1)+"a_00001_.png")), picture(t, 1))
+	d.write(string(source("d/a_00001_.png")), picture(t, 1))
+	synctest.Test(t, func(t *testing.T) {
+		s := d.share()
+		w := watch(t, s)
+		s.Watch([]job.Folder{{PromptID: prompt, Live: true}})
+		time.Sleep(5 * time.Second)
+		if got := w.list(); len(got) != 2 { // seen and whole
+			t.Errorf("%v", got)
+		}
+		if err := w.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	if strings.Count(d.logs.String(), "nested too deeply") != 1 {
+		t.Errorf("log: %s", d.logs)
+	}
+}
+
+// TestUnreadableFile is seen and never whole: the workers' user id is another.
+func TestUnreadableFile(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only the superuser can become somebody else")
+	}
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "a_00001_.png"), picture(t, 1))
+	if err := os.Chmod(filepath.Join(dir, "a_00001_.png"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d, err := openFolder(dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.close()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := unix.Setfsuid(65534); err != nil {
+		t.Skip(err)
+	}
+	found, err := examine(d, "a_00001_.png", &file{}, time.Now(), false, &pulse{})
+	if err := unix.Setfsuid(0); err != nil {
+		t.Fatal(err)
+	}
+	if err != nil || !found.unreadable || found.verdict != comfy.Partial || found.size == 0 {
+		t.Errorf("%+v, %v", found, err)
+	}
+}
+
+// TestReadableSize believes the bytes and not what stat said.
+func TestReadableSize(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a")
+	writeFile(t, path, []byte("0123456789"))
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, stale := range []int64{0, 4, 9, 10} {
+		if n, err := readableSize(f, stale); n != 10 || err != nil {
+			t.Errorf("stat said %d: %d, %v", stale, n, err)
+		}
+	}
+	if n, err := countFrom(f, 3); n != 10 || err != nil {
+		t.Errorf("by reading: %d, %v", n, err)
+	}
+}
+
+// TestSweptFolderIsWatched holds that a folder which the sweep found first is
+// still looked into when the engine asks for it.
+func TestSweptFolderIsWatched(t *testing.T) {
+	d := newDisks(t)
+	d.opt.Sweep = 10 * time.Minute
+	b := picture(t, 1)
+	path := string(source("a_00001_.png"))
+	d.write(path, b[:99])
+	synctest.Test(t, func(t *testing.T) {
+		s := d.share()
+		w := watch(t, s)
+		time.Sleep(2 * time.Second)
+		s.Watch([]job.Folder{{PromptID: prompt, Live: true}})
+		time.Sleep(time.Minute)
+		d.write(path, b)
+		time.Sleep(3 * time.Second)
+		if len(w.marks(path, job.MarkWhole)) != 1 {
+			t.Errorf("%v", w.list())
+		}
+		s.Watch(nil)
+		time.Sleep(time.Hour)
+		if len(w.marks(path, job.MarkSeen)) != 1 || len(w.marks(path, job.MarkWhole)) != 1 {
+			t.Errorf("reported again by the sweep: %v", w.list())
+		}
+		if err := w.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
