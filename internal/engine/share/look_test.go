@@ -145,3 +145,67 @@ func TestSweptFolderIsWatched(t *testing.T) {
 		}
 	})
 }
+
+// TestFolderBecomesLink swaps a folder for a link between two looks.
+func TestFolderBecomesLink(t *testing.T) {
+	d := newDisks(t)
+	d.write(string(source("set/a_00001_.png")), picture(t, 1))
+	d.write("qm/other/9/b_00001_.png", picture(t, 2))
+	synctest.Test(t, func(t *testing.T) {
+		s := d.share()
+		w := watch(t, s)
+		s.Watch([]job.Folder{{PromptID: prompt, Live: true}})
+		time.Sleep(3 * time.Second)
+		folder := filepath.Join(d.outputs, string(source("set")))
+		if err := os.RemoveAll(folder); err != nil {
+			t.Error(err)
+		}
+		if err := os.Symlink("../../other/9", folder); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(5 * time.Second)
+		if len(w.marks(string(source("set")), job.MarkHostile)) != 1 || len(w.marks(string(source("set/b_00001_.png")), job.MarkSeen)) != 0 {
+			t.Errorf("%v", w.list())
+		}
+		if err := w.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestFailedLook says nothing of what it could not list, logs once, and looks again.
+func TestFailedLook(t *testing.T) {
+	d := newDisks(t)
+	path := string(source("a_00001_.png"))
+	d.write(path, picture(t, 1))
+	synctest.Test(t, func(t *testing.T) {
+		s := d.share()
+		failing := make(chan error, 4)
+		for range cap(failing) {
+			failing <- unix.EIO
+		}
+		s.step = func(name string) error {
+			if !strings.HasPrefix(name, "look ") {
+				return nil
+			}
+			select {
+			case err := <-failing:
+				return err
+			default:
+				return nil
+			}
+		}
+		w := watch(t, s)
+		s.Watch([]job.Folder{{PromptID: prompt, Live: true}})
+		time.Sleep(10 * time.Second)
+		if got := w.list(); len(got) != 2 || got[1].Mark != job.MarkWhole {
+			t.Errorf("%v", got)
+		}
+		if err := w.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	if n := strings.Count(d.logs.String(), "look at the share failed"); n != 1 {
+		t.Errorf("%d lines: %s", n, d.logs)
+	}
+}

@@ -135,6 +135,12 @@ func TestHints(t *testing.T) {
 	if st := s.Status(); st.Watch != "notify" {
 		t.Errorf("%+v", st)
 	}
+	if err := os.RemoveAll(filepath.Join(d.outputs, "qm")); err != nil {
+		t.Fatal(err)
+	}
+	again := string(source("again_00001_.png"))
+	d.write(again, picture(t, 1))
+	w.find(t, again, job.MarkSeen)
 }
 
 // TestOverflow holds that lost events mean a look everywhere.
