@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/comfyume/qmtui/internal/api"
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+func queueCommand(a *app) *cobra.Command {
+	return group("queue", "See, pause, resume or drain the queue",
+		"  qmtui queue status\n  qmtui queue pause\n  qmtui queue resume",
+		queueStatusCommand(a),
+		modeCommand(a, "pause", "Take jobs, but submit none to the GPUs", job.ModePaused),
+		modeCommand(a, "resume", "Run normally again", job.ModeRunning),
+		modeCommand(a, "drain", "Take no new jobs, finish the ones there are", job.ModeDraining))
+}
+
+func queueStatusCommand(a *app) *cobra.Command {
+	c := &cobra.Command{Use: "status", Short: "Show the queue at a glance", Args: takes(0, 0, ""), Example: "  qmtui queue status\n  qmtui queue status --json"}
+	asJSON := jsonFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		return a.queueCall(c.Context(), *asJSON, (*api.Client).QueueStatus)
+	}
+	return c
+}
+
+func modeCommand(a *app, use, short string, m job.Mode) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short, Args: takes(0, 0, ""), Example: "  qmtui queue " + use}
+	asJSON := jsonFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		return a.queueCall(c.Context(), *asJSON, func(cl *api.Client, ctx context.Context) (api.QueueStatus, error) { return cl.SetMode(ctx, m) })
+	}
+	return c
+}
+
+// queueCall makes a call that answers with the queue's status, and prints it.
+func (a *app) queueCall(ctx context.Context, asJSON bool, call func(*api.Client, context.Context) (api.QueueStatus, error)) error {
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	s, err := call(c, ctx)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return writeJSON(a.stdout, s)
+	}
+	a.showQueue(s, time.Now())
+	return nil
+}
+
+// showQueue prints the queue at a glance.
+func (a *app) showQueue(s api.QueueStatus, now time.Time) {
+	a.printf("queue     %s, %s, up %s\n", s.Mode, s.Scheduling, length(now.Sub(s.Started.Time)))
+	a.printf("jobs      %d pending, %d running, %d completed, %d failed, %d cancelled\n", s.Pending, s.Running, s.Completed, s.Failed, s.Cancelled)
+	a.printf("depth     %d of %d\n", s.Depth, s.MaxDepth)
+	active := s.Active
+	if active == "" {
+		active = "no active deployment"
+	}
+	a.printf("gpu       %s, %d of %d in flight\n", printable(active), s.InFlight, s.Capacity)
+	if s.Wait != nil && *s.Wait >= 0 {
+		a.printf("wait      about %s for a job submitted now\n", length(time.Duration(*s.Wait*float64(time.Second))))
+	}
+	a.printf("share     %s\n", printable(shareLine(s.Share, now)))
+	a.printf("orphans   %d\n", s.Orphans)
+	for _, w := range s.Warnings {
+		a.printf("warning   %s\n", printable(sentence(w.Code, w.Message, w.Hint)))
+	}
+}
+
+func shareLine(s job.ShareStatus, now time.Time) string {
+	if s.Error != nil {
+		return s.Path + ", " + s.Error.Error()
+	}
+	line := fmt.Sprintf("%s, %s, %s free, watched by %s", s.Path, s.FSType, size(s.Free), s.Watch)
+	if !s.LookedAt.IsZero() {
+		line += ", looked " + age(s.LookedAt, now)
+	}
+	if s.ReadOnly {
+		line += ", read-only"
+	}
+	return line
+}
