@@ -1,0 +1,224 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"image"
+	"image/png"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/comfyume/qmtui/internal/api"
+	"github.com/comfyume/qmtui/internal/comfy"
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// TestRealComfyUI runs the manager against two real ComfyUI servers on the
+// CPU, which share an output folder and stand behind a balancer that sends
+// every request to a random one. It needs
+//
+//	COMFYUI_DIR=/path/of/ComfyUI go test -run TestRealComfyUI -v ./cmd/qmtui
+//
+// and no model. The parts run one after another on one stage.
+func TestRealComfyUI(t *testing.T) {
+	s := openRealStage(t)
+	for _, part := range []struct {
+		name string
+		run  func(*testing.T)
+	}{
+		{"an unknown class is refused by the worker", s.testUnknownToWorker},
+		{"every format", s.testAllFormats},
+		{"the same prompt twice", s.testTwice},
+		{"a picture dragged back", s.testDraggedBack},
+		{"refused before anything is sent", s.testRefusedHere},
+		{"a bad value is refused by the worker", s.testBadValue},
+		{"one of two outputs is refused", s.testHalfBad},
+		{"a node raises", s.testRaises},
+		{"a computed prefix leads out", s.testLeadsOut},
+		{"sticky", s.testSticky},
+		{"cancel a running one", s.testCancel},
+		{"nothing is orphaned", s.testOrphans},
+	} {
+		t.Run(part.name, part.run)
+	}
+}
+
+// testUnknownToWorker: nobody has told the manager yet which nodes there are.
+func (s *realStage) testUnknownToWorker(t *testing.T) {
+	j := s.run(t, "user006", 1, "cases/unknown-class")
+	if j.State != job.Failed || len(j.Attempts) != 1 || j.ErrorDetail == nil || j.ErrorDetail.Code != "worker_refused" ||
+		!strings.Contains(j.ErrorDetail.Message, "QmtuiNobodyHasThis") {
+		t.Errorf("the job is %s after %d attempts: %+v", j.State, len(j.Attempts), j.ErrorDetail)
+	}
+	t.Logf("%s: %s", j.State, j.ErrorDetail.Message)
+}
+
+// testRefusedHere: what cannot work costs nobody a machine.
+func (s *realStage) testRefusedHere(t *testing.T) {
+	if _, err := s.client.CheckWorker(t.Context(), realDeployment); err != nil {
+		t.Fatal(err)
+	}
+	sent := s.balancer.count(asked.posts)
+	for _, tt := range []struct{ file, code, node string }{
+		{"cases/preview-only", "previews_only", ""},
+		{"cases/ui-format", "ui_format", ""},
+		{"cases/unknown-class", "unknown_class", "2"},
+	} {
+		_, _, err := s.client.Submit(t.Context(), s.request(t, "user006", 2, tt.file))
+		var e *job.Error
+		if !errors.As(err, &e) || e.Code != tt.code || e.Hint == "" || !names(e.NodeErrors, tt.node) {
+			t.Errorf("%s: %v (node errors %s), want %s", tt.file, err, e.NodeErrors, tt.code)
+		}
+	}
+	if now := s.balancer.count(asked.posts); now != sent {
+		t.Errorf("%d prompts were sent", now-sent)
+	}
+}
+
+// names reports whether ComfyUI's node_errors blame a node; "" for nobody.
+func names(nodeErrors json.RawMessage, node string) bool {
+	var byNode map[string]comfy.NodeError
+	if len(nodeErrors) > 0 && json.Unmarshal(nodeErrors, &byNode) != nil {
+		return false
+	}
+	blamed, ok := byNode[node]
+	return node == "" && len(byNode) == 0 || ok && len(byNode) == 1 && len(blamed.Errors) > 0
+}
+
+// testBadValue: only our own start marker passes the worker's checks.
+func (s *realStage) testBadValue(t *testing.T) {
+	began := time.Now()
+	j := s.run(t, "user006", 3, "cases/bad-value")
+	if j.State != job.Failed || len(j.Attempts) != 1 || j.ErrorDetail == nil || j.ErrorDetail.Code != "worker_refused" || !names(j.ErrorDetail.NodeErrors, "1") {
+		t.Fatalf("the job is %s after %d attempts: %+v", j.State, len(j.Attempts), j.ErrorDetail)
+	}
+	t.Logf("failed after %s: %s %s", seconds(began), j.ErrorDetail.Message, j.ErrorDetail.NodeErrors)
+}
+
+func (s *realStage) testHalfBad(t *testing.T) {
+	j := s.run(t, "user006", 4, "cases/half-bad")
+	if j.State != job.Done || len(j.Outputs) != 1 || j.Outputs[0].Node != "8" || len(j.Attempts[0].Dropped) != 1 || j.Attempts[0].Dropped[0] != "9" {
+		t.Fatalf("the job is %s, dropped %v, with %+v", j.State, j.Attempts[0].Dropped, j.Outputs)
+	}
+	if len(j.Warnings) == 0 {
+		t.Errorf("nothing on the job warns of the missing output")
+	}
+	s.checkFiles(t, j, []string{"user006_004_half-bad_00001_.png"}, true)
+}
+
+func (s *realStage) testRaises(t *testing.T) {
+	began := time.Now()
+	j := s.run(t, "user006", 5, "cases/raises")
+	checkBroke(t, j, "2", "QmtuiTestRaise", "boom user006_005_raises")
+	t.Logf("failed after %s: %s", seconds(began), j.ErrorDetail.Message)
+}
+
+// testLeadsOut: what a node computes as prefix is known to the worker only.
+func (s *realStage) testLeadsOut(t *testing.T) {
+	j := s.run(t, "user006", 6, "cases/leads-out")
+	checkBroke(t, j, "9", "SaveImage", "outside the output folder")
+	if _, err := os.Stat(filepath.Join(s.share, "..", "user006_006_leads-out_00001_.png")); err == nil {
+		t.Error("it was written outside the share")
+	}
+}
+
+// checkBroke holds a failed job against the node and the message of ComfyUI's
+// own execution error.
+func checkBroke(t *testing.T, j api.Job, node, class, message string) {
+	t.Helper()
+	e := j.ErrorDetail
+	if j.State != job.Failed || len(j.Attempts) != 1 || len(j.Outputs) != 0 || e == nil || e.Code != "execution_error" ||
+		e.Node != node || e.NodeType != class || !strings.Contains(e.Message, message) || len(e.Traceback) == 0 {
+		t.Fatalf("the job is %s after %d attempts with %d files: %+v", j.State, len(j.Attempts), len(j.Outputs), e)
+	}
+}
+
+// testSticky: when a history reaches the right replica, an error is known as
+// soon as it is asked for.
+func (s *realStage) testSticky(t *testing.T) {
+	s.balancer.setSticky(true)
+	defer s.balancer.setSticky(false)
+	began := time.Now()
+	j := s.run(t, "user006", 7, "cases/raises")
+	checkBroke(t, j, "2", "QmtuiTestRaise", "boom user006_007_raises")
+	t.Logf("failed after %s: node %s (%s): %s", seconds(began), j.ErrorDetail.Node, j.ErrorDetail.NodeType, j.ErrorDetail.Message)
+}
+
+// testCancel stops one of two that run at once. The first interrupt goes to
+// the replica that runs the other one.
+func (s *realStage) testCancel(t *testing.T) {
+	s.balancer.setSticky(true)
+	defer s.balancer.setSticky(false)
+	unwanted := s.submit(t, s.request(t, "user006", 8, "cases/minute"))
+	wanted := s.submit(t, s.request(t, "user007", 1, "cases/seconds"))
+	both := s.until(t, time.Minute, "runs", func(j api.Job) bool { return j.State >= job.Running }, unwanted.ID, wanted.ID)
+	prompt := both[unwanted.ID].PromptID
+	if both[unwanted.ID].State != job.Running || s.balancer.home(prompt) == s.balancer.home(both[wanted.ID].PromptID) {
+		t.Fatalf("the two do not run side by side: %+v", both)
+	}
+	began := time.Now()
+	if _, err := s.client.Cancel(t.Context(), unwanted.ID); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 20*time.Second, "the worker says that it stopped", func() bool { return s.replicas[s.balancer.home(prompt)].interrupted(t, prompt) })
+	t.Logf("a run of a minute was stopped on the worker after %s", seconds(began))
+	after := s.until(t, time.Minute, "has ended", hasEnded, unwanted.ID, wanted.ID)
+	if after[unwanted.ID].State != job.Cancelled || after[wanted.ID].State != job.Done {
+		t.Errorf("the cancelled one is %s, the other %s (%v)", after[unwanted.ID].State, after[wanted.ID].State, after[wanted.ID].ErrorDetail)
+	}
+	s.checkFiles(t, after[wanted.ID], []string{"user007_001_seconds_00001_.png"}, true)
+	stops := s.balancer.count(func(a asked) bool { return a.path == "/interrupt" })
+	ours := s.balancer.count(func(a asked) bool { return a.path == "/interrupt" && promptOf(a) == prompt })
+	if stops == 0 || stops != ours {
+		t.Errorf("%d interrupts, %d of them for the cancelled prompt only", stops, ours)
+	}
+}
+
+// testOrphans waits until nothing is looked at any more for its own sake, and
+// has the sweep find two strangers: it finds them and nothing else. Meanwhile
+// the servers are left alone.
+func (s *realStage) testOrphans(t *testing.T) {
+	jobs, err := s.client.Jobs(t.Context(), api.Query{Limit: 1000})
+	orFatal(t, err)
+	var ids []job.ID
+	for _, j := range jobs.Items {
+		ids = append(ids, j.ID)
+	}
+	s.until(t, time.Minute, "is closed", isClosed, ids...)
+	files := s.judge(t)
+	requests := s.balancer.count(func(asked) bool { return true })
+	strangers := map[job.Path]bool{
+		"stranger_00001_.png": true,
+		"qm/00000000-0000-4000-8000-000000000000/9/someone_00001_.png": true,
+	}
+	for p := range strangers {
+		putPicture(t, filepath.Join(s.share, string(p)))
+	}
+	var orphans []job.Orphan
+	eventually(t, time.Minute, "the sweep finds the strangers", func() bool {
+		orphans, err = s.client.Orphans(t.Context(), "")
+		orFatal(t, err)
+		return len(orphans) >= len(strangers)
+	})
+	for _, o := range orphans {
+		if !strangers[o.Path] {
+			t.Errorf("%s is an orphan", o.Path)
+		}
+	}
+	if now := s.balancer.count(func(asked) bool { return true }); now != requests {
+		t.Errorf("with nothing in flight the servers were asked %d times", now-requests)
+	}
+	t.Logf("%d jobs, %d files, %d requests through the balancer, no orphan", len(ids), files, requests)
+}
+
+// putPicture writes a picture that carries no metadata.
+func putPicture(t *testing.T, path string) {
+	t.Helper()
+	orFatal(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	f, err := os.Create(path)
+	orFatal(t, err)
+	orFatal(t, errors.Join(png.Encode(f, image.NewGray(image.Rect(0, 0, 1, 1))), f.Close()))
+}

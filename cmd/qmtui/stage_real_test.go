@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/comfyume/qmtui/internal/api"
+	"github.com/comfyume/qmtui/internal/comfy"
+	"github.com/comfyume/qmtui/internal/config"
+	"github.com/comfyume/qmtui/internal/demo"
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// realStage is two ComfyUI servers with one share behind a random balancer,
+// and a manager in this process.
+type realStage struct {
+	replicas     []*replica
+	balancer     *balancer
+	share, users string
+	client       *api.Client
+	nodes        *comfy.ObjectInfo // what the servers have; the manager must find out by itself
+	jobs         int               // submitted so far: each gets a colour of its own
+}
+
+// realDeployment is its name.
+const realDeployment = "real"
+
+func openRealStage(t *testing.T) *realStage {
+	t.Helper()
+	comfyUI := findCheckout(t)
+	s := &realStage{share: t.TempDir(), users: t.TempDir()}
+	began := time.Now()
+	for _, port := range freePorts(t, 2) {
+		s.replicas = append(s.replicas, comfyUI.start(t, port, s.share))
+	}
+	for _, r := range s.replicas {
+		stats := r.ready(t)
+		t.Logf("ComfyUI %s, Python %s, PyTorch %s on %s after %s", stats.Version, strings.Fields(stats.Python)[0], stats.PyTorch, r.url.Host, seconds(began))
+	}
+	s.balancer = newBalancer(s.replicas)
+	front := httptest.NewServer(s.balancer)
+	t.Cleanup(front.Close)
+	s.runManager(t, front.URL)
+	var err error
+	s.nodes, err = s.replicas[0].client().ObjectInfo(t.Context())
+	orFatal(t, err)
+	return s
+}
+
+// runManager runs the whole manager until the test ends.
+func (s *realStage) runManager(t *testing.T, url string) {
+	t.Helper()
+	state, err := os.MkdirTemp("", "qmtui-real-") // short: the socket's path has a limit
+	orFatal(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(state) })
+	log, err := os.Create(filepath.Join(t.TempDir(), "qmtui.log"))
+	orFatal(t, err)
+	m, err := newManager(s.config(state, url), slog.New(slog.NewTextHandler(log, nil)))
+	orFatal(t, err)
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan error, 1)
+	go func() { done <- m.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("the manager ended with %v", err)
+		}
+		_ = log.Close()
+		if said, _ := os.ReadFile(log.Name()); t.Failed() {
+			t.Logf("the manager's log ends:\n%s", said[max(0, len(said)-8000):])
+		}
+	})
+	s.client, err = api.Dial(filepath.Join(state, "qmtui.sock"))
+	orFatal(t, err)
+	t.Cleanup(s.client.Close)
+}
+
+// config is the ordinary configuration with waits of seconds.
+func (s *realStage) config(state, url string) config.Config {
+	c := config.Default()
+	c.Auth.Mode = "open"
+	c.Server.Listen, c.Server.Socket, c.State.Dir = "", filepath.Join(state, "qmtui.sock"), state
+	c.Share.Outputs, c.Users.Outputs = s.share, s.users
+	c.Share.Poll, c.Share.Sweep = config.Duration(500*time.Millisecond), config.Duration(2*time.Second)
+	c.Share.FreeReserve = 0
+	c.Queue.Settle, c.Queue.LateWindow = config.Duration(2*time.Second), config.Duration(5*time.Second)
+	c.Queue.AcceptTimeout, c.Queue.DoubtTimeout = config.Duration(time.Minute), config.Duration(time.Minute)
+	c.Queue.EvidenceTimeout, c.Queue.RunTimeout = config.Duration(time.Minute), config.Duration(2*time.Minute)
+	d := config.NewDeployment(realDeployment)
+	d.URL, d.Capacity, d.Active, d.Keepalive = url, len(s.replicas), true, config.Duration(500*time.Millisecond)
+	c.Deployments = []config.Deployment{d}
+	return c
+}
+
+// request makes a user's own prompt of a file below testdata/real: "{mine}" becomes the
+// user's prefix, which says for whom a file was written, and "{color}" a
+// number that no other job has.
+func (s *realStage) request(t *testing.T, user string, n int, file string) api.SubmitRequest {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join("testdata", "real", file+".json"))
+	orFatal(t, err)
+	s.jobs++
+	title := filepath.Base(file)
+	own := strings.NewReplacer("{mine}", demo.Prefix(user, n, title), `"{color}"`, strconv.Itoa(0x300000+s.jobs*0x10101))
+	return api.SubmitRequest{User: user, Name: title, Workflow: json.RawMessage(own.Replace(string(raw))), Extra: json.RawMessage(realExtra)}
+}
+
+// realExtra is what a page sends along, so that a picture can be dragged back.
+const (
+	realExtra    = `{"extra_pnginfo":{"workflow":` + realWorkflow + `}}`
+	realWorkflow = `{"id":"a0e1","nodes":[{"id":9,"type":"SaveImage","title":"caf\u00e9 \"quoted\""}],"version":0.4}`
+)
+
+func (s *realStage) submit(t *testing.T, r api.SubmitRequest) api.Job {
+	t.Helper()
+	j, _, err := s.client.Submit(t.Context(), r)
+	if err != nil {
+		t.Fatalf("submit %s for %s: %v", r.Name, r.User, err)
+	}
+	return j
+}
+
+// run submits one prompt and waits for its end.
+func (s *realStage) run(t *testing.T, user string, n int, file string) api.Job {
+	t.Helper()
+	j := s.submit(t, s.request(t, user, n, file))
+	return s.until(t, 2*time.Minute, "has ended", hasEnded, j.ID)[j.ID]
+}
+
+func hasEnded(j api.Job) bool { return j.State.Terminal() }
+
+func isClosed(j api.Job) bool { return j.Closed }
+
+// until follows the manager's event stream until every job satisfies ok, and
+// fails the test when that takes longer than bound.
+func (s *realStage) until(t *testing.T, bound time.Duration, what string, ok func(api.Job) bool, ids ...job.ID) map[job.ID]api.Job {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), bound)
+	defer cancel()
+	stream, err := s.client.Events(ctx, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close()
+	open, found := map[job.ID]bool{}, map[job.ID]api.Job{}
+	for _, id := range ids {
+		open[id] = true
+	}
+	for len(open) > 0 {
+		e, err := stream.Next()
+		if err != nil {
+			s.report(t, found, open)
+			t.Fatalf("not within %s: %d jobs of which each %s: %v", bound, len(ids), what, err)
+		}
+		for _, j := range jobsOf(e) {
+			if found[j.ID] = j; ok(j) {
+				delete(open, j.ID)
+			}
+		}
+	}
+	return found
+}
+
+func jobsOf(e api.Event) []api.Job {
+	switch {
+	case e.Snapshot != nil:
+		return e.Snapshot.Jobs
+	case e.Change != nil:
+		return []api.Job{e.Change.Job}
+	}
+	return nil
+}
+
+// report says what is known of the jobs that a test waits for in vain.
+func (s *realStage) report(t *testing.T, found map[job.ID]api.Job, open map[job.ID]bool) {
+	for id := range open {
+		j, _ := json.MarshalIndent(found[id], "", " ")
+		t.Logf("still open: %s", j)
+	}
+	for _, r := range s.replicas {
+		t.Logf("the log of %s ends:\n%s", r.url.Host, r.tail())
+	}
+}
+
+func seconds(since time.Time) time.Duration { return time.Since(since).Round(100 * time.Millisecond) }
