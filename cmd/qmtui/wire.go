@@ -68,6 +68,7 @@ func (m *manager) join(cfg config.Config) error {
 	}
 	m.engine = engine.New(engine.Options{Ledger: m.ledger, Share: disks, Fleet: gpus, Policy: policy(cfg), Active: activeName(cfg), Log: m.log})
 	options, err := serverOptions(cfg, m.engine, m.log)
+	options.Backup = m.ledger.Backup
 	if err != nil {
 		return err
 	}

@@ -37,6 +37,7 @@ const (
 
 	PathEvents      = "/api/events"
 	PathConsoleLogs = "/api/console-logs"
+	PathBackup      = "/api/admin/backup"
 	PathHealth      = "/health"
 	PathAPIHealth   = "/api/health"
 	PathReady       = "/readyz"

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -29,7 +30,10 @@ type Options struct {
 	// loopback peers and trusted proxies are believed about user_id.
 	RequireUser bool
 	// Subfolder is put before the subfolder of outputs, see [api.View].
-	Subfolder   string
+	Subfolder string
+	// Backup writes a sound copy of the ledger while it is in use and returns
+	// its size in bytes. Nil: there is none to be had.
+	Backup      func(io.Writer) (int64, error)
 	MaxWorkflow int64 // bytes of a prompt, and of its extra_data; zero means 10 MiB
 	MaxMetadata int64 // bytes of a caller's metadata; zero means 1 MiB
 	MaxStreams  int   // event streams at once; zero means 256

@@ -53,6 +53,7 @@ func (s *Server) routes() []route {
 
 		{"GET", api.PathEvents, s.events, false},
 		{"POST", api.PathConsoleLogs, s.consoleLogs, false},
+		{"GET", api.PathBackup, s.backup, false},
 		{"GET", api.PathHealth, s.health, true},
 		{"GET", api.PathAPIHealth, s.health, true},
 		{"GET", api.PathReady, s.ready, true},
