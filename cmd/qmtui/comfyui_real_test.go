@@ -33,6 +33,8 @@ func TestRealComfyUI(t *testing.T) {
 		{"every format", s.testAllFormats},
 		{"the same prompt twice", s.testTwice},
 		{"a picture dragged back", s.testDraggedBack},
+		{"one prefix on both servers at once", s.testOnePrefix},
+		{"the manager is away meanwhile", s.testAway},
 		{"refused before anything is sent", s.testRefusedHere},
 		{"a bad value is refused by the worker", s.testBadValue},
 		{"one of two outputs is refused", s.testHalfBad},
@@ -212,6 +214,27 @@ func (s *realStage) testOrphans(t *testing.T) {
 		t.Errorf("with nothing in flight the servers were asked %d times", now-requests)
 	}
 	t.Logf("%d jobs, %d files, %d requests through the balancer, no orphan", len(ids), files, requests)
+}
+
+// testAway: a run that ends while no manager lives is found when one starts.
+func (s *realStage) testAway(t *testing.T) {
+	j := s.submit(t, s.request(t, "user007", 2, "cases/seconds"))
+	j = s.until(t, time.Minute, "runs", func(j api.Job) bool { return j.State >= job.Running }, j.ID)[j.ID]
+	s.stop()
+	if j.State != job.Running {
+		t.Errorf("the job is %s before the manager stops", j.State)
+	}
+	home := s.replicas[s.balancer.home(j.PromptID)].client()
+	eventually(t, time.Minute, "the worker ends the run", func() bool {
+		entry, err := home.History(t.Context(), j.PromptID)
+		return err == nil && entry != nil
+	})
+	s.startManager(t)
+	j = s.until(t, time.Minute, "has ended", hasEnded, j.ID)[j.ID]
+	if j.State != job.Done || len(j.Attempts) != 1 {
+		t.Errorf("the job is %s after %d attempts: %+v", j.State, len(j.Attempts), j.ErrorDetail)
+	}
+	s.checkFiles(t, j, []string{"user007_002_seconds_00001_.png"}, true)
 }
 
 // putPicture writes a picture that carries no metadata.

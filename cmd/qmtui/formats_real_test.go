@@ -44,6 +44,7 @@ var realFormats = []realFormat{
 	{name: "linked-prefix", files: []string{"linked/*_00001_.png"}},
 	{name: "two-saves", files: []string{"*_00001_.png", "*_00001_.webp"}},
 	{name: "subgraph", files: []string{"*_48x32_00001_.png"}},
+	{name: "odd-name", files: []string{"Bilder für später/*.v2 'x' [1] %2025%_00001_.png"}},
 	{name: "dataset", files: []string{"*/img_00000.png"}, bare: true},
 	{name: "dataset-text", files: []string{"*/img_00000.png", "*/img_00000.txt"}, bare: true},
 }
@@ -146,6 +147,32 @@ func (s *realStage) testTwice(t *testing.T) {
 		t.Errorf("the user's own file has %q (%v)", b, err)
 	}
 	orFatal(t, os.Remove(old)) // the judge counts what servers wrote
+}
+
+// testOnePrefix: files of one prefix from two servers with one output folder,
+// where bare ComfyUI overwrites and corrupts, and says success.
+func (s *realStage) testOnePrefix(t *testing.T) {
+	const user, jobs, each = "user005", 8, 4
+	var ids []job.ID
+	for range jobs {
+		ids = append(ids, s.submit(t, s.request(t, user, 3, "formats/batch")).ID)
+	}
+	found := s.until(t, time.Minute, "has ended", hasEnded, ids...)
+	numbers := map[string]bool{}
+	for _, id := range ids {
+		if j := found[id]; j.State != job.Done || len(j.Outputs) != each {
+			t.Errorf("the job is %s with %d files: %v", j.State, len(j.Outputs), j.ErrorDetail)
+		}
+		for _, o := range found[id].Outputs {
+			numbers[o.Path] = true
+			s.checkMetadata(t, found[id], o.Path, true)
+		}
+	}
+	for n := range jobs * each {
+		if name := fmt.Sprintf("stills/%s_%05d_.png", demo.Prefix(user, 3, "batch"), n+1); !numbers[name] {
+			t.Errorf("there is no %s", name)
+		}
+	}
 }
 
 // testDraggedBack: a picture dragged back carries the prompt as it was sent,

@@ -25,7 +25,10 @@ type realStage struct {
 	replicas     []*replica
 	balancer     *balancer
 	share, users string
+	config       config.Config
 	client       *api.Client
+	stop         func()            // stops the manager and waits for its end
+	log          *os.File          // of all managers
 	nodes        *comfy.ObjectInfo // what the servers have; the manager must find out by itself
 	jobs         int               // submitted so far: each gets a colour of its own
 }
@@ -48,43 +51,54 @@ func openRealStage(t *testing.T) *realStage {
 	s.balancer = newBalancer(s.replicas)
 	front := httptest.NewServer(s.balancer)
 	t.Cleanup(front.Close)
-	s.runManager(t, front.URL)
+	s.config = s.configure(t, front.URL)
+	s.openLog(t)
+	s.startManager(t)
+	t.Cleanup(func() { s.stop() })
 	var err error
 	s.nodes, err = s.replicas[0].client().ObjectInfo(t.Context())
 	orFatal(t, err)
 	return s
 }
 
-// runManager runs the whole manager until the test ends.
-func (s *realStage) runManager(t *testing.T, url string) {
+func (s *realStage) openLog(t *testing.T) {
+	t.Helper()
+	var err error
+	s.log, err = os.Create(filepath.Join(t.TempDir(), "qmtui.log"))
+	orFatal(t, err)
+	t.Cleanup(func() {
+		_ = s.log.Close()
+		if said, _ := os.ReadFile(s.log.Name()); t.Failed() {
+			t.Logf("the manager's log ends:\n%s", said[max(0, len(said)-8000):])
+		}
+	})
+}
+
+// startManager runs the whole manager in this process until stop is called.
+func (s *realStage) startManager(t *testing.T) {
+	t.Helper()
+	m, err := newManager(s.config, slog.New(slog.NewTextHandler(s.log, nil)))
+	orFatal(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- m.Run(ctx) }()
+	s.client, err = api.Dial(s.config.Server.Socket)
+	s.stop = func() {
+		s.client.Close()
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("the manager ended with %v", err)
+		}
+	}
+	orFatal(t, err)
+}
+
+// configure is the ordinary configuration with waits of seconds.
+func (s *realStage) configure(t *testing.T, url string) config.Config {
 	t.Helper()
 	state, err := os.MkdirTemp("", "qmtui-real-") // short: the socket's path has a limit
 	orFatal(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(state) })
-	log, err := os.Create(filepath.Join(t.TempDir(), "qmtui.log"))
-	orFatal(t, err)
-	m, err := newManager(s.config(state, url), slog.New(slog.NewTextHandler(log, nil)))
-	orFatal(t, err)
-	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
-	done := make(chan error, 1)
-	go func() { done <- m.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-done; err != nil {
-			t.Errorf("the manager ended with %v", err)
-		}
-		_ = log.Close()
-		if said, _ := os.ReadFile(log.Name()); t.Failed() {
-			t.Logf("the manager's log ends:\n%s", said[max(0, len(said)-8000):])
-		}
-	})
-	s.client, err = api.Dial(filepath.Join(state, "qmtui.sock"))
-	orFatal(t, err)
-	t.Cleanup(s.client.Close)
-}
-
-// config is the ordinary configuration with waits of seconds.
-func (s *realStage) config(state, url string) config.Config {
 	c := config.Default()
 	c.Auth.Mode = "open"
 	c.Server.Listen, c.Server.Socket, c.State.Dir = "", filepath.Join(state, "qmtui.sock"), state
