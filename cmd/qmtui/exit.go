@@ -49,14 +49,11 @@ func codeOf(err error) int {
 	return exitFailed
 }
 
-// errSaid is an end in failure of which everything has been said.
-var errSaid = errors.New("said already")
-
 // errorLines is an error as people read it, a line each; the first is the sentence.
 func errorLines(err error) []string {
 	var u *usageError
 	switch {
-	case err == nil, errors.Is(err, errSaid):
+	case err == nil:
 		return nil
 	case errors.As(err, &u):
 		return []string{u.Error()}

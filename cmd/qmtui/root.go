@@ -44,7 +44,8 @@ Exit codes: 0 good, 1 it failed, 2 wrong usage, 3 no manager to talk to.`,
 	root.PersistentFlags().StringVar(&a.target, "server", "", "manager to talk to: a socket's path or an address (else $QMTUI_SERVER, else the configuration's socket)")
 	root.Flags().Bool("daemon", false, "run the manager without a screen, as \"qmtui daemon\"")
 	logFlags(root, a)
-	root.AddCommand(daemonCommand(a), demoCommand(a), simCommand(a), submitCommand(a), jobsCommand(a), queueCommand(a), versionCommand(a))
+	root.AddCommand(daemonCommand(a), demoCommand(a), simCommand(a), submitCommand(a), jobsCommand(a), queueCommand(a),
+		outputsCommand(a), workersCommand(a), configCommand(a), dbCommand(a), versionCommand(a))
 	return root
 }
 

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/comfyume/qmtui/internal/config"
+)
+
+func configCheckCommand(a *app) *cobra.Command {
+	c := &cobra.Command{Use: "check", Short: "Check the configuration, and the folders that it names", Args: takes(0, 0, ""),
+		Long: `Lists everything that is wrong with the configuration, then looks at the real
+folders as the user who runs it: run it as the manager's user. Problems make it
+fail; advice does not. It asks no deployment.`,
+		Example: "  qmtui config check\n  sudo -u qmtui qmtui config check --config /etc/qmtui/qmtui.toml --json"}
+	asJSON := jsonFlag(c)
+	c.RunE = func(*cobra.Command, []string) error { return a.checkConfig(*asJSON) }
+	return c
+}
+
+func (a *app) checkConfig(asJSON bool) error {
+	cfg, src, err := a.config()
+	problems := config.ProblemsOf(err)
+	if err != nil && problems == nil {
+		return err
+	}
+	var advice config.Problems
+	if err == nil {
+		problems, advice = judge(cfg, src)
+	}
+	if asJSON {
+		return a.checkDocument(src, problems, advice)
+	}
+	for _, p := range advice {
+		a.note("advice: %s", printable(p.Error()))
+	}
+	if len(problems) > 0 {
+		return problems
+	}
+	a.printf("the configuration is good: %s\n", printable(origin(src)))
+	return nil
+}
+
+// judge lists what is wrong with values and folders, and what is only odd.
+func judge(cfg config.Config, src config.Source) (problems, advice config.Problems) {
+	problems = config.ProblemsOf(src.Locate(cfg.Validate()))
+	broken, odd := checkFolders(cfg, src)
+	problems = append(problems, broken...)
+	advice = append(append(append(advice, src.Warnings...), cfg.Advice()...), odd...)
+	_, _ = src.Locate(problems), src.Locate(advice)
+	return problems, advice
+}
+
+func (a *app) checkDocument(src config.Source, problems, advice config.Problems) error {
+	doc := map[string]any{"file": src.File, "good": len(problems) == 0, "problems": findings(problems), "advice": findings(advice)}
+	if err := writeJSON(a.stdout, doc); err != nil || len(problems) == 0 {
+		return err
+	}
+	return problems
+}
+
+// finding is a problem as --json has it.
+type finding struct {
+	Code    string `json:"code"`
+	Key     string `json:"key,omitempty"`
+	File    string `json:"file,omitempty"`
+	Line    int    `json:"line,omitempty"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+func findings(ps config.Problems) []finding {
+	out := []finding{}
+	for _, p := range ps {
+		out = append(out, finding{p.Code, p.Key, p.File, p.Line, p.Message, p.Hint})
+	}
+	return out
+}
+
+// origin says where the configuration came from.
+func origin(src config.Source) string {
+	switch {
+	case src.File != "":
+		return src.File
+	case src.Site:
+		return "no file, environment names of the site"
+	}
+	return "no file, defaults"
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/comfyume/qmtui/internal/config"
+)
+
+// checkFolders looks at the folders that the configuration names, as this
+// process's user. problems keep the manager from its work; advice does not.
+func checkFolders(cfg config.Config, src config.Source) (problems, advice config.Problems) {
+	if src.Of("share.outputs").Kind == config.FromHome {
+		return checkState(cfg), nil // the manager makes the others itself
+	}
+	if p := missingFolder("share_missing", "share.outputs", cfg.Share.Outputs, "mount it, or set share.outputs"); p != nil {
+		problems = append(problems, p)
+	} else if !writable(cfg.Share.Outputs) {
+		advice = append(advice, &config.Problem{Code: "share_not_writable", Key: "share.outputs",
+			Message: fmt.Sprintf("user id %d may not write to %s: outputs are delivered, and nothing there can be cleaned", os.Geteuid(), cfg.Share.Outputs),
+			Hint:    "that is how it should be when the share is mounted read-only; keep retention.share off"})
+	}
+	problems = append(problems, checkUsers(cfg)...)
+	return append(problems, checkState(cfg)...), advice
+}
+
+// checkUsers looks at the folder of the users' folders, and at each of these.
+func checkUsers(cfg config.Config) config.Problems {
+	dir := cfg.Users.Outputs
+	if p := missingFolder("users_missing", "users.outputs", dir, "make it, or set users.outputs"); p != nil {
+		return config.Problems{p}
+	}
+	names, err := os.ReadDir(dir)
+	if err != nil {
+		return config.Problems{{Code: "users_not_readable", Key: "users.outputs", Message: fmt.Sprintf("user id %d may not read %s: %v", os.Geteuid(), dir, plain(err)),
+			Hint: "give that user id the right to it"}}
+	}
+	var out config.Problems
+	if !writable(dir) {
+		out = append(out, notWritable(dir))
+	}
+	for _, n := range names {
+		if path := filepath.Join(dir, n.Name()); n.IsDir() && !writable(path) {
+			out = append(out, notWritable(path))
+		}
+	}
+	return out
+}
+
+func notWritable(path string) *config.Problem {
+	return &config.Problem{Code: "users_not_writable", Key: "users.outputs",
+		Message: fmt.Sprintf("user id %d may not write to %s%s", os.Geteuid(), path, owner(path)),
+		Hint:    fmt.Sprintf("let user id %d write there (chown or setfacl), or run the manager as its owner", os.Geteuid())}
+}
+
+// owner says whose a folder is.
+func owner(path string) string {
+	var st unix.Stat_t
+	if unix.Stat(path, &st) != nil {
+		return ""
+	}
+	return fmt.Sprintf(", which belongs to user id %d with mode %04o", st.Uid, st.Mode&0o7777)
+}
+
+// checkState looks at the state folder, or at the nearest folder above it that
+// is there, in which it would be made.
+func checkState(cfg config.Config) config.Problems {
+	dir, err := cfg.StateDir(nil)
+	if err != nil {
+		return config.ProblemsOf(err)
+	}
+	at := dir
+	for {
+		st, err := os.Stat(at)
+		switch {
+		case err == nil && !st.IsDir():
+			return config.Problems{{Code: "state_not_writable", Key: "state.dir", Message: at + " is not a folder", Hint: "set state.dir"}}
+		case err == nil && !writable(at):
+			return config.Problems{{Code: "state_not_writable", Key: "state.dir", Message: fmt.Sprintf("user id %d may not write to %s", os.Geteuid(), at),
+				Hint: "give that user id the folder, or set state.dir"}}
+		case err == nil || at == filepath.Dir(at):
+			return nil
+		}
+		at = filepath.Dir(at)
+	}
+}
+
+func missingFolder(code, key, path, hint string) *config.Problem {
+	st, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &config.Problem{Code: code, Key: key, Message: path + " does not exist", Hint: hint}
+	case err != nil:
+		return &config.Problem{Code: code, Key: key, Message: fmt.Sprintf("cannot look at %s: %v", path, plain(err)), Hint: hint}
+	case !st.IsDir():
+		return &config.Problem{Code: code, Key: key, Message: path + " is not a folder", Hint: hint}
+	}
+	return nil
+}
+
+// writable asks the system whether this user may make files there. It makes none.
+func writable(path string) bool {
+	return unix.Faccessat(unix.AT_FDCWD, path, unix.W_OK|unix.X_OK, unix.AT_EACCESS) == nil
+}
+
+// plain is an error without the path that the sentence already has.
+func plain(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
