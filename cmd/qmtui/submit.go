@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"github.com/comfyume/qmtui/internal/api"
@@ -74,7 +76,7 @@ func (a *app) submit(ctx context.Context, file string, p job.Priority, o submitO
 	defer c.Close()
 	j, repeated, err := c.Submit(ctx, r)
 	if err != nil {
-		return err
+		return inDoubt(err, r.Key)
 	}
 	if o.wait {
 		return a.wait(ctx, c, j, o)
@@ -89,6 +91,17 @@ func (a *app) submit(ctx context.Context, file string, p job.Priority, o submitO
 	a.printf("%s %s: %s\n", j.ID, word, printable(j.Phase))
 	a.warn(j.Warnings)
 	return nil
+}
+
+// inDoubt tells, when the answer got lost, how to ask again without making a
+// second job of it.
+func inDoubt(err error, key string) error {
+	e := *job.AsError(err)
+	if e.Code != "connection_lost" && e.Code != "timeout" {
+		return err
+	}
+	e.Hint = "it may have arrived; submit again with --key " + key + " and the job will not be made twice"
+	return &e
 }
 
 // warn tells warnings on stderr.
@@ -109,7 +122,7 @@ func (a *app) request(file string, p job.Priority, o submitOptions) (api.SubmitR
 	if err != nil {
 		return api.SubmitRequest{}, err
 	}
-	r := api.SubmitRequest{User: o.user, Workflow: raw, Priority: &p, Name: o.name, Key: o.key}
+	r := api.SubmitRequest{User: o.user, Workflow: raw, Priority: &p, Name: o.name, Key: cmp.Or(o.key, uuid.NewString())}
 	if r.Name == "" && file != "-" {
 		r.Name = strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
 	}

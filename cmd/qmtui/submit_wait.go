@@ -2,13 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"time"
-
-	"github.com/schollz/progressbar/v3"
 
 	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/job"
@@ -22,9 +18,9 @@ func (a *app) wait(ctx context.Context, c *api.Client, j api.Job, o submitOption
 		bounded, cancel = context.WithTimeout(ctx, o.timeout)
 	}
 	defer cancel()
-	line := newPhaseLine(a.stderr)
-	end, err := follow(bounded, c, j, line.show)
-	line.end()
+	told := a.newTeller()
+	end, err := follower{client: c, show: told.show, grace: retryGrace}.follow(bounded, j)
+	told.end()
 	switch {
 	case ctx.Err() != nil:
 		return goesOn("interrupted", "stopped waiting", j.ID)
@@ -62,11 +58,10 @@ func (a *app) outcome(j api.Job, asJSON bool) error {
 // delivered prints where the job's outputs stand, and its warnings on stderr.
 func (a *app) delivered(j api.Job) {
 	for _, o := range j.Outputs {
-		if o.State == job.OutputStored {
+		if o.State == job.OutputStored && !o.Aside {
 			a.printf("%s\n", printable(a.place(j.User, o.Path)))
 		}
 	}
-	a.warn(j.Warnings)
 }
 
 // place is where a delivered file stands: on this machine when the manager is
@@ -78,36 +73,58 @@ func (a *app) place(user, path string) string {
 	return user + "/" + path
 }
 
-// follow reads events until the job has ended. When the stream breaks it opens
-// another, for as long as ctx lasts: a manager may be restarted.
-func follow(ctx context.Context, c *api.Client, j api.Job, show func(api.Job)) (api.Job, error) {
+// retryGrace is how long a failure that the manager may retry by itself is
+// doubted: it records the failure and the new attempt one after the other.
+const retryGrace = time.Second
+
+// awayPhase stands for a job's own phase while nobody tells it.
+const awayPhase = "waiting for the manager to come back"
+
+// follower follows one job over as many event streams as that takes.
+type follower struct {
+	client *api.Client
+	show   func(api.Job)
+	grace  time.Duration
+}
+
+// follow returns the job once it has ended. When the stream breaks it opens
+// another, for as long as ctx lasts: a manager may be restarted. What another
+// try cannot mend is an error.
+func (f follower) follow(ctx context.Context, j api.Job) (api.Job, error) {
 	pause := 100 * time.Millisecond
 	for {
-		show(j)
-		next, err := followStream(ctx, c, j, show)
-		if next.State.Terminal() || ctx.Err() != nil {
-			return next, err
-		}
-		if e := job.AsError(err); e != nil && !e.Transient && errors.Is(err, job.ErrNoJob) {
+		f.show(j)
+		next, err := f.stream(ctx, j)
+		if err == nil || ctx.Err() != nil || !job.AsError(err).Transient {
 			return next, err
 		}
 		if next.Rev != j.Rev {
 			pause = 100 * time.Millisecond
 		}
-		next.Phase = "waiting for the manager to come back"
+		next.Phase = awayPhase
 		j = next
-		select {
-		case <-ctx.Done():
+		if !pauseFor(ctx, pause) {
 			return j, ctx.Err()
-		case <-time.After(pause):
 		}
 		pause = min(2*pause, 3*time.Second)
 	}
 }
 
-// followStream follows one event stream to the job's end or its own.
-func followStream(ctx context.Context, c *api.Client, j api.Job, show func(api.Job)) (api.Job, error) {
-	stream, err := c.Events(ctx, 1)
+// pauseFor waits; false when ctx ended first.
+func pauseFor(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// stream follows one event stream to the job's end or its own.
+func (f follower) stream(ctx context.Context, j api.Job) (api.Job, error) {
+	stream, err := f.client.Events(ctx, 1)
 	if err != nil {
 		return j, err
 	}
@@ -119,13 +136,18 @@ func followStream(ctx context.Context, c *api.Client, j api.Job, show func(api.J
 		}
 		if e.Kind == api.EventSnapshot {
 			// A job that ended while nobody looked need not be in the snapshot.
-			if j, err = freshJob(ctx, c, j); err != nil {
+			if j, err = f.fresh(ctx, j); err != nil {
 				return j, err
 			}
 		}
 		next, news := apply(j, e)
 		if j = next; news {
-			show(j)
+			f.show(j)
+		}
+		if mayReturn(j) && pauseFor(ctx, f.grace) {
+			if j, err = f.fresh(ctx, j); err != nil {
+				return j, err
+			}
 		}
 		if j.State.Terminal() {
 			return j, nil
@@ -133,12 +155,19 @@ func followStream(ctx context.Context, c *api.Client, j api.Job, show func(api.J
 	}
 }
 
-func freshJob(ctx context.Context, c *api.Client, j api.Job) (api.Job, error) {
-	fresh, err := c.Job(ctx, j.ID)
+// fresh is the job as it is now; as it was, when nobody answers.
+func (f follower) fresh(ctx context.Context, j api.Job) (api.Job, error) {
+	now, err := f.client.Job(ctx, j.ID)
 	if err != nil {
 		return j, err
 	}
-	return fresh, nil
+	return now, nil
+}
+
+// mayReturn reports an end that the manager may answer with another attempt.
+func mayReturn(j api.Job) bool {
+	broke := j.State == job.Failed || j.State == job.Lost
+	return broke && j.Want != job.WantCancel && j.ErrorDetail != nil && j.ErrorDetail.Transient
 }
 
 // apply is the job after an event, and whether that told anything new of it.
@@ -157,35 +186,6 @@ func apply(j api.Job, e api.Event) (api.Job, bool) {
 		}
 	}
 	return j, false
-}
-
-// phaseLine shows a job's phase on a terminal, in one line that moves.
-type phaseLine struct{ bar *progressbar.ProgressBar }
-
-func newPhaseLine(w io.Writer) phaseLine {
-	if !isTerminal(w) {
-		return phaseLine{}
-	}
-	return phaseLine{progressbar.NewOptions(-1, progressbar.OptionSetWriter(w), progressbar.OptionSpinnerType(14),
-		progressbar.OptionSetElapsedTime(true), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(65*time.Millisecond))}
-}
-
-func (p phaseLine) show(j api.Job) {
-	if p.bar == nil {
-		return
-	}
-	text := shortID(j.ID) + " " + j.Phase
-	if n := storedCount(j); n > 0 {
-		text += ", " + plural(n, "file") + " delivered"
-	}
-	p.bar.Describe(printable(shorten(text, 100)))
-	_ = p.bar.Add(1)
-}
-
-func (p phaseLine) end() {
-	if p.bar != nil {
-		_ = p.bar.Finish()
-	}
 }
 
 func storedCount(j api.Job) int {
