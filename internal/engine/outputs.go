@@ -50,10 +50,12 @@ type Tally struct {
 	Half     int  // files that are there and not whole
 }
 
-// tally counts attempt n of j; settling files count as there.
+// tally counts attempt n of j; settling files count as there. Outside its own
+// folder a file does not tell which node wrote it, so it may be anyone's that
+// is missing.
 func tally(j job.Job, n int, settling map[job.OutputID]bool) Tally {
 	var t Tally
-	there := map[string]int{}
+	there, anyNode := map[string]int{}, 0
 	for _, o := range j.Outputs {
 		if o.Attempt != n {
 			continue
@@ -67,16 +69,21 @@ func tally(j job.Job, n int, settling map[job.OutputID]bool) Tally {
 		case o.State == job.OutputWhole, o.State == job.OutputSeen:
 			t.There++
 			there[o.Node]++
+			if o.Node == "" && o.Evidence != job.ByPrefix {
+				anyNode++
+			}
 		}
 	}
 	a, _ := j.Attempt(n)
+	missing := 0
 	for _, x := range j.Expect {
 		if slices.Contains(a.Dropped, x.Node) {
 			continue
 		}
 		t.Expected += x.Count
 		t.Open = t.Open || x.Count == 0
-		t.Short = t.Short || there[x.Node] < max(1, x.Count)
+		missing += max(0, max(1, x.Count)-there[x.Node])
 	}
+	t.Short = missing > anyNode
 	return t
 }
