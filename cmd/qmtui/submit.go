@@ -97,6 +97,9 @@ func (a *app) submit(ctx context.Context, file string, p job.Priority, o submitO
 // second job of it.
 func inDoubt(err error, key string) error {
 	e := *job.AsError(err)
+	if errors.Is(err, context.Canceled) {
+		e = job.Error{Code: "connection_lost", Class: job.Unavailable, Message: "stopped before the manager had answered"}
+	}
 	if e.Code != "connection_lost" && e.Code != "timeout" {
 		return err
 	}

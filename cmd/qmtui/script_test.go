@@ -1,0 +1,234 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+var updateScripts = flag.Bool("update-scripts", false, "write the real output into testdata/script")
+
+// TestMain lets scripts run the real command line as a process of its own.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"qmtui": main})
+}
+
+// TestScripts runs the command line against a real manager and a simulated
+// fleet. Each script is also the record of what is said to bad input.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script", UpdateScripts: *updateScripts, RequireExplicitExec: true, RequireUniqueNames: true,
+		Setup: prepareScript,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "until": until, "await": await, "capture": capture, "expand": expand,
+			"deep": deep, "big": big, "unprivileged": unprivileged,
+		},
+	})
+}
+
+// prepareScript gives a script its configuration, and a folder whose path is
+// short enough for a socket.
+func prepareScript(env *testscript.Env) error {
+	dir, err := os.MkdirTemp("", "qm")
+	if err != nil {
+		return err
+	}
+	env.Defer(func() { _ = os.RemoveAll(dir) })
+	env.Setenv("STATE", dir)
+	env.Setenv("FLEET", "http://127.0.0.1:9/h200-spot") // nobody listens there
+	env.Setenv("QMTUI_CONFIG", filepath.Join(env.WorkDir, "qmtui.toml"))
+	for _, sub := range []string{"share", "users"} {
+		if err := os.MkdirAll(filepath.Join(env.WorkDir, sub), 0o755); err != nil {
+			return err
+		}
+	}
+	prompts, err := filepath.Glob("../../assets/prompts/*.json")
+	if err != nil {
+		return err
+	}
+	for _, p := range prompts {
+		if err := copyFile(p, filepath.Join(env.WorkDir, filepath.Base(p)), 0o644); err != nil {
+			return err
+		}
+	}
+	own := filepath.Join(env.WorkDir, "qmtui.toml")
+	if _, err := os.Stat(own); err == nil {
+		return nil
+	}
+	return copyFile("testdata/script/qmtui.toml", own, 0o644)
+}
+
+func copyFile(from, to string, mode os.FileMode) error {
+	b, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, b, mode)
+}
+
+// exits runs a command that must end with that exit code: exits CODE COMMAND...
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := exitCode(ts, ts.Exec(args[1], args[2:]...))
+	if got != want {
+		ts.Fatalf("exit code %d, want %d\n%s", got, want, ts.ReadFile("stderr"))
+	}
+}
+
+func exitCode(ts *testscript.TestScript, err error) int {
+	var e *exec.ExitError
+	if err != nil && !errors.As(err, &e) {
+		ts.Fatalf("%v", err)
+	}
+	if e == nil {
+		return 0
+	}
+	return e.ExitCode()
+}
+
+// scriptPatience bounds every wait of a script.
+const scriptPatience = time.Minute
+
+// retry calls try until it is content.
+func retryUntil(ts *testscript.TestScript, what string, try func() bool) {
+	ticker, over := time.NewTicker(50*time.Millisecond), time.After(scriptPatience)
+	defer ticker.Stop()
+	for !try() {
+		select {
+		case <-ticker.C:
+		case <-over:
+			ts.Fatalf("%s: not within %s", what, scriptPatience)
+		}
+	}
+}
+
+// until runs a command again and again until its standard output matches:
+// until REGEXP COMMAND...
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	re, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	retryUntil(ts, "until "+strings.Join(args, " "), func() bool {
+		err := ts.Exec(args[1], args[2:]...)
+		return err == nil && re.MatchString(ts.ReadFile("stdout")) != neg
+	})
+}
+
+// await waits until a file that another process writes has a line, and puts it
+// into a variable: await VARIABLE FILE
+func await(ts *testscript.TestScript, _ bool, args []string) {
+	retryUntil(ts, "await "+args[1], func() bool {
+		b, _ := os.ReadFile(ts.MkAbs(args[1]))
+		line, _, whole := strings.Cut(string(b), "\n")
+		if whole {
+			ts.Setenv(args[0], line)
+		}
+		return whole
+	})
+}
+
+// capture puts a part of the last standard output into a variable:
+// capture VARIABLE REGEXP, whose first group it is.
+func capture(ts *testscript.TestScript, _ bool, args []string) {
+	re, err := regexp.Compile("(?m)" + args[1])
+	ts.Check(err)
+	m := re.FindStringSubmatch(ts.ReadFile("stdout"))
+	if len(m) < 2 {
+		ts.Fatalf("no %s in %q", args[1], ts.ReadFile("stdout"))
+	}
+	ts.Setenv(args[0], m[1])
+}
+
+// expand replaces $VARIABLES in files.
+func expand(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args {
+		text := os.Expand(ts.ReadFile(name), ts.Getenv)
+		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o644))
+	}
+}
+
+// deep writes lists in lists: deep LEVELS FILE
+func deep(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	text := `{"9":{"class_type":"SaveImage","inputs":{"filename_prefix":"x","images":` + strings.Repeat("[", n) + strings.Repeat("]", n) + `}}}`
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o644))
+}
+
+// big writes a prompt with a text of that many bytes: big BYTES FILE
+func big(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	text := `{"9":{"class_type":"SaveImage","inputs":{"filename_prefix":"` + strings.Repeat("x", n) + `"}}}`
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o644))
+}
+
+// unprivileged runs qmtui as a user who may not write everywhere, and waits
+// for its exit code: unprivileged CODE ARGUMENTS... Its stdout and stderr are
+// the files out and err.
+func unprivileged(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	c := exec.Command(publicBinary(ts), args[1:]...)
+	c.Dir = ts.MkAbs(".")
+	for _, name := range []string{"STATE", "QMTUI_CONFIG", "PATH", "HOME"} {
+		c.Env = append(c.Env, name+"="+ts.Getenv(name))
+	}
+	if os.Geteuid() == 0 {
+		c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	}
+	var out, complaints bytes.Buffer
+	c.Stdout, c.Stderr = &out, &complaints
+	got := exitCode(ts, c.Run())
+	ts.Check(os.WriteFile(ts.MkAbs("out"), out.Bytes(), 0o644))
+	ts.Check(os.WriteFile(ts.MkAbs("err"), complaints.Bytes(), 0o644))
+	if got != want {
+		ts.Fatalf("exit code %d, want %d\n%s", got, want, complaints.String())
+	}
+}
+
+// nobody is a user id without rights of its own.
+const nobody = 65534
+
+// publicBinary is this program where everybody may run it, with the way to
+// the script's folder open.
+func publicBinary(ts *testscript.TestScript) string {
+	for dir := ts.MkAbs("."); dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+		ts.Check(os.Chmod(dir, 0o755))
+	}
+	self, err := os.Executable()
+	ts.Check(err)
+	dir, err := os.MkdirTemp("", "qm")
+	ts.Check(err)
+	ts.Defer(func() { _ = os.RemoveAll(dir) })
+	ts.Check(os.Chmod(dir, 0o755))
+	path := filepath.Join(dir, "qmtui")
+	ts.Check(copyBig(self, path))
+	return path
+}
+
+func copyBig(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = in.Close() }()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o755)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
+}
