@@ -7,12 +7,14 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/comfy"
+	"github.com/comfyume/qmtui/internal/config"
 	"github.com/comfyume/qmtui/internal/job"
 )
 
@@ -24,14 +26,14 @@ import (
 //
 // and no model. The parts run one after another on one stage.
 func TestRealComfyUI(t *testing.T) {
-	s := openRealStage(t)
+	s := openRealStage(t, nil)
 	for _, part := range []struct {
 		name string
 		run  func(*testing.T)
 	}{
 		{"an unknown class is refused by the worker", s.testUnknownToWorker},
 		{"every format", s.testAllFormats},
-		{"the same prompt twice", s.testTwice},
+		{"the same prompt again", s.testAgain},
 		{"a picture dragged back", s.testDraggedBack},
 		{"one prefix on both servers at once", s.testOnePrefix},
 		{"the manager is away meanwhile", s.testAway},
@@ -45,6 +47,20 @@ func TestRealComfyUI(t *testing.T) {
 		{"nothing is orphaned", s.testOrphans},
 	} {
 		t.Run(part.name, part.run)
+	}
+}
+
+// TestRealComfyUIByMetadata switches the prefix off, so that files stand where
+// a bare ComfyUI puts them and only what is embedded in them tells whose they
+// are. Formats without metadata are left out: for these there is the prefix.
+func TestRealComfyUIByMetadata(t *testing.T) {
+	s := openRealStage(t, func(c *config.Config) { c.Tag.Prefix = false })
+	formats := slices.DeleteFunc(s.known(t), func(f realFormat) bool { return f.bare })
+	s.testFormats(t, formats)
+	for _, w := range s.written(t) {
+		if w.PromptID != "" {
+			t.Errorf("%s was tagged", w.Path)
+		}
 	}
 }
 

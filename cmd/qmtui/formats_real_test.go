@@ -80,9 +80,12 @@ func (s *realStage) lacks(t *testing.T, file string) string {
 
 // testAllFormats runs 20 jobs of 4 users, every format at least once, and
 // judges what came of them.
-func (s *realStage) testAllFormats(t *testing.T) {
+func (s *realStage) testAllFormats(t *testing.T) { s.testFormats(t, s.known(t)) }
+
+func (s *realStage) testFormats(t *testing.T, formats []realFormat) {
+	t.Helper()
 	const users, total = 4, 20
-	formats, began := s.known(t), time.Now()
+	began := time.Now()
 	asked := map[job.ID]realFormat{}
 	var ids []job.ID
 	for i := range total {
@@ -126,16 +129,16 @@ func (s *realStage) kinds(t *testing.T) string {
 	return fmt.Sprint(counts)
 }
 
-// testTwice submits one prompt twice in a row, for a user whose folder already
-// holds a file of that name: a bare ComfyUI would write nothing the second
-// time, and the first must not overwrite.
-func (s *realStage) testTwice(t *testing.T) {
+// testAgain submits one prompt three times in a row, so that one of the two
+// servers gets it again and would by itself write nothing: its cache has it.
+// The user's folder already holds a file of that name, which must stay.
+func (s *realStage) testAgain(t *testing.T) {
 	const user, n = "user005", 1
 	old := filepath.Join(s.users, user, demo.Prefix(user, n, "image")+"_00007_.png")
 	orFatal(t, os.MkdirAll(filepath.Dir(old), 0o755))
 	orFatal(t, os.WriteFile(old, []byte("the user's own"), 0o644))
 	r := s.request(t, user, n, "formats/image")
-	for _, number := range []string{"00008", "00009"} {
+	for _, number := range []string{"00008", "00009", "00010"} {
 		j := s.submit(t, r)
 		j = s.until(t, time.Minute, "has ended", hasEnded, j.ID)[j.ID]
 		if j.State != job.Done {
@@ -179,11 +182,14 @@ func (s *realStage) testOnePrefix(t *testing.T) {
 // with the tags of its attempt; submitted again it gets tags of its own.
 func (s *realStage) testDraggedBack(t *testing.T) {
 	first := s.run(t, "user005", 2, "formats/linked-prefix")
+	if len(first.Outputs) != 1 {
+		t.Fatalf("the first is %s with %d files", first.State, len(first.Outputs))
+	}
 	tags := readTags(t, filepath.Join(s.users, first.User, first.Outputs[0].Path))
 	again := s.submit(t, api.SubmitRequest{User: first.User, Name: "dragged back", Workflow: json.RawMessage(tags["prompt"]), Extra: json.RawMessage(realExtra)})
 	again = s.until(t, time.Minute, "has ended", hasEnded, again.ID)[again.ID]
-	if again.State != job.Done {
-		t.Errorf("the job is %s: %v", again.State, again.ErrorDetail)
+	if again.State != job.Done || len(again.Outputs) != 1 {
+		t.Fatalf("the second is %s with %d files: %v", again.State, len(again.Outputs), again.ErrorDetail)
 	}
 	s.checkFiles(t, again, []string{"linked/" + demo.Prefix(first.User, 2, "linked-prefix") + "_00002_.png"}, true)
 	if again.PromptID == first.PromptID || !strings.HasPrefix(string(again.Outputs[0].Source), comfy.Folder(again.PromptID)+"/") {

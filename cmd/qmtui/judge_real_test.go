@@ -21,20 +21,29 @@ import (
 // read from the disk: start markers are not for anybody.
 func (s *realStage) written(t *testing.T) []simulator.Written {
 	t.Helper()
-	files, err := demo.Folders(s.share)
+	files, err := demo.Folders(filepath.Dir(s.share)) // where only the share stands
 	orFatal(t, err)
 	var out []simulator.Written
 	for _, f := range files {
-		if f.User != comfy.Root {
-			t.Errorf("%s/%s was written outside %s/", f.User, f.Path, comfy.Root)
-			continue
+		promptID, below, tagged := ownFolder(f.Path)
+		if !tagged && s.config.Tag.Prefix {
+			t.Errorf("%s was written outside %s/", f.Path, comfy.Root)
 		}
-		promptID, below, _ := strings.Cut(f.Path, "/")
 		if !strings.HasPrefix(below, comfy.StartedFolder+"/") {
-			out = append(out, simulator.Written{PromptID: promptID, Path: comfy.Root + "/" + f.Path, Size: f.Size, Checksum: f.Checksum, Complete: true})
+			out = append(out, simulator.Written{PromptID: promptID, Path: f.Path, Size: f.Size, Checksum: f.Checksum, Complete: true})
 		}
 	}
 	return out
+}
+
+// ownFolder splits a path on the share: whose attempt's folder, and where in it.
+func ownFolder(p string) (promptID, below string, ok bool) {
+	rest, ok := strings.CutPrefix(p, comfy.Root+"/")
+	if !ok {
+		return "", p, false
+	}
+	promptID, below, _ = strings.Cut(rest, "/")
+	return promptID, below, true
 }
 
 // judge holds every byte on the share against every byte in the users'

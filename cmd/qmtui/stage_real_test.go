@@ -36,10 +36,12 @@ type realStage struct {
 // realDeployment is its name.
 const realDeployment = "real"
 
-func openRealStage(t *testing.T) *realStage {
+// openRealStage starts everything; change, unless nil, has the last word on the configuration.
+func openRealStage(t *testing.T, change func(*config.Config)) *realStage {
 	t.Helper()
 	comfyUI := findCheckout(t)
-	s := &realStage{share: t.TempDir(), users: t.TempDir()}
+	s := &realStage{share: filepath.Join(t.TempDir(), "share"), users: t.TempDir()}
+	orFatal(t, os.Mkdir(s.share, 0o755))
 	began := time.Now()
 	for _, port := range freePorts(t, 2) {
 		s.replicas = append(s.replicas, comfyUI.start(t, port, s.share))
@@ -52,6 +54,9 @@ func openRealStage(t *testing.T) *realStage {
 	front := httptest.NewServer(s.balancer)
 	t.Cleanup(front.Close)
 	s.config = s.configure(t, front.URL)
+	if change != nil {
+		change(&s.config)
+	}
 	s.openLog(t)
 	s.startManager(t)
 	t.Cleanup(func() { s.stop() })
