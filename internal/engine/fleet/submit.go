@@ -110,7 +110,8 @@ func acknowledge(fact job.Fact, r comfy.Receipt, outputs []comfy.Output) job.Fac
 	switch {
 	case len(fact.Dropped) > 0 && !slices.ContainsFunc(outputs, func(o comfy.Output) bool { return !slices.Contains(fact.Dropped, o.Node) }):
 		fact.Kind = job.Refused
-		fact.Error = refusedForGood(&job.Error{Message: "ComfyUI found something wrong with every output of the prompt", NodeErrors: nodeErrors(r.NodeErrors)})
+		fact.Error = blame(refusedForGood(&job.Error{Message: "ComfyUI found something wrong with every output of the prompt",
+			NodeErrors: nodeErrors(r.NodeErrors)}), r.NodeErrors)
 	case len(fact.Dropped) > 0:
 		fact.Error = &job.Error{Code: "outputs_dropped", Class: job.Invalid,
 			Message: fmt.Sprintf("ComfyUI runs the prompt without %d of its outputs", len(fact.Dropped)),

@@ -18,7 +18,7 @@ func submitError(e *comfy.SubmitError, timeout time.Duration) *job.Error {
 		NodeErrors: nodeErrors(e.NodeErrors), RetryAfter: int(math.Ceil(e.RetryAfter.Seconds()))}
 	switch e.Class {
 	case comfy.RefusedForGood:
-		return refusedForGood(out)
+		return blame(refusedForGood(out), e.NodeErrors)
 	case comfy.TryLater:
 		out.Code, out.Transient = "try_later", true
 		return out
