@@ -2,6 +2,7 @@ package demo_test
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"net/http/httptest"
@@ -116,15 +117,16 @@ func (d *daemon) killAndRestart(ctx context.Context, kills int) error {
 		}
 		one, cancel := context.WithTimeout(ctx, life)
 		cmd := exec.CommandContext(one, d.bin, "daemon", "--config", d.file) // CommandContext kills with SIGKILL
-		cmd.Env = append(os.Environ(), "DEMO_KEY="+demo.Key)
+		cmd.Env = []string{"DEMO_KEY=" + demo.Key, "HOME=" + os.Getenv("HOME"), "PATH=" + os.Getenv("PATH")}
 		cmd.Stdout, cmd.Stderr = d.log, d.log
 		err := cmd.Run()
+		alive := one.Err() == nil
 		cancel()
 		if ctx.Err() != nil {
 			return nil
 		}
-		if one.Err() == nil {
-			return err // it ended by itself
+		if alive {
+			return fmt.Errorf("the daemon ended by itself: %w", err)
 		}
 		d.kills.Add(1)
 	}

@@ -17,7 +17,7 @@ func (e *Engine) Act(ctx context.Context, a job.Action) ([]job.ActionResult, err
 	}
 	var results []job.ActionResult
 	err := e.ask(ctx, func(l *loop) error {
-		picked, err := l.pick(a.Filter)
+		picked, err := l.pick(a)
 		if err != nil {
 			return err
 		}
@@ -35,8 +35,12 @@ func (e *Engine) Act(ctx context.Context, a job.Action) ([]job.ActionResult, err
 	return results, nil
 }
 
-// pick finds the jobs of a filter, oldest first; an unknown id is an error.
-func (l *loop) pick(f job.Filter) ([]job.Job, error) {
+// pick finds the jobs an action means, oldest first; an unknown id is an error.
+func (l *loop) pick(a job.Action) ([]job.Job, error) {
+	f := a.Filter
+	if f.Empty() && !a.All {
+		return nil, &job.Error{Code: "no_filter", Class: job.Invalid, Message: "nothing says which jobs are meant", Hint: "give ids or a filter"}
+	}
 	if len(f.IDs) == 0 {
 		return l.pickAll(f)
 	}
@@ -54,9 +58,6 @@ func (l *loop) pick(f job.Filter) ([]job.Job, error) {
 }
 
 func (l *loop) pickAll(f job.Filter) ([]job.Job, error) {
-	if f.Empty() {
-		return nil, &job.Error{Code: "no_filter", Class: job.Invalid, Message: "nothing says which jobs are meant", Hint: "give ids or a filter"}
-	}
 	q := job.Query{Filter: f, Sort: job.OldestFirst, Limit: 1000}
 	var jobs []job.Job
 	for {
@@ -71,13 +72,17 @@ func (l *loop) pickAll(f job.Filter) ([]job.Job, error) {
 	}
 }
 
-// actOn decides for each job and records all in one commit.
+// actOn decides for each job and records all in one commit. Of the jobs that
+// a filter picked, those it is too late for are left out: nobody named them.
 func (l *loop) actOn(jobs []job.Job, a job.Action) ([]job.ActionResult, error) {
 	var facts []job.Fact
-	results := make([]job.ActionResult, len(jobs))
-	for i, j := range jobs {
+	var results []job.ActionResult
+	for _, j := range jobs {
 		f, refusal := decide(j, a)
-		if results[i] = (job.ActionResult{Job: j, Error: refusal}); refusal == nil && f.Kind != "" {
+		if refusal != nil && refusal.Class == job.Conflict && len(a.Filter.IDs) == 0 {
+			continue
+		}
+		if results = append(results, job.ActionResult{Job: j, Error: refusal}); refusal == nil && f.Kind != "" {
 			f.Job, f.At, f.Evidence, f.Actor = j.ID, stamp(f.At), job.ByAdmin, a.Caller.Name
 			facts = append(facts, f)
 		}

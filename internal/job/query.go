@@ -108,8 +108,10 @@ const (
 
 // Action asks for something to be done to the jobs a filter picks.
 type Action struct {
-	Verb     Verb
-	Filter   Filter
+	Verb   Verb
+	Filter Filter
+	// All must be set to mean every job by an empty filter.
+	All      bool
 	Priority Priority // for DoPriority
 	DryRun   bool
 	Caller   Caller

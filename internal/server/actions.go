@@ -40,7 +40,7 @@ func (s *Server) actions(w http.ResponseWriter, r *request) error {
 // readAction turns a body into an action. It picks nothing by accident: a
 // filter that is empty needs "all".
 func readAction(b api.ActionRequest, caller who) (a job.Action, none bool, err error) {
-	a = job.Action{Verb: b.Action, DryRun: b.DryRun, Caller: caller.Caller}
+	a = job.Action{Verb: b.Action, All: b.All, DryRun: b.DryRun, Caller: caller.Caller}
 	if !slices.Contains([]job.Verb{job.DoCancel, job.DoRetry, job.DoPriority}, a.Verb) {
 		return a, false, badField("action", fmt.Sprintf("%.40q is not one", string(b.Action)), "use cancel, retry or priority")
 	}

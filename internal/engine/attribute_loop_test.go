@@ -1,0 +1,94 @@
+package engine_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/comfyume/qmtui/internal/engine"
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+func TestOrphanIsShownNeverGuessedAndAssigned(t *testing.T) {
+	open(t, 1, engine.Policy{}, func(h *house) {
+		h.submit("user001", 1)
+		h.pass(time.Second)
+		h.share.report(job.Sighting{Path: "someone.png", Size: 7, Mark: job.MarkWhole, At: time.Now()})
+		h.share.report(job.Sighting{PromptID: "not-ours", Node: "9", Path: "qm/not-ours/9/x.png", Mark: job.MarkWhole, At: time.Now()})
+		h.pass(time.Second)
+		open, err := h.Orphans(job.OrphanOpen)
+		if err != nil || len(open) != 2 || h.Status().Orphans != 2 {
+			t.Fatalf("orphans %+v, %v", open, err)
+		}
+		if got := h.share.delivered("user001"); len(got) != 0 {
+			t.Fatalf("an orphan was guessed: %q", got)
+		}
+		o, err := h.AssignOrphan(context.Background(), open[0].ID, "user002", job.Caller{Name: "admin"})
+		if err != nil || o.State != job.OrphanAssigned || len(h.share.delivered("user002")) != 1 {
+			t.Errorf("assign: %+v, %v", o, err)
+		}
+		if _, err := h.DiscardOrphan(context.Background(), open[1].ID, "test file", job.Caller{Name: "admin"}); err != nil {
+			t.Error(err)
+		}
+		if _, err := h.DiscardOrphan(context.Background(), open[1].ID, "again", job.Caller{}); job.AsError(err).Class != job.Conflict {
+			t.Errorf("a second discard: %v", err)
+		}
+		if n := h.Status().Orphans; n != 0 {
+			t.Errorf("%d orphans left", n)
+		}
+	})
+}
+
+func TestHostileFileIsSaidOnTheJob(t *testing.T) {
+	open(t, 1, engine.Policy{}, func(h *house) {
+		j := h.submit("user001", 1)
+		h.pass(time.Second)
+		p := h.prompt(j)
+		h.share.report(job.Sighting{PromptID: p, Node: "9", Path: job.Path("qm/" + p + "/9/link.png"), Mark: job.MarkHostile, Reason: "a symbolic link", At: time.Now()})
+		synctest.Wait()
+		j = h.now(j)
+		if len(j.Outputs) != 0 || len(j.Warnings) != 1 || j.Warnings[0].Code != "hostile_file" {
+			t.Errorf("%+v %+v", j.Outputs, j.Warnings)
+		}
+	})
+}
+
+func TestMetadataAttributesAFileElsewhere(t *testing.T) {
+	open(t, 1, engine.Policy{}, func(h *house) {
+		j := h.submit("user001", 1)
+		h.pass(time.Second)
+		claim := &job.Claim{Job: j.ID, PromptID: h.prompt(j), Attempt: 1}
+		h.share.report(job.Sighting{Path: "out_00001_.png", Node: "9", Mark: job.MarkWhole, At: time.Now(), Claim: claim})
+		h.pass(5 * time.Second)
+		j = h.want(j, job.Done)
+		if j.Outputs[0].Evidence != job.ByMetadata {
+			t.Errorf("evidence %s", j.Outputs[0].Evidence)
+		}
+		forged := &job.Claim{Job: "another", PromptID: h.prompt(j)}
+		h.share.report(job.Sighting{Path: "forged.png", Mark: job.MarkWhole, At: time.Now(), Claim: forged})
+		h.pass(time.Second)
+		if o, _ := h.Orphans(job.OrphanOpen); len(o) != 1 {
+			t.Errorf("a contradictory claim was believed: %+v", o)
+		}
+	})
+}
+
+func TestHistoryClaimsAnOrphanBack(t *testing.T) {
+	open(t, 1, engine.Policy{}, func(h *house) {
+		j := h.submit("user001", 1)
+		h.pass(time.Second)
+		h.share.report(job.Sighting{Path: "ComfyUI_00001_.png", Mark: job.MarkWhole, At: time.Now()})
+		h.pass(time.Second)
+		a := h.now(j).Current()
+		h.fleet.report(job.Fact{Job: j.ID, Attempt: 1, PromptID: a.PromptID, Kind: job.Finished, At: time.Now(), Evidence: job.ByHistory, Files: []job.Path{"ComfyUI_00001_.png"}})
+		h.pass(2 * time.Minute)
+		j = h.want(j, job.Done)
+		if j.Outputs[0].Evidence != job.ByHistory {
+			t.Errorf("evidence %s", j.Outputs[0].Evidence)
+		}
+		if o, _ := h.Orphans(job.OrphanOpen); len(o) != 0 {
+			t.Errorf("it is still an orphan: %+v", o)
+		}
+	})
+}

@@ -1,0 +1,113 @@
+package engine_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/comfyume/qmtui/internal/engine"
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+func TestRestartTakesUpACopy(t *testing.T) {
+	open(t, 1, engine.Policy{}, func(h *house) {
+		h.share.gate = make(chan struct{})
+		j := h.submit("user001", 1)
+		h.pass(time.Second)
+		h.see(h.prompt(j), job.MarkWhole, "out_00001_.png")
+		h.pass(time.Second)
+		if o := h.now(j).Outputs[0]; o.Dest == "" || o.State == job.OutputStored {
+			t.Fatalf("the place is not recorded before the copy: %+v", o)
+		}
+		h.stop()
+		close(h.share.gate)
+		h.start()
+		h.pass(time.Second)
+		h.want(j, job.Done)
+		if got := h.share.delivered("user001"); !slices.Equal(got, []string{"out_00001_.png"}) {
+			t.Errorf("delivered %q", got)
+		}
+	})
+}
+
+func TestDiskFullHeals(t *testing.T) {
+	open(t, 1, engine.Policy{}, func(h *house) {
+		j := h.submit("user001", 1)
+		h.pass(time.Second)
+		p := h.prompt(j)
+		src := job.Path("qm/" + p + "/9/out_00001_.png")
+		full := &job.Error{Code: "disk_full", Class: job.Unavailable, Transient: true, Message: "no space left", Hint: "make room"}
+		h.share.fail[src] = []error{full, full, full}
+		h.see(p, job.MarkWhole, "out_00001_.png")
+		h.pass(2 * time.Second)
+		j = h.now(j)
+		if len(j.Warnings) != 1 || j.Warnings[0].Code != "disk_full" {
+			t.Errorf("warnings %+v", j.Warnings)
+		}
+		if w := h.Status().Warnings; len(w) == 0 || w[0].Code != "disk_full" {
+			t.Errorf("the queue does not say so: %+v", w)
+		}
+		h.pass(time.Minute)
+		h.want(j, job.Done)
+	})
+}
+
+func TestTakenPlaceIsChosenAnew(t *testing.T) {
+	open(t, 1, engine.Policy{}, func(h *house) {
+		j := h.submit("user001", 1)
+		h.pass(time.Second)
+		p := h.prompt(j)
+		h.share.fail[job.Path("qm/"+p+"/9/out_00001_.png")] = []error{&job.Error{Code: "dest_taken"}}
+		h.see(p, job.MarkWhole, "out_00001_.png")
+		h.pass(time.Second)
+		h.want(j, job.Done)
+	})
+}
+
+func TestLedgerFullIsSurvived(t *testing.T) {
+	open(t, 1, engine.Policy{}, func(h *house) {
+		j := h.submit("user001", 1)
+		h.pass(time.Second)
+		full := &job.Error{Code: "disk_full", Class: job.Unavailable, Message: "the ledger's disk is full", Hint: "make room"}
+		h.ledger.FailWith(func([]job.Fact) error { return full })
+		h.see(h.prompt(j), job.MarkWhole, "out_00001_.png")
+		if _, err := h.try("user002", 1, job.Normal); job.AsError(err).Code != "disk_full" {
+			t.Errorf("a submit while the disk is full: %v", err)
+		}
+		h.pass(time.Second)
+		h.ledger.FailWith(nil)
+		h.pass(2 * time.Second)
+		h.want(j, job.Done)
+	})
+}
+
+func TestHalfFileIsGivenUpAndSaid(t *testing.T) {
+	open(t, 1, engine.Policy{RunTimeout: time.Minute, Retries: -1}, func(h *house) {
+		j := h.submit("user001", 1)
+		h.pass(time.Second)
+		h.see(h.prompt(j), job.MarkSeen, "out_00001_.png")
+		h.pass(30 * time.Minute)
+		j = h.want(j, job.Lost)
+		if j.Outputs[0].State != job.OutputAbandoned || !j.Closed {
+			t.Errorf("output %s, closed %v", j.Outputs[0].State, j.Closed)
+		}
+	})
+}
+
+func TestLateFileOfAClosedJobIsStillDelivered(t *testing.T) {
+	open(t, 1, engine.Policy{}, func(h *house) {
+		j := h.submit("user001", 1)
+		h.pass(time.Second)
+		p := h.prompt(j)
+		h.see(p, job.MarkWhole, "out_00001_.png")
+		h.pass(time.Hour)
+		if !h.now(j).Closed {
+			t.Fatal("not closed")
+		}
+		h.see(p, job.MarkWhole, "out_00002_.png")
+		h.pass(time.Second)
+		if got := h.share.delivered("user001"); len(got) != 2 {
+			t.Errorf("delivered %q", got)
+		}
+	})
+}
