@@ -241,8 +241,9 @@ func TestField05StaleListing(t *testing.T) {
 }
 
 // hideOutputs lets the workers write where the manager does not look. It
-// gives a missing file up after 20 times settle.
+// gives a missing file up after 20 times settle, and no sweep finds it.
 func hideOutputs(t *testing.T, p *plan, settle time.Duration) {
+	p.config.Share.Sweep = 0
 	p.workers.Balance = simulator.Sticky
 	p.config.Share.Outputs = p.mkdir(t, "seen")
 	p.config.Queue.Settle = config.Duration(settle)

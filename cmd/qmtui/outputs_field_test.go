@@ -120,6 +120,9 @@ func TestField14MissingInputNamesItsNode(t *testing.T) {
 		"9":{"class_type":"SaveImage","inputs":{"images":["10",0],"filename_prefix":"a"}}}`))
 	j = s.awaitEnd(j.ID, job.Failed)
 	e := refusedAs(t, j.ErrorDetail.Err(), "worker_refused")
+	if e.Node != "10" || e.NodeType != "LoadImage" || !strings.Contains(e.Message, "only_on_my_machine.png") {
+		t.Errorf("error %+v", e)
+	}
 	if why := string(e.NodeErrors); !strings.Contains(why, `"10"`) || !strings.Contains(why, "LoadImage") || !strings.Contains(why, "only_on_my_machine.png") {
 		t.Errorf("node errors %s", why)
 	}

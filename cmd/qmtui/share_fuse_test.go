@@ -9,6 +9,7 @@ import (
 	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/demo"
 	"github.com/comfyume/qmtui/internal/job"
+	"github.com/comfyume/qmtui/internal/simulator"
 )
 
 // The share behind FUSE, written to from the backing side: no event ever
@@ -18,6 +19,9 @@ func TestShareBehindFUSE(t *testing.T) {
 	s := openSite(t, func(p *plan) {
 		mount := p.mkdir(t, "mount")
 		p.config.Share.Outputs = mount
+		// Nothing else may bring a look forward: no history, no sweep.
+		p.workers.Balance = simulator.Never
+		p.config.Share.Sweep = 0
 		p.before = func(p plan) { bindFS(t, p.workers.Outputs, mount, "") }
 	})
 	var jobs []api.Job
