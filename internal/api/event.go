@@ -19,6 +19,8 @@ type Hello struct {
 	Version  string `json:"version"`
 	Protocol int    `json:"protocol"`
 	Rev      uint64 `json:"rev"`
+	// ReadOnly says that this connection may look and not act.
+	ReadOnly bool `json:"read_only,omitempty"`
 }
 
 // Snapshot is (a part of) the jobs as they are at Rev, newest first.

@@ -1,0 +1,278 @@
+package ui
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/comfyume/qmtui/internal/api"
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// row is a job with what is computed of it once, when it changes.
+type row struct {
+	job                  api.Job
+	user, name           string // clean
+	search, nodes, fault string
+	rank                 int64  // the first sort key
+	word                 string // the second
+	shown                bool
+}
+
+// order names the column jobs are sorted by.
+type order string
+
+// The orders, in the sequence in which the sort key walks through them.
+const (
+	byLine  order = "line" // what waits and runs first, then what ended last
+	byAge   order = "age"
+	byUser  order = "user"
+	byState order = "state"
+	byWait  order = "wait"
+	byName  order = "name"
+)
+
+var orders = []order{byLine, byAge, byUser, byState, byWait, byName}
+
+// jobs is the list of the queue: every job the panel knows, and those the
+// filter shows in the order people chose. A change costs two binary searches,
+// so a hundred thousand jobs are no burden.
+type jobs struct {
+	all    map[job.ID]*row
+	shown  []*row
+	filter filter
+	by     order
+	turned bool
+	marks  map[job.ID]bool
+	// limit bounds how many ended jobs are kept; the oldest go first.
+	limit  int
+	ended  int
+	counts map[job.State]int
+	clean  func(string) string
+}
+
+func newJobs(limit int, clean func(string) string) *jobs {
+	return &jobs{all: map[job.ID]*row{}, marks: map[job.ID]bool{}, by: byLine, limit: limit, counts: map[job.State]int{}, clean: clean}
+}
+
+// replace takes a fresh snapshot. Marks of jobs that are gone go too.
+func (l *jobs) replace(all []api.Job) {
+	l.all, l.counts, l.ended = make(map[job.ID]*row, len(all)), map[job.State]int{}, 0
+	for i := range all {
+		l.count(l.put(&all[i]), 1)
+	}
+	for id := range l.marks {
+		if l.all[id] == nil {
+			delete(l.marks, id)
+		}
+	}
+	l.arrange()
+}
+
+func (l *jobs) put(j *api.Job) *row {
+	r := &row{job: *j, user: l.clean(j.User), name: l.clean(j.Name)}
+	r.search, r.nodes, r.fault = searchTexts(j)
+	l.all[j.ID] = r
+	l.key(r)
+	return r
+}
+
+func (l *jobs) count(r *row, n int) {
+	l.counts[r.job.State] += n
+	if r.job.State.Terminal() {
+		l.ended += n
+	}
+}
+
+// change takes jobs that are new or different. Many at once are sorted anew,
+// a few are moved.
+func (l *jobs) change(changed []api.Job) {
+	many := len(changed) > 200 && len(changed)*8 > len(l.shown)
+	for i := range changed {
+		if old := l.all[changed[i].ID]; old != nil {
+			l.count(old, -1)
+			if !many {
+				l.hide(old)
+			}
+		}
+		r := l.put(&changed[i])
+		l.count(r, 1)
+		if !many {
+			l.show(r)
+		}
+	}
+	if many {
+		l.arrange()
+	}
+	l.forget()
+}
+
+// stand takes what time alone changed.
+func (l *jobs) stand(all []api.Standing) {
+	for _, s := range all {
+		if r := l.all[s.ID]; r != nil {
+			moved := !samePosition(r.job.Position, s.Position) && (l.by == byLine || l.by == byWait)
+			if moved {
+				l.hide(r)
+			}
+			r.job.Phase, r.job.Position, r.job.Wait = s.Phase, s.Position, s.Wait
+			if moved {
+				l.key(r)
+				l.show(r)
+			}
+		}
+	}
+}
+
+func samePosition(a, b *int) bool { return a == b || a != nil && b != nil && *a == *b }
+
+// forget drops the oldest ended jobs over the limit, a tenth at a time.
+func (l *jobs) forget() {
+	if l.limit <= 0 || l.ended <= l.limit {
+		return
+	}
+	var old []*row
+	for _, r := range l.all {
+		if r.job.State.Terminal() && !l.marks[r.job.ID] {
+			old = append(old, r)
+		}
+	}
+	slices.SortFunc(old, func(a, b *row) int { return a.job.Updated.Compare(b.job.Updated.Time) })
+	for _, r := range old[:min(len(old), l.ended-l.limit+l.limit/10)] {
+		l.count(r, -1)
+		l.hide(r)
+		delete(l.all, r.job.ID)
+	}
+}
+
+// setFilter shows only what matches from now on.
+func (l *jobs) setFilter(text string) {
+	l.filter = parseFilter(text)
+	l.arrange()
+}
+
+// sort chooses the order.
+func (l *jobs) sort(by order, turned bool) {
+	l.by, l.turned = by, turned
+	for _, r := range l.all {
+		l.key(r)
+	}
+	l.arrange()
+}
+
+// arrange makes the list anew.
+func (l *jobs) arrange() {
+	l.shown = l.shown[:0]
+	for _, r := range l.all {
+		if r.shown = l.filter.matches(r); r.shown {
+			l.shown = append(l.shown, r)
+		}
+	}
+	slices.SortFunc(l.shown, l.compare)
+}
+
+func (l *jobs) show(r *row) {
+	if r.shown = l.filter.matches(r); r.shown {
+		i, _ := slices.BinarySearchFunc(l.shown, r, l.compare)
+		l.shown = slices.Insert(l.shown, i, r)
+	}
+}
+
+func (l *jobs) hide(r *row) {
+	if !r.shown {
+		return
+	}
+	if i, ok := slices.BinarySearchFunc(l.shown, r, l.compare); ok {
+		l.shown = slices.Delete(l.shown, i, i+1)
+	}
+	r.shown = false
+}
+
+// compare is a total order: by key, then newest first, then id.
+func (l *jobs) compare(a, b *row) int {
+	c := cmp.Compare(a.rank, b.rank)
+	if c == 0 {
+		c = strings.Compare(a.word, b.word)
+	}
+	if l.turned {
+		c = -c
+	}
+	if c != 0 {
+		return c
+	}
+	return cmp.Or(b.job.Created.Compare(a.job.Created.Time), strings.Compare(string(a.job.ID), string(b.job.ID)))
+}
+
+// key computes what a row is sorted by.
+func (l *jobs) key(r *row) {
+	r.rank, r.word = 0, ""
+	switch j := &r.job; l.by {
+	case byLine:
+		r.rank = lineRank(j)
+	case byAge:
+		r.rank = -j.Created.UnixNano()
+	case byUser:
+		r.word = strings.ToLower(r.user)
+	case byState:
+		r.rank = int64(j.State)
+	case byWait:
+		r.rank = -int64(waited(j, j.Updated.Time))
+		if !j.State.Terminal() && j.Started.IsZero() {
+			r.rank = -1<<62 + j.Created.UnixNano() // still waiting: longest first
+		}
+	case byName:
+		r.word = strings.ToLower(r.name)
+	}
+}
+
+// lineRank puts what is on a GPU on top, then the line in its order, then what
+// has ended, the last first.
+func lineRank(j *api.Job) int64 {
+	const group = int64(1) << 60
+	switch {
+	case j.State == job.Queued && j.Position != nil:
+		return group + int64(*j.Position)
+	case j.State == job.Queued:
+		return group + 1<<40
+	case j.State.Terminal():
+		return 2*group - j.Completed.UnixMilli()
+	}
+	return -int64(j.State)<<50 + j.Created.UnixMilli()
+}
+
+// index is where a job stands in the list; -1 when it is not shown.
+func (l *jobs) index(id job.ID) int {
+	r := l.all[id]
+	if r == nil || !r.shown {
+		return -1
+	}
+	if i, ok := slices.BinarySearchFunc(l.shown, r, l.compare); ok {
+		return i
+	}
+	return -1
+}
+
+// marked are the marked jobs, shown or not, in a steady order.
+func (l *jobs) marked() []*row {
+	var out []*row
+	for id := range l.marks {
+		if r := l.all[id]; r != nil {
+			out = append(out, r)
+		}
+	}
+	slices.SortFunc(out, l.compare)
+	return out
+}
+
+// waited is how long a job waited, or has waited until now, for a worker.
+func waited(j *api.Job, now time.Time) time.Duration {
+	until := now
+	switch {
+	case !j.Started.IsZero():
+		until = j.Started.Time
+	case !j.Completed.IsZero():
+		until = j.Completed.Time
+	}
+	return max(0, until.Sub(j.Created.Time))
+}

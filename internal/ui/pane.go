@@ -1,0 +1,46 @@
+package ui
+
+import tea "charm.land/bubbletea/v2"
+
+// pane is one view of the world.
+type pane interface {
+	title() string
+	scope() scope
+	// act does what a key means here. It is called after the root has dealt
+	// with what works everywhere.
+	act(d deed) tea.Cmd
+	// view draws exactly h lines of at most w cells.
+	view(w, h int) []string
+	// enter is called when the pane comes to the front.
+	enter() tea.Cmd
+	// click is a click on a line of the view; wheel turns by rows.
+	click(y int) tea.Cmd
+	wheel(rows int)
+	// filterText is what the pane shows only; setFilter changes it.
+	filterText() string
+	setFilter(text string)
+}
+
+// listPane is what panes with one table share.
+type listPane struct {
+	m     *Model
+	table table
+	lead  int // lines above the table's head
+}
+
+func (p *listPane) act(d deed) tea.Cmd { p.table.act(d); return nil }
+func (p *listPane) enter() tea.Cmd     { return nil }
+func (p *listPane) filterText() string { return "" }
+func (p *listPane) setFilter(string)   {}
+
+func (p *listPane) click(y int) tea.Cmd {
+	if y -= p.lead + 1; y >= 0 && y < p.table.height && p.table.offset+y < p.table.rows.len() {
+		p.table.move(p.table.offset + y)
+	}
+	return nil
+}
+
+func (p *listPane) wheel(rows int) {
+	p.table.settle()
+	p.table.move(p.table.at + rows)
+}

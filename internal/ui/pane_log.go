@@ -1,0 +1,138 @@
+package ui
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+// logPane shows what happened since the panel was opened: steps of jobs,
+// warnings, actions and lost connections.
+type logPane struct {
+	listPane
+	follow bool
+	least  logLevel
+	search string
+	lines  []int // places in the journal that are shown
+}
+
+var logColumns = []column{
+	{id: "at", title: "TIME", width: 8},
+	{id: "level", title: "LEVEL", width: 5},
+	{id: "about", title: "JOB", width: 8, rank: 1},
+	{id: "text", title: "WHAT", width: 20, flex: 1},
+}
+
+func newLogPane(m *Model) *logPane {
+	p := &logPane{listPane: listPane{m: m}, follow: true}
+	p.table = table{columns: logColumns, rows: p}
+	return p
+}
+
+func (p *logPane) title() string      { return "Log" }
+func (p *logPane) scope() scope       { return inLog }
+func (p *logPane) filterText() string { return p.search }
+func (p *logPane) setFilter(t string) { p.search = t }
+func (p *logPane) len() int           { return len(p.lines) }
+func (p *logPane) marked(int) bool    { return false }
+func (p *logPane) entry(i int) *entry { return &p.m.w.journal.entries[p.lines[i]] }
+func (p *logPane) key(i int) string   { return strconv.Itoa(p.lines[i] + p.m.w.journal.dropped) }
+func (p *logPane) find(key string) int {
+	n, err := strconv.Atoi(key)
+	if err != nil {
+		return -1
+	}
+	n -= p.m.w.journal.dropped
+	for i, at := range p.lines {
+		if at == n {
+			return i
+		}
+	}
+	return -1
+}
+
+// choose lists the entries that are shown.
+func (p *logPane) choose() {
+	p.lines = p.lines[:0]
+	want := strings.ToLower(p.search)
+	for i := range p.m.w.journal.entries {
+		e := &p.m.w.journal.entries[i]
+		if e.level >= p.least && (want == "" || strings.Contains(strings.ToLower(e.text+" "+e.about), want)) {
+			p.lines = append(p.lines, i)
+		}
+	}
+}
+
+func (p *logPane) cell(i int, column string) cell {
+	e, st := p.entry(i), p.m.w.st
+	k := map[logLevel]Ink{levelStep: st.Quiet, levelEnd: st.Row, levelWarn: st.Warn, levelBad: st.Bad}[e.level]
+	switch column {
+	case "at":
+		return cell{clock(e.at), st.Quiet}
+	case "level":
+		return cell{e.level.String(), k}
+	case "about":
+		return cell{e.about, st.Quiet}
+	}
+	return cell{e.text, k}
+}
+
+func (p *logPane) view(w, h int) []string {
+	p.choose()
+	if p.len() == 0 {
+		text := "  Nothing has happened since the panel was opened."
+		if len(p.m.w.journal.entries) > 0 {
+			text = "  Nothing matches; Esc shows all, l changes the level."
+		}
+		return pad([]string{"", p.m.w.st.Quiet.On(text)}, h)
+	}
+	if p.follow {
+		p.table.move(p.len() - 1)
+	}
+	return p.table.view(p.m.w.st, w, h)
+}
+
+func (p *logPane) act(d deed) tea.Cmd {
+	p.choose()
+	switch d {
+	case follow:
+		p.follow = !p.follow
+	case level:
+		p.least = (p.least + 1) % logLevel(len(levelNames))
+	case open, copyText:
+		if p.len() == 0 {
+			return nil
+		}
+		p.table.settle()
+		e := p.entry(p.table.at)
+		if d == copyText {
+			return p.m.copy(e.text)
+		}
+		if e.job != "" {
+			return p.m.openJob(e.job)
+		}
+	default:
+		p.follow = p.follow && d == bottom
+		return p.listPane.act(d)
+	}
+	return nil
+}
+
+func (p *logPane) wheel(n int) {
+	p.choose()
+	p.follow = false
+	p.listPane.wheel(n)
+}
+
+func (p *logPane) note() string {
+	s := fmt.Sprintf("%s of %s", number(len(p.lines)), number(len(p.m.w.journal.entries)))
+	if p.least > levelStep {
+		s = "from " + p.least.String() + " up  " + s
+	}
+	if p.follow {
+		s = "following  " + s
+	}
+	return s
+}

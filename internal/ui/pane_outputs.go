@@ -1,0 +1,379 @@
+package ui
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/comfyume/qmtui/internal/api"
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// outputsPane shows files: first a folder for each user, orphans on top in a
+// group of their own; then the files of one folder with a picture.
+type outputsPane struct {
+	listPane
+	inside string // the user, orphanFolder, or empty for the folders
+	files  table
+	outs   []api.UserOutput // newest first
+	total  int
+	err    error
+	loaded string // the folder that outs are of
+	search string
+	about  map[job.ID]generation
+}
+
+// orphanFolder is the name of the group of orphans: no user can have it.
+const orphanFolder = "(orphans)"
+
+// outputsMsg brings the files of a user.
+type outputsMsg struct {
+	user string
+	page api.Page[api.UserOutput]
+	job  job.ID // set when it brings a workflow
+	gen  generation
+	err  error
+}
+
+var folderColumns = []column{
+	{id: "folder", title: "FOLDER", width: 16, flex: 1},
+	{id: "files", title: "FILES", width: 8, right: true},
+	{id: "bytes", title: "SIZE", width: 10, right: true},
+	{id: "open", title: "IN FLIGHT", width: 9, right: true, rank: 1},
+}
+
+var fileColumns = []column{
+	{id: "age", title: "AGE", width: 5, right: true},
+	{id: "file", title: "FILE", width: 20, flex: 2},
+	{id: "size", title: "SIZE", width: 9, right: true},
+	{id: "state", title: "STATE", width: 9},
+	{id: "job", title: "JOB", width: 14, flex: 1, rank: 2},
+	{id: "evidence", title: "EVIDENCE", width: 10, rank: 3},
+}
+
+var orphanColumns = []column{
+	{id: "age", title: "SEEN", width: 5, right: true},
+	{id: "file", title: "PATH ON THE SHARE", width: 20, flex: 2},
+	{id: "size", title: "SIZE", width: 9, right: true},
+	{id: "suggest", title: "PERHAPS OF", width: 14, flex: 1, rank: 1},
+}
+
+func newOutputsPane(m *Model) *outputsPane {
+	p := &outputsPane{listPane: listPane{m: m, lead: 1}, about: map[job.ID]generation{}}
+	p.table = table{columns: folderColumns, rows: folderRows{p}}
+	p.files = table{columns: fileColumns, rows: fileRows{p}}
+	return p
+}
+
+func (m *Model) outputs() *outputsPane { return m.panes[paneOf[goOutputs]].(*outputsPane) }
+
+func (p *outputsPane) title() string      { return "Outputs" }
+func (p *outputsPane) scope() scope       { return inOutputs }
+func (p *outputsPane) filterText() string { return p.search }
+func (p *outputsPane) setFilter(t string) { p.search = t }
+
+// front is the table that is shown.
+func (p *outputsPane) front() *table {
+	if p.inside == "" {
+		return &p.table
+	}
+	return &p.files
+}
+
+func (p *outputsPane) enter() tea.Cmd {
+	return tea.Batch(p.m.w.poll(true), p.load(), p.look())
+}
+
+// load asks for the newest files of the folder.
+func (p *outputsPane) load() tea.Cmd {
+	user, manager := p.inside, p.m.w.manager
+	if user == "" || user == orphanFolder {
+		return nil
+	}
+	return p.m.w.call(pollTimeout, func(ctx context.Context) tea.Msg {
+		page, err := manager.UserOutputs(ctx, user, api.OutputQuery{Limit: 500})
+		return outputsMsg{user: user, page: page, err: err}
+	})
+}
+
+func (p *outputsPane) learn(msg outputsMsg) {
+	if msg.job != "" {
+		p.about[msg.job] = msg.gen
+		return
+	}
+	if msg.user != p.inside {
+		return
+	}
+	if p.err = msg.err; msg.err == nil {
+		p.outs, p.total, p.loaded = msg.page.Items, msg.page.Total, msg.user
+		slices.SortStableFunc(p.outs, func(a, b api.UserOutput) int { return outputAt(&b).Compare(outputAt(&a)) })
+	}
+}
+
+// shownOutputs are the files that match what is typed.
+func (p *outputsPane) shownOutputs() []api.UserOutput {
+	want := strings.ToLower(p.search)
+	if want == "" {
+		return p.outs
+	}
+	var out []api.UserOutput
+	for _, o := range p.outs {
+		if strings.Contains(strings.ToLower(o.Filename+"\n"+o.Subfolder+"\n"+o.JobName+"\n"+string(o.Job)), want) {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// selected is the file under the cursor; nil outside of a user's folder.
+func (p *outputsPane) selected() *api.UserOutput {
+	if p.inside == "" || p.inside == orphanFolder {
+		return nil
+	}
+	all := p.shownOutputs()
+	if p.files.settle(); p.files.at < 0 || p.files.at >= len(all) {
+		return nil
+	}
+	return &all[p.files.at]
+}
+
+func (p *outputsPane) selectedOrphan() *api.Orphan {
+	if p.inside == "" {
+		p.table.settle()
+	}
+	if p.inside != orphanFolder || len(p.m.w.orphans) == 0 {
+		return nil
+	}
+	p.files.settle()
+	return &p.m.w.orphans[p.files.at]
+}
+
+// look fetches what belongs to the file under the cursor.
+func (p *outputsPane) look() tea.Cmd {
+	o := p.selected()
+	if o == nil {
+		return nil
+	}
+	var cmds []tea.Cmd
+	if o.State == job.OutputStored {
+		cmds = append(cmds, p.m.w.want(o.ID))
+	}
+	if _, ok := p.about[o.Job]; !ok {
+		p.about[o.Job] = generation{}
+		id, manager := o.Job, p.m.w.manager
+		cmds = append(cmds, p.m.w.call(pollTimeout, func(ctx context.Context) tea.Msg {
+			s, err := manager.Workflow(ctx, id)
+			return outputsMsg{job: id, gen: readGeneration(s.Workflow), err: err}
+		}))
+	}
+	return tea.Batch(cmds...)
+}
+
+func (p *outputsPane) act(d deed) tea.Cmd {
+	t := p.front()
+	if t.act(d) {
+		return p.look()
+	}
+	switch d {
+	case open:
+		return p.open()
+	case assign:
+		p.askAssign()
+	case discard:
+		p.askDiscard()
+	case copyText:
+		if o := p.selected(); o != nil {
+			return p.m.copy(cmp.Or(o.Path, o.Source.String()))
+		}
+		if o := p.selectedOrphan(); o != nil {
+			return p.m.copy(o.Path.String())
+		}
+	}
+	return nil
+}
+
+func (p *outputsPane) open() tea.Cmd {
+	if p.inside != "" {
+		if o := p.selected(); o != nil {
+			return p.m.openJob(o.Job)
+		}
+		return nil
+	}
+	if p.table.settle(); p.table.selected == "" {
+		return nil
+	}
+	return p.into(p.table.selected)
+}
+
+func (p *outputsPane) into(folder string) tea.Cmd {
+	p.inside, p.outs, p.loaded, p.err, p.search = folder, nil, "", nil, ""
+	p.files = table{columns: fileColumns, rows: fileRows{p}}
+	if folder == orphanFolder {
+		p.files = table{columns: orphanColumns, rows: orphanRows{p}}
+	}
+	return p.load()
+}
+
+// back leaves a folder; false when none is open.
+func (p *outputsPane) back() bool {
+	if p.inside == "" {
+		return false
+	}
+	p.inside, p.search = "", ""
+	return true
+}
+
+func (p *outputsPane) askAssign() {
+	o := p.selectedOrphan()
+	if o == nil {
+		p.m.refuse("open the group of orphans and choose one")
+		return
+	}
+	id, m := o.ID, p.m
+	lines := []string{m.w.st.Strong.On(keepEnd(m.w.text(o.Path.String()), 66)), bytesText(o.Size) + ", seen " + since(m.w.now, o.SeenAt) + " ago"}
+	if o.Reason != "" {
+		lines = append(lines, m.w.st.Quiet.On(m.w.text(o.Reason)))
+	}
+	var suggest []string
+	for _, s := range o.Suggest[:min(5, len(o.Suggest))] {
+		suggest = append(suggest, m.w.text(s))
+	}
+	if len(suggest) > 0 {
+		lines = append(lines, m.w.st.Warn.On("The names below had jobs running at that time. That is a suggestion, no evidence."))
+	}
+	m.ask(dialog{title: "Whose file is this?", lines: lines, entry: true, label: "User:", yes: "Assign", no: "Leave it", suggest: suggest,
+		check: func(s string) string {
+			if err := job.CheckUser(s); err != nil {
+				return api.Sentence(job.AsError(err))
+			}
+			return ""
+		},
+		act: func(user string) tea.Cmd {
+			return m.simple("assign an orphan to "+user, actTimeout, func(ctx context.Context) (string, error) {
+				o, err := m.w.manager.AssignOrphan(ctx, id, user)
+				return "the file goes to " + user + " " + o.Dest, err
+			})
+		}})
+}
+
+func (p *outputsPane) askDiscard() {
+	o := p.selectedOrphan()
+	if o == nil {
+		p.m.refuse("open the group of orphans and choose one")
+		return
+	}
+	id, m := o.ID, p.m
+	m.ask(dialog{title: "Discard this orphan?", yes: "Discard", no: "Keep", danger: true, lines: []string{
+		m.w.st.Strong.On(keepEnd(m.w.text(o.Path.String()), 66)), bytesText(o.Size) + ", seen " + since(m.w.now, o.SeenAt) + " ago",
+		"Nobody gets it, and it is not shown any more. The file itself stays on the share."},
+		act: func(string) tea.Cmd {
+			return m.simple("discard an orphan", actTimeout, func(ctx context.Context) (string, error) {
+				_, err := m.w.manager.DiscardOrphan(ctx, id, "discarded in the panel")
+				return "the orphan is discarded", err
+			})
+		}})
+}
+
+func (p *outputsPane) view(w, h int) []string {
+	st := p.m.w.st
+	switch {
+	case p.inside == "" && folderRows{p}.len() == 0:
+		return pad([]string{"", st.Quiet.On("  No files yet.")}, h)
+	case p.inside == "":
+		return append([]string{st.Quiet.On(" Folders; Enter opens one")}, p.table.view(st, w, h-1)...)
+	}
+	head := st.Quiet.On(" Folders "+st.glyphs.arrow+" ") + st.Strong.On(p.m.w.text(p.inside)) + st.Quiet.On("  Esc goes back")
+	if p.err != nil {
+		head += "  " + st.Bad.On(p.m.w.text(job.AsError(p.err).Message))
+	}
+	if p.files.rows.len() == 0 {
+		return pad([]string{head, "", st.Quiet.On("  " + p.emptyWord())}, h)
+	}
+	side := 0
+	if o := p.selected(); o != nil && w >= 100 {
+		side = min(80, w*2/5)
+		return append([]string{head}, beside(p.files.view(st, w-side-1, h-1), panel(st, p.m.w.text(o.Filename), p.side(o, side-4, h-3), side, h-1), w-side)...)
+	} else if o != nil && h >= 15 {
+		low := 9
+		text := p.side(o, w-4, low-2)
+		return append([]string{head}, append(p.files.view(st, w, h-1-low), panel(st, p.m.w.text(o.Filename), text, w, low)...)...)
+	}
+	return append([]string{head}, p.files.view(st, w, h-1)...)
+}
+
+func (p *outputsPane) emptyWord() string {
+	switch {
+	case p.inside == orphanFolder:
+		return "No orphans: every file on the share belongs to a job."
+	case p.search != "":
+		return "No file matches; Esc shows all."
+	case p.loaded != p.inside:
+		return "Asking the manager."
+	}
+	return "No files yet."
+}
+
+// side is the picture of a file with its facts: below one another in a high
+// panel, beside one another in a low one.
+func (p *outputsPane) side(o *api.UserOutput, w, h int) []string {
+	facts := p.facts(o, w)
+	if h < 16 {
+		pic := p.m.w.previews.draw(p.m.w.st, o.ID, w/3, h)
+		if len(pic) == 0 {
+			return facts
+		}
+		pw := 0
+		for _, l := range pic {
+			pw = max(pw, fitWidth(l))
+		}
+		return beside(pic, p.facts(o, w-pw-2), pw+2)
+	}
+	pic := p.m.w.previews.draw(p.m.w.st, o.ID, w, max(4, h-len(facts)-1))
+	if len(pic) == 0 {
+		return facts
+	}
+	return append(append(slices.Clone(pic), ""), facts...)
+}
+
+// facts are what is known of a file and of how it was made.
+func (p *outputsPane) facts(o *api.UserOutput, w int) []string {
+	m, st := p.m, p.m.w.st
+	say := func(label, text string) string { return st.Quiet.On(fit(label, 9)) + st.Row.On(fit(text, max(4, w-9))) }
+	lines := []string{say("path", keepEnd(m.w.text(cmp.Or(o.Path, "not delivered yet")), w-9)),
+		say("size", bytesText(o.Size)+", "+o.State.String()+", seen "+since(m.w.now, o.SeenAt.Time)+" ago")}
+	g := p.about[o.Job]
+	for _, x := range []struct{ label, text string }{{"prompt", g.prompt}, {"seed", g.seed}, {"model", g.model}} {
+		if x.text != "" {
+			lines = append(lines, say(x.label, m.w.text(x.text)))
+		}
+	}
+	return append(lines, say("from", keepEnd(m.w.text(o.Source.String()), w-9)), say("node", m.w.text(o.Node)+", attempt "+fmt.Sprint(o.Attempt)+", by "+string(o.Evidence)),
+		say("checksum", m.w.text(cmp.Or(o.Checksum, "-"))))
+}
+
+func (p *outputsPane) click(y int) tea.Cmd {
+	t := p.front()
+	if y -= 2; y >= 0 && y < t.height && t.offset+y < t.rows.len() {
+		t.move(t.offset + y)
+	}
+	return p.look()
+}
+
+func (p *outputsPane) wheel(n int) {
+	t := p.front()
+	t.settle()
+	t.move(t.at + n)
+}
+
+// outputAt is when anything was last seen of a file.
+func outputAt(o *api.UserOutput) time.Time {
+	if !o.StoredAt.IsZero() {
+		return o.StoredAt.Time
+	}
+	return o.SeenAt.Time
+}

@@ -1,0 +1,135 @@
+package ui
+
+import (
+	"fmt"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+// usersPane shows who uses what.
+type usersPane struct {
+	listPane
+}
+
+var userColumns = []column{
+	{id: "user", title: "USER", width: 12, flex: 1},
+	{id: "queued", title: "QUEUED", width: 9, right: true},
+	{id: "running", title: "RUNNING", width: 8, right: true},
+	{id: "done", title: "DONE", width: 7, right: true, rank: 4},
+	{id: "failed", title: "FAILED", width: 6, right: true, rank: 3},
+	{id: "gpu", title: "GPU TODAY", width: 9, right: true},
+	{id: "share", title: "SHARE", width: 16, rank: 2},
+	{id: "outputs", title: "FILES", width: 7, right: true, rank: 5},
+	{id: "bytes", title: "SIZE", width: 9, right: true, rank: 6},
+}
+
+func newUsersPane(m *Model) *usersPane {
+	p := &usersPane{listPane{m: m}}
+	p.table = table{columns: userColumns, rows: p}
+	return p
+}
+
+func (p *usersPane) title() string    { return "Users" }
+func (p *usersPane) scope() scope     { return inUsers }
+func (p *usersPane) len() int         { return len(p.m.w.users) }
+func (p *usersPane) key(i int) string { return p.m.w.users[i].User }
+func (p *usersPane) marked(int) bool  { return false }
+func (p *usersPane) enter() tea.Cmd   { return p.m.w.poll(true) }
+
+func (p *usersPane) find(key string) int {
+	for i, u := range p.m.w.users {
+		if u.User == key {
+			return i
+		}
+	}
+	return -1
+}
+
+func (p *usersPane) cell(i int, column string) cell {
+	u, st := &p.m.w.users[i], p.m.w.st
+	switch column {
+	case "user":
+		return cell{p.m.w.text(u.User), st.Row}
+	case "queued":
+		return capped(st, u.Queued, u.MaxQueued)
+	case "running":
+		return capped(st, u.Running, u.MaxRunning)
+	case "done":
+		return cell{number(u.Done), st.Good}
+	case "failed":
+		if u.Failed == 0 {
+			return cell{"0", st.Quiet}
+		}
+		return cell{number(u.Failed), st.Bad}
+	case "gpu":
+		return cell{seconds(u.GPUSeconds), st.Row}
+	case "share":
+		return p.share(u.Charge)
+	case "outputs":
+		return cell{number(u.Outputs), st.Quiet}
+	case "bytes":
+		return cell{bytesText(u.Bytes), st.Quiet}
+	}
+	return cell{}
+}
+
+// capped is a number with its cap; at the cap it stands out.
+func capped(st *Styles, n, limit int) cell {
+	k := st.Row
+	switch {
+	case n == 0:
+		k = st.Quiet
+	case limit > 0 && n >= limit:
+		k = st.Warn
+	}
+	if limit <= 0 {
+		return cell{number(n), k}
+	}
+	return cell{fmt.Sprintf("%d/%d", n, limit), k}
+}
+
+// share is the user's part of what the fair queue counts against all.
+func (p *usersPane) share(charge float64) cell {
+	total := 0.0
+	for _, u := range p.m.w.users {
+		total += u.Charge
+	}
+	if total <= 0 {
+		return cell{"-", p.m.w.st.Quiet}
+	}
+	part := charge / total
+	st := p.m.w.st
+	bar := ""
+	for i := range 10 {
+		if float64(i) < part*10-0.001 {
+			bar += st.glyphs.bar
+		} else {
+			bar += st.glyphs.barEmpty
+		}
+	}
+	return cell{fmt.Sprintf("%s %3.0f%%", bar, part*100), st.Accent}
+}
+
+func (p *usersPane) view(w, h int) []string {
+	st := p.m.w.st
+	if p.len() == 0 {
+		return pad([]string{"", st.Quiet.On("  Nobody has submitted a job yet, or the manager has not told.")}, h)
+	}
+	return p.table.view(st, w, h)
+}
+
+func (p *usersPane) act(d deed) tea.Cmd {
+	if p.len() == 0 {
+		return nil
+	}
+	p.table.settle()
+	user := p.m.w.users[p.table.at].User
+	switch d {
+	case open: // the user's jobs
+		p.m.w.jobs.setFilter("user:" + user)
+		return p.m.show(paneOf[goQueue])
+	case copyText:
+		return p.m.copy(user)
+	}
+	return p.listPane.act(d)
+}

@@ -1,0 +1,271 @@
+package ui
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/comfyume/qmtui/internal/api"
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// workersPane shows the deployments: what is known of each, from what, and
+// how old that is.
+type workersPane struct {
+	listPane
+}
+
+var workerColumns = []column{
+	{id: "name", title: "DEPLOYMENT", width: 16, flex: 1},
+	{id: "state", title: "STATE", width: 24, flex: 1},
+	{id: "evidence", title: "EVIDENCE", width: 14, rank: 3},
+	{id: "load", title: "IN FLIGHT", width: 9, right: true, rank: 1},
+	{id: "price", title: "PRICE/H", width: 7, right: true, rank: 2},
+	{id: "cold", title: "COLD P50 P90", width: 13, right: true, rank: 4},
+	{id: "warm", title: "WARM P50 P90", width: 13, right: true, rank: 5},
+}
+
+func newWorkersPane(m *Model) *workersPane {
+	p := &workersPane{listPane{m: m}}
+	p.table = table{columns: workerColumns, rows: p}
+	return p
+}
+
+func (p *workersPane) title() string    { return "Workers" }
+func (p *workersPane) scope() scope     { return inWorkers }
+func (p *workersPane) len() int         { return len(p.m.w.workers) }
+func (p *workersPane) key(i int) string { return p.m.w.workers[i].Name }
+func (p *workersPane) marked(i int) bool {
+	return p.m.w.workers[i].Active
+}
+
+func (p *workersPane) find(key string) int {
+	for i, d := range p.m.w.workers {
+		if d.Name == key {
+			return i
+		}
+	}
+	return -1
+}
+
+func (p *workersPane) cell(i int, column string) cell {
+	d, st := &p.m.w.workers[i], p.m.w.st
+	switch column {
+	case "name":
+		return cell{p.m.w.text(d.Name), st.Row}
+	case "state":
+		return cell{p.m.warmth(d), st.warmthInk(d.State)}
+	case "evidence":
+		return cell{strings.TrimSpace(p.m.w.text(string(d.Evidence)) + " " + since(p.m.w.now, d.At)), st.Quiet}
+	case "load":
+		return cell{fmt.Sprintf("%d/%d", d.InFlight, d.Capacity), st.Row}
+	case "price":
+		return cell{price(d.PricePerHour), st.Row}
+	case "cold":
+		return cell{timing(d.Cold), st.Quiet}
+	case "warm":
+		return cell{timing(d.Warm), st.Quiet}
+	}
+	return cell{}
+}
+
+func price(p float64) string {
+	if p == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f", p)
+}
+
+func timing(t job.Timing) string {
+	if t.Count == 0 {
+		return "not measured"
+	}
+	return seconds(t.P50) + " " + seconds(t.P90)
+}
+
+// warmth is a deployment's state in words: "warming 1m40s of about 5m".
+func (m *Model) warmth(d *api.Worker) string {
+	s := string(d.State)
+	if s == "" {
+		s = string(job.WarmthUnknown)
+	}
+	if d.State == job.Warming && !d.Since.IsZero() {
+		s += " " + since(m.w.now, d.Since)
+		if d.Cold.P50 > 0 {
+			s += " of about " + seconds(d.Cold.P50)
+		}
+	}
+	return s
+}
+
+func (s *Styles) warmthInk(w job.Warmth) Ink {
+	switch w {
+	case job.WarmthWarm:
+		return s.Good
+	case job.Warming:
+		return s.Busy
+	case job.WarmthFailing:
+		return s.Bad
+	case job.WarmthCold:
+		return s.Quiet
+	}
+	return s.Warn
+}
+
+func (p *workersPane) selected() *api.Worker {
+	if p.table.settle(); p.table.at < 0 || p.table.at >= p.len() {
+		return nil
+	}
+	return &p.m.w.workers[p.table.at]
+}
+
+func (p *workersPane) view(w, h int) []string {
+	st := p.m.w.st
+	if p.len() == 0 {
+		return pad([]string{"", st.Quiet.On("  No deployment is configured, or the manager has not told yet.")}, h)
+	}
+	rows := min(p.len()+1, max(3, h/3))
+	lines := p.table.view(st, w, rows)
+	d := p.selected()
+	return append(lines, panel(st, p.m.w.text(d.Name), p.facts(d, w-4), w, h-rows)...)
+}
+
+// facts is everything that is known of a deployment.
+func (p *workersPane) facts(d *api.Worker, w int) []string {
+	m, st := p.m, p.m.w.st
+	say := func(label, text string) string { return st.Quiet.On(fit(label, 12)) + text }
+	lines := []string{say("state", st.warmthInk(d.State).On(m.warmth(d))+st.Quiet.On("  since "+clock(d.Since)))}
+	if d.Because != "" {
+		lines = append(lines, say("because", st.Row.On(m.w.text(d.Because))))
+	}
+	ev := "nobody has asked yet"
+	if d.Evidence != "" {
+		ev = m.w.text(string(d.Evidence)) + ", " + since(m.w.now, d.At) + " old"
+	}
+	lines = append(lines, say("evidence", st.Row.On(ev)))
+	if d.Error != nil {
+		lines = append(lines, say("error", st.Bad.On(m.w.text(d.Error.Message))), say("", st.Row.On(m.w.text(d.Error.Hint))))
+	}
+	active := "no"
+	if d.Active {
+		active = "yes: jobs go here"
+	}
+	lines = append(lines, say("active", st.Row.On(active)), say("address", st.Row.On(m.w.text(d.URL))),
+		say("in flight", st.Row.On(fmt.Sprintf("%d of %d", d.InFlight, d.Capacity))))
+	lines = append(lines, p.system(d, say, w)...)
+	lines = append(lines, p.times("cold start", d.Cold, say, w)...)
+	lines = append(lines, p.times("warm run", d.Warm, say, w)...)
+	return append(lines, say("spend", p.spend(d)))
+}
+
+// system is what /system_stats said.
+func (p *workersPane) system(d *api.Worker, say func(string, string) string, w int) []string {
+	m, st := p.m, p.m.w.st
+	s := d.System
+	if s == nil {
+		return []string{say("system", st.Quiet.On("unknown: nobody asked while it was awake"))}
+	}
+	lines := []string{say("system", st.Row.On("ComfyUI "+m.w.text(s.Version))+st.Quiet.On("  python "+m.w.text(firstWord(s.Python))+", asked "+since(m.w.now, d.SystemAt)+" ago"))}
+	for _, g := range s.Devices {
+		used := 0.0
+		if g.VRAMTotal > 0 {
+			used = 1 - float64(g.VRAMFree)/float64(g.VRAMTotal)
+		}
+		lines = append(lines, say("VRAM", meter(st, used, min(24, w-40))+st.Row.On(" "+bytesText(g.VRAMTotal-g.VRAMFree)+" of "+bytesText(g.VRAMTotal))+
+			st.Quiet.On("  "+m.w.text(g.Name))))
+	}
+	if s.OutputDirectory == "" {
+		return append(lines, say("outputs", st.Bad.On(st.glyphs.warn+" started without --output-directory: its files stay on its own disk and vanish")))
+	}
+	return append(lines, say("outputs", st.Good.On(st.glyphs.state[job.Done]+" --output-directory "+m.w.text(s.OutputDirectory))))
+}
+
+func firstWord(s string) string {
+	f, _, _ := strings.Cut(s, " ")
+	return f
+}
+
+func (p *workersPane) times(label string, t job.Timing, say func(string, string) string, w int) []string {
+	st := p.m.w.st
+	if t.Count == 0 {
+		return []string{say(label, st.Quiet.On("not measured yet"))}
+	}
+	return []string{say(label, st.Row.On(fmt.Sprintf("half within %s, 9 of 10 within %s, last %s", seconds(t.P50), seconds(t.P90), seconds(t.Last)))+
+		" "+st.Accent.On(spark(st, last(t.Recent, max(8, min(40, w-70)))))+st.Quiet.On(fmt.Sprintf(" %d runs", t.Count)))}
+}
+
+// spend is an estimate from GPU-seconds that were measured today.
+func (p *workersPane) spend(d *api.Worker) string {
+	st := p.m.w.st
+	if d.PricePerHour == 0 {
+		return st.Quiet.On("no price is configured")
+	}
+	total := 0.0
+	for _, u := range p.m.w.users {
+		total += u.GPUSeconds
+	}
+	if !d.Active || p.m.w.usersAt.IsZero() {
+		return st.Row.On(fmt.Sprintf("%.2f per hour while it is up", d.PricePerHour))
+	}
+	return st.Row.On(fmt.Sprintf("about %.2f today", total/3600*d.PricePerHour)) +
+		st.Quiet.On(fmt.Sprintf("  (%s GPU-seconds measured x %.2f/h; idle time is not counted)", number(int(total)), d.PricePerHour))
+}
+
+func (p *workersPane) act(do deed) tea.Cmd {
+	d := p.selected()
+	if d == nil {
+		return nil
+	}
+	name, m := d.Name, p.m
+	switch do {
+	case activate:
+		m.ask(dialog{title: "Send jobs to " + m.w.text(name) + "?", yes: "Make active", lines: []string{
+			"It is " + m.warmth(d) + ", " + price(d.PricePerHour) + " per hour.", "What is in flight elsewhere goes on there."},
+			act: func(string) tea.Cmd {
+				return m.simple("make "+name+" active", actTimeout, func(ctx context.Context) (string, error) {
+					_, err := m.w.manager.ActivateWorker(ctx, name)
+					return name + " is active", err
+				})
+			}})
+	case warm:
+		m.askWake(d, "Wake "+m.w.text(name)+"?", "Wake it", func(ctx context.Context) (string, error) {
+			_, err := m.w.manager.WarmWorker(ctx, name)
+			return name + " is awake", err
+		})
+	case check:
+		look := func(ctx context.Context) (string, error) {
+			x, err := m.w.manager.CheckWorker(ctx, name)
+			return name + " is " + string(x.State), err
+		}
+		if d.State == job.WarmthWarm {
+			return m.simple("check "+name, wakeTimeout, look)
+		}
+		m.askWake(d, "Ask "+m.w.text(name)+" how it is?", "Ask it", look)
+	case copyText:
+		return m.copy(d.URL)
+	default:
+		return p.listPane.act(do)
+	}
+	return nil
+}
+
+// wakeTimeout bounds a call that may wait for a cold start.
+const wakeTimeout = 20 * time.Minute
+
+// askWake says what waking a deployment may cost.
+func (m *Model) askWake(d *api.Worker, title, yes string, do func(context.Context) (string, error)) {
+	lines := []string{"It is " + m.warmth(d) + "; asking wakes it when it sleeps."}
+	cost := "No price is configured for it."
+	if d.PricePerHour > 0 {
+		cost = fmt.Sprintf("That costs %.2f per hour from the moment it starts until it sleeps again", d.PricePerHour)
+		if d.Cold.P50 > 0 {
+			cost += fmt.Sprintf("; about %.3f for the start alone (%s)", d.Cold.P50/3600*d.PricePerHour, seconds(d.Cold.P50))
+		}
+		cost += "."
+	}
+	m.ask(dialog{title: title, yes: yes, lines: append(lines, m.w.st.Warn.On(cost)),
+		act: func(string) tea.Cmd { return m.simple(strings.ToLower(yes)+": "+d.Name, wakeTimeout, do) }})
+}

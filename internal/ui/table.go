@@ -1,0 +1,234 @@
+package ui
+
+import "strings"
+
+// column is one column of a table. A table gives up columns with the highest
+// rank first when it is narrow; rank 0 always stays.
+type column struct {
+	id    string
+	title string
+	width int // cells; for a flexible column the least it needs
+	flex  int // its part of the cells that are left; 0 keeps the width
+	rank  int
+	right bool
+}
+
+// cell is one field of a row: clean text and its colour.
+type cell struct {
+	text string
+	ink  Ink
+}
+
+// rows is what a table shows. Only the rows on the screen are asked for.
+type rows interface {
+	len() int
+	key(i int) string
+	find(key string) int // -1 when it is not there
+	cell(i int, column string) cell
+	marked(i int) bool
+}
+
+// table shows rows with a cursor that stays on its row, by key, however the
+// rows move. The zero value is ready.
+type table struct {
+	columns  []column
+	rows     rows
+	sorted   string // id of the column with the arrow; empty for none
+	turned   bool
+	selected string // the key under the cursor
+	at       int    // where it was seen last
+	offset   int    // first row on the screen
+	height   int    // rows on the screen at the last view
+}
+
+// settle finds the cursor's row again after the rows changed. When it is gone
+// the cursor stays at its place.
+func (t *table) settle() {
+	n := t.rows.len()
+	if i := t.rows.find(t.selected); i >= 0 {
+		t.at = i
+	}
+	t.at = max(0, min(t.at, n-1))
+	t.selected = ""
+	if n > 0 {
+		t.selected = t.rows.key(t.at)
+	}
+}
+
+// move puts the cursor on row i, or the nearest there is.
+func (t *table) move(i int) {
+	t.at, t.selected = i, ""
+	t.settle()
+}
+
+// act moves the cursor; false when the deed is not about that.
+func (t *table) act(d deed) bool {
+	t.settle()
+	page := max(1, t.height-1)
+	switch d {
+	case up:
+		t.move(t.at - 1)
+	case down:
+		t.move(t.at + 1)
+	case pageUp:
+		t.move(t.at - page)
+	case pageDown:
+		t.move(t.at + page)
+	case top:
+		t.move(0)
+	case bottom:
+		t.move(t.rows.len() - 1)
+	default:
+		return false
+	}
+	return true
+}
+
+// scroll keeps the cursor on a screen of h rows.
+func (t *table) scroll(h int) {
+	t.settle()
+	t.height = h
+	if t.at < t.offset {
+		t.offset = t.at
+	}
+	if t.at >= t.offset+h {
+		t.offset = t.at - h + 1
+	}
+	t.offset = max(0, min(t.offset, t.rows.len()-h))
+}
+
+// fitting chooses the columns that have room in w cells, with their widths.
+func fitting(all []column, w int) []column {
+	keep := append([]column(nil), all...)
+	for {
+		need, worst := 0, -1
+		for i, c := range keep {
+			need += c.width + 1
+			if c.rank > 0 && (worst < 0 || c.rank >= keep[worst].rank) {
+				worst = i
+			}
+		}
+		if need-1 <= w || worst < 0 {
+			return stretch(keep, w-(need-1))
+		}
+		keep = append(keep[:worst], keep[worst+1:]...)
+	}
+}
+
+// stretch gives cells that are left to the flexible columns.
+func stretch(cols []column, left int) []column {
+	parts := 0
+	for _, c := range cols {
+		parts += c.flex
+	}
+	if left <= 0 || parts == 0 {
+		return cols
+	}
+	rest := left
+	last := -1
+	for i := range cols {
+		if cols[i].flex > 0 {
+			more := left * cols[i].flex / parts
+			cols[i].width += more
+			rest -= more
+			last = i
+		}
+	}
+	cols[last].width += rest
+	return cols
+}
+
+// view draws the head and h-1 rows, w cells wide.
+func (t *table) view(st *Styles, w, h int) []string {
+	if h < 2 {
+		return pad(nil, h)
+	}
+	cols := fitting(t.columns, w-2)
+	t.scroll(h - 1)
+	lines := make([]string, 0, h)
+	lines = append(lines, t.head(st, cols))
+	for i := t.offset; i < min(t.offset+h-1, t.rows.len()); i++ {
+		lines = append(lines, t.line(st, cols, i, w))
+	}
+	return pad(lines, h)
+}
+
+func (t *table) head(st *Styles, cols []column) string {
+	var b strings.Builder
+	b.WriteString("  ")
+	for i, c := range cols {
+		title := c.title
+		if c.id == t.sorted {
+			arrow := st.glyphs.down
+			if t.turned {
+				arrow = st.glyphs.up
+			}
+			title += arrow
+		}
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(c.fit(title))
+	}
+	return st.Head.On(b.String())
+}
+
+func (c column) fit(s string) string {
+	if c.right {
+		return fitRight(s, c.width)
+	}
+	return fit(s, c.width)
+}
+
+func (t *table) line(st *Styles, cols []column, i, w int) string {
+	var b strings.Builder
+	here, marked := i == t.at, t.rows.marked(i)
+	over := Ink("")
+	if here {
+		over = st.Cursor
+		b.WriteString(string(over))
+	}
+	b.WriteString(gutter(st, here, marked))
+	used := 2
+	for n, c := range cols {
+		if n > 0 {
+			b.WriteByte(' ')
+			used++
+		}
+		x := t.rows.cell(i, c.id)
+		text := c.fit(x.text)
+		used += c.width
+		if over == "" {
+			b.WriteString(x.ink.On(text))
+		} else {
+			b.WriteString(text)
+		}
+	}
+	if over != "" {
+		b.WriteString(blank(w-used) + inkEnd)
+	}
+	return b.String()
+}
+
+// gutter is the two cells before a row: the cursor and the mark.
+func gutter(st *Styles, here, marked bool) string {
+	g := []string{" ", " "}
+	if here {
+		g[0] = st.glyphs.cursor
+	}
+	if marked {
+		g[1] = st.glyphs.mark
+		if !here {
+			g[1] = st.Marked.On(g[1])
+		}
+	}
+	return g[0] + g[1]
+}
+
+// pad makes exactly h lines.
+func pad(lines []string, h int) []string {
+	for len(lines) < h {
+		lines = append(lines, "")
+	}
+	return lines[:max(0, h)]
+}
