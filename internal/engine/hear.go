@@ -12,7 +12,7 @@ import (
 func (l *loop) heard(f job.Fact) []job.Fact {
 	f.At = stamp(f.At)
 	facts := []job.Fact{f}
-	if len(f.Dropped) > 0 {
+	if f.Kind == job.Acknowledged && len(f.Dropped) > 0 {
 		facts = append(facts, job.Fact{Job: f.Job, Kind: job.Noted, At: f.At, Evidence: f.Evidence, Warning: &job.Warning{
 			Code: "nodes_dropped", At: f.At,
 			Message: "the server will not run the output node(s) " + strings.Join(f.Dropped, ", "),
