@@ -69,8 +69,8 @@ func (s *site) tcp() string {
 	return found[1]
 }
 
-// spawn starts a manager in a process of its own; kill ends it as a power
-// failure would.
+// spawn starts a manager in a process of its own; kill is SIGKILL, which unlike
+// a power failure leaves what was written and not synced.
 func (s *site) spawn() (kill func()) {
 	s.Helper()
 	order, err := json.Marshal(childOrder{s.scene, s.url})
