@@ -23,9 +23,6 @@ func (c *columns) add(cells ...string) {
 	c.rows = append(c.rows, row)
 }
 
-// empty reports that there is nothing but the head.
-func (c *columns) empty() bool { return len(c.rows) <= 1 }
-
 func (c *columns) write(w io.Writer) error {
 	widths := c.widths()
 	var b strings.Builder

@@ -40,12 +40,15 @@ func (a *app) checkConfig(asJSON bool) error {
 	return nil
 }
 
-// judge lists what is wrong with values and folders, and what is only odd.
+// judge lists what is wrong with values and folders, and what is only odd. The
+// folders are looked at when the values are good: bad paths lead nowhere.
 func judge(cfg config.Config, src config.Source) (problems, advice config.Problems) {
 	problems = config.ProblemsOf(src.Locate(cfg.Validate()))
-	broken, odd := checkFolders(cfg, src)
-	problems = append(problems, broken...)
-	advice = append(append(append(advice, src.Warnings...), cfg.Advice()...), odd...)
+	advice = append(append(advice, src.Warnings...), cfg.Advice()...)
+	if len(problems) == 0 {
+		broken, odd := checkFolders(cfg, src)
+		problems, advice = broken, append(advice, odd...)
+	}
 	_, _ = src.Locate(problems), src.Locate(advice)
 	return problems, advice
 }

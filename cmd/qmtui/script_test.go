@@ -30,10 +30,11 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", UpdateScripts: *updateScripts, RequireExplicitExec: true, RequireUniqueNames: true,
-		Setup: prepareScript,
+		Setup:     prepareScript,
+		Condition: scriptCondition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "until": until, "await": await, "capture": capture, "expand": expand,
-			"deep": deep, "big": big, "unprivileged": unprivileged,
+			"deep": deep, "big": big, "unprivileged": unprivileged, "background": background,
 		},
 	})
 }
@@ -46,6 +47,7 @@ func prepareScript(env *testscript.Env) error {
 		return err
 	}
 	env.Defer(func() { _ = os.RemoveAll(dir) })
+	env.Setenv("GORACE", "atexit_sleep_ms=0") // with -race every command would take a second longer
 	env.Setenv("STATE", dir)
 	env.Setenv("FLEET", "http://127.0.0.1:9/h200-spot") // nobody listens there
 	env.Setenv("QMTUI_CONFIG", filepath.Join(env.WorkDir, "qmtui.toml"))
@@ -68,6 +70,14 @@ func prepareScript(env *testscript.Env) error {
 		return nil
 	}
 	return copyFile("testdata/script/qmtui.toml", own, 0o644)
+}
+
+// scriptCondition knows [root]: this process may write anywhere.
+func scriptCondition(cond string) (bool, error) {
+	if cond != "root" {
+		return false, errors.New("unknown condition " + cond)
+	}
+	return os.Geteuid() == 0, nil
 }
 
 func copyFile(from, to string, mode os.FileMode) error {
@@ -181,14 +191,7 @@ func big(ts *testscript.TestScript, _ bool, args []string) {
 func unprivileged(ts *testscript.TestScript, _ bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	c := exec.Command(publicBinary(ts), args[1:]...)
-	c.Dir = ts.MkAbs(".")
-	for _, name := range []string{"STATE", "QMTUI_CONFIG", "PATH", "HOME"} {
-		c.Env = append(c.Env, name+"="+ts.Getenv(name))
-	}
-	if os.Geteuid() == 0 {
-		c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
-	}
+	c := unprivilegedCommand(ts, args[1:])
 	var out, complaints bytes.Buffer
 	c.Stdout, c.Stderr = &out, &complaints
 	got := exitCode(ts, c.Run())
@@ -197,6 +200,33 @@ func unprivileged(ts *testscript.TestScript, _ bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d\n%s", got, want, complaints.String())
 	}
+}
+
+// background starts qmtui as a user who may not write everywhere; it is
+// stopped when the script ends: background ARGUMENTS...
+func background(ts *testscript.TestScript, _ bool, args []string) {
+	c := unprivilegedCommand(ts, args)
+	var log bytes.Buffer
+	c.Stderr = &log
+	ts.Check(c.Start())
+	ts.Defer(func() {
+		_ = c.Process.Signal(os.Interrupt)
+		if err := c.Wait(); err != nil {
+			ts.Logf("%s: %v\n%s", strings.Join(args, " "), err, log.String())
+		}
+	})
+}
+
+func unprivilegedCommand(ts *testscript.TestScript, args []string) *exec.Cmd {
+	c := exec.Command(publicBinary(ts), args...)
+	c.Dir = ts.MkAbs(".")
+	for _, name := range []string{"STATE", "QMTUI_CONFIG", "PATH", "HOME"} {
+		c.Env = append(c.Env, name+"="+ts.Getenv(name))
+	}
+	if os.Geteuid() == 0 {
+		c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	}
+	return c
 }
 
 // nobody is a user id without rights of its own.
