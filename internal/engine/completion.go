@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/comfyume/qmtui/internal/job"
@@ -90,6 +91,21 @@ func completeByLateFiles(v View, j job.Job, a job.Attempt) []job.Fact {
 			v.fact(j, a.N, job.Completed, job.ByManager)}
 	}
 	return nil
+}
+
+// noteLateFiles says so when files of a job that was given up have come and
+// been delivered all the same. Its state stays: no edge points down.
+func noteLateFiles(v View, j job.Job) []job.Fact {
+	a := j.Current()
+	if a.State != job.Lost && a.State != job.Failed {
+		return nil
+	}
+	late := slices.ContainsFunc(j.OutputsOf(a.N), func(o job.Output) bool { return o.StoredAt.After(a.EndedAt()) })
+	told := slices.ContainsFunc(j.Warnings, func(w job.Warning) bool { return w.Code == "came_late" })
+	if !late || told {
+		return nil
+	}
+	return []job.Fact{v.note(j, "came_late", "files came after the job had been given up, and were delivered", "look at its outputs before you retry it")}
 }
 
 func latest(a, b time.Time) time.Time {

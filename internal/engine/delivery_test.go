@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -108,6 +109,23 @@ func TestLateFileOfAClosedJobIsStillDelivered(t *testing.T) {
 		h.pass(time.Second)
 		if got := h.share.delivered("user001"); len(got) != 2 {
 			t.Errorf("delivered %q", got)
+		}
+	})
+}
+
+func TestFilesOfALostJobAreSaid(t *testing.T) {
+	open(t, 1, engine.Policy{EvidenceTimeout: time.Minute, Retries: -1}, func(h *house) {
+		j := h.submit("user001", 2)
+		h.pass(2 * time.Minute)
+		h.want(j, job.Lost)
+		h.see(h.prompt(j), job.MarkWhole, "out_00001_.png", "out_00002_.png")
+		h.pass(2 * time.Second)
+		j = h.want(j, job.Lost)
+		if len(h.share.delivered("user001")) != 2 || len(j.Warnings) != 1 || j.Warnings[0].Code != "came_late" {
+			t.Errorf("delivered %q, warnings %+v", h.share.delivered("user001"), j.Warnings)
+		}
+		if phase := h.Standing(j).Phase; !strings.HasSuffix(phase, "; 2 files delivered all the same") {
+			t.Errorf("phase %q", phase)
 		}
 	})
 }

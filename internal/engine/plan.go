@@ -29,6 +29,7 @@ var rules = []rule{
 	completeStored,
 	expireOverdue,
 	renewLost,
+	noteLateFiles,
 	closeSettled,
 }
 

@@ -50,10 +50,19 @@ func phase(j job.Job, s job.Standing, b *board, now time.Time) string {
 	case job.Cancelled:
 		return "cancelled"
 	}
-	if e := a.Error; e != nil {
-		return a.State.String() + ": " + e.Message
+	return endedBadly(j, a)
+}
+
+// endedBadly says why, and what was delivered all the same.
+func endedBadly(j job.Job, a job.Attempt) string {
+	s := a.State.String()
+	if a.Error != nil {
+		s += ": " + a.Error.Message
 	}
-	return a.State.String()
+	if n := tally(j, a.N, nil).Stored; n > 0 {
+		s += "; " + count(n, "file") + " delivered all the same"
+	}
+	return s
 }
 
 func queuedPhase(j job.Job, a job.Attempt, s job.Standing, b *board, now time.Time) string {
