@@ -66,7 +66,11 @@ func (a *app) showQueue(s api.QueueStatus, now time.Time) {
 		active = "no active deployment"
 	}
 	a.printf("gpu       %s, %d of %d in flight\n", printable(active), s.InFlight, s.Capacity)
-	if s.Wait != nil && *s.Wait >= 0 {
+	switch {
+	case s.Wait == nil || *s.Wait < 0:
+	case *s.Wait < 1:
+		a.printf("wait      none: a job submitted now is sent at once\n")
+	default:
 		a.printf("wait      about %s for a job submitted now\n", length(time.Duration(*s.Wait*float64(time.Second))))
 	}
 	a.printf("share     %s\n", printable(shareLine(s.Share, now)))
