@@ -1,7 +1,7 @@
 # qmtui: everything a developer types. "make" alone lists the targets.
 GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS = -s -w -X main.stamped=$(VERSION)
+LDFLAGS = -s -w -X main.release=$(VERSION)
 
 .PHONY: help
 help: ## list the targets
