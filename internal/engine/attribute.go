@@ -14,6 +14,14 @@ type owner struct {
 	attempt  int
 	promptID string
 	evidence job.Evidence
+	assigned time.Time // of an attempt in flight
+}
+
+// mayHaveWritten reports whether a file is from the time since the attempt was
+// assigned. One of no known time can be anybody's, and one that a share with
+// times of whole seconds makes older becomes an orphan rather than a guess.
+func (o owner) mayHaveWritten(s job.Sighting) bool {
+	return !s.Modified.IsZero() && !s.Modified.Before(o.assigned)
 }
 
 // testimony is what the house knows that may attribute a file.
@@ -22,6 +30,10 @@ type testimony struct {
 	prompt func(promptID string) (owner, bool)
 	// history finds the attempt whose history named the path.
 	history func(job.Path) (owner, bool)
+	// earlier finds the attempt to which a file outside qm/ was attributed before.
+	earlier func(job.Sighting) (owner, bool)
+	// orphan reports a file that was already found to be nobody's.
+	orphan func(job.Path) bool
 	// flights are the attempts that may be writing now.
 	flights []owner
 	// untagged says that prompts are sent without a prefix of our own, so that
@@ -47,7 +59,10 @@ func (t testimony) attribute(s job.Sighting) (owner, bool) {
 		o.evidence = job.ByHistory
 		return o, true
 	}
-	if t.untagged && len(t.flights) == 1 {
+	if o, ok := t.earlier(s); ok {
+		return o, true
+	}
+	if t.untagged && len(t.flights) == 1 && t.flights[0].mayHaveWritten(s) && !t.orphan(s.Path) {
 		o := t.flights[0]
 		o.evidence = job.BySingleJob
 		return o, true
@@ -57,7 +72,7 @@ func (t testimony) attribute(s job.Sighting) (owner, bool) {
 
 // owner asks everything the loop knows.
 func (l *loop) owner(s job.Sighting) (owner, bool) {
-	o, ok := testimony{prompt: l.byPrompt, history: l.byHistory, flights: l.flights(), untagged: l.policy.Untagged}.attribute(s)
+	o, ok := testimony{prompt: l.byPrompt, history: l.byHistory, earlier: l.earlier, orphan: l.knownOrphan, flights: l.flights(), untagged: l.policy.Untagged}.attribute(s)
 	if !ok {
 		return owner{}, false
 	}
@@ -99,10 +114,30 @@ func (l *loop) flights() []owner {
 	var all []owner
 	for _, j := range l.order {
 		if a := j.Current(); a.State.InFlight() {
-			all = append(all, owner{job: j.ID, user: j.User, attempt: a.N, promptID: a.PromptID})
+			all = append(all, owner{job: j.ID, user: j.User, attempt: a.N, promptID: a.PromptID, assigned: a.When(job.Assigned)})
 		}
 	}
 	return all
+}
+
+// earlier keeps a file with the attempt that has it, also after a restart: what
+// it was attributed by then may not be known any more. One that was changed
+// after it was delivered is another file.
+func (l *loop) earlier(s job.Sighting) (owner, bool) {
+	for _, j := range l.order {
+		for _, o := range j.Outputs {
+			if o.Source == s.Path && (!o.State.Settled() || !s.Modified.After(o.StoredAt)) {
+				a, _ := j.Attempt(o.Attempt)
+				return owner{job: j.ID, user: j.User, attempt: a.N, promptID: a.PromptID, evidence: o.Evidence}, true
+			}
+		}
+	}
+	return owner{}, false
+}
+
+func (l *loop) knownOrphan(p job.Path) bool {
+	_, err := l.ledger.Orphan(orphanID(p))
+	return err == nil
 }
 
 func (l *loop) byHistory(p job.Path) (owner, bool) {

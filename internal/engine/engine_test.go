@@ -143,7 +143,7 @@ func TestLateFilesSpareTheNextAttempt(t *testing.T) {
 		h.want(j, job.Queued)
 		h.see(first, job.MarkWhole, "out_00001_.png")
 		h.pass(time.Second)
-		j = h.want(j, job.Done)
+		h.want(j, job.Done)
 		if n := len(h.fleet.posted()); n != 1 {
 			t.Errorf("%d POSTs, want 1", n)
 		}

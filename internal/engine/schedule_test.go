@@ -128,10 +128,10 @@ func TestPromptIDs(t *testing.T) {
 		if seen[p] || p == string(id) {
 			t.Errorf("%q is not fresh", p)
 		}
+		if again := PromptID(id, n); again != p {
+			t.Errorf("computed again it is %q, not %q", again, p)
+		}
 		seen[p] = true
-	}
-	if PromptID(id, 1) != PromptID(id, 1) {
-		t.Error("it is not the same when computed again")
 	}
 }
 
