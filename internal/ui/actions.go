@@ -218,9 +218,9 @@ func (m *Model) askRetry(targets []*row, hidden int) {
 		return
 	}
 	done := len(pick(can, func(j *api.Job) bool { return j.State == job.Done }))
-	lines := append(m.tell(can, len(targets)-len(can), hidden), "", "Each gets a new attempt and takes GPU time.")
+	lines := append(m.tell(can, len(targets)-len(can), hidden), "", "A new attempt begins for each, and takes GPU time.")
 	if done > 0 {
-		lines = append(lines, m.w.st.Warn.On(count(done, "job")+" came out well: it renders again, its files stay."))
+		lines = append(lines, m.w.st.Warn.On(count(done, "job")+" of these came out well. The files that are there stay."))
 	}
 	ids := idsOf(can)
 	m.ask(dialog{title: "Retry " + count(len(can), "job") + "?", lines: lines, yes: "Retry " + count(len(can), "job"),

@@ -8,4 +8,4 @@
 // it enters.
 package ui
 
-//go:generate go run ../../cmd/qmtui keys --write ../../docs/keys.md
+//go:generate go run keys_gen.go ../../docs/keys.md

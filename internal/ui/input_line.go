@@ -15,6 +15,9 @@ type inputLine struct {
 }
 
 func (m *Model) openFilter() {
+	if !filters(m.here()) {
+		return
+	}
 	l := &inputLine{before: m.filtering(), set: m.front().setFilter}
 	if m.detail != nil {
 		l.set = m.detail.setSearch

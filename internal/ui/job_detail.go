@@ -2,6 +2,7 @@ package ui
 
 import (
 	"bytes"
+
 	"cmp"
 	"context"
 	"encoding/json"
@@ -87,13 +88,29 @@ func (d *jobDetail) sized() tea.Cmd {
 // picture is the first delivered file; empty for none.
 func (d *jobDetail) picture() job.OutputID {
 	if r := d.m.w.jobs.all[d.id]; r != nil {
-		for _, o := range r.job.Outputs {
-			if o.State == job.OutputStored {
-				return o.ID
-			}
+		return firstStored(&r.job)
+	}
+	return ""
+}
+
+// firstStored is a job's first delivered file; empty for none.
+func firstStored(j *api.Job) job.OutputID {
+	for _, o := range j.Outputs {
+		if o.State == job.OutputStored {
+			return o.ID
 		}
 	}
 	return ""
+}
+
+// glance is the summary of a job with its picture below, where it has one.
+func (m *Model) glance(r *row, w, h int) []string {
+	lines := m.summary(r, w)
+	pic := m.w.previews.draw(m.w.st, firstStored(&r.job), w, h-len(lines)-1)
+	if len(pic) == 0 {
+		return lines
+	}
+	return append(append(lines, ""), pic...)
 }
 
 func (d *jobDetail) wantPicture() tea.Cmd {

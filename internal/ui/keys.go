@@ -108,11 +108,11 @@ var bindings = []binding{
 	{nextPane, []string{"tab"}, everywhere, "", "the next pane"},
 	{prevPane, []string{"shift+tab"}, everywhere, "", "the pane before"},
 	{pause, []string{"p"}, everywhere, "pause", "pause the queue, or let it run again"},
-	{drain, []string{"D"}, everywhere, "", "take no new jobs and finish the ones there are"},
-	{undo, []string{"u"}, everywhere, "", "within 5 s: take back the cancel of waiting jobs"},
+	{drain, []string{"D"}, everywhere, "", "finish the jobs there are, take no new ones"},
+	{undo, []string{"u"}, everywhere, "", "take back a cancel of waiting jobs (5 s)"},
 	{refreshNow, []string{"f5"}, everywhere, "", "ask the manager for everything anew"},
 	{redraw, []string{"ctrl+l"}, everywhere, "", "draw the whole screen anew"},
-	{freeMouse, []string{"m"}, everywhere, "", "give the mouse to the terminal for selecting text, or take it back"},
+	{freeMouse, []string{"m"}, everywhere, "", "give the mouse to the terminal, or take it"},
 	{theme, []string{"T"}, everywhere, "", "dark, light, or as the terminal"},
 	{back, []string{"esc"}, everywhere, "", "close, drop the filter, drop the marks"},
 	{quit, []string{"q", "ctrl+c"}, everywhere, "quit", "leave the panel; a daemon goes on"},
@@ -125,16 +125,16 @@ var bindings = []binding{
 	{bottom, []string{"end", "G"}, lists, "", "the last row"},
 	{open, []string{"enter"}, lists, "open", "look closer"},
 	{openFilter, []string{"/"}, lists, "filter", "show only what matches"},
-	{copyText, []string{"y"}, lists, "", "copy the id or the path to the clipboard (OSC 52)"},
+	{copyText, []string{"y"}, lists, "", "copy the id or the path to the clipboard"},
 
-	{cancel, []string{"c"}, inQueue, "cancel", "cancel the marked jobs, or the one under the cursor"},
+	{cancel, []string{"c"}, inQueue, "cancel", "cancel the marked jobs, or this one"},
 	{cancelAll, []string{"C"}, inQueue, "", "cancel every job the filter shows"},
-	{retry, []string{"r"}, inQueue, "retry", "render the marked jobs again, or the one under the cursor"},
+	{retry, []string{"r"}, inQueue, "retry", "render the marked jobs again, or this one"},
 	{retryAll, []string{"R"}, inQueue, "", "retry every ended job the filter shows"},
 	{sooner, []string{"+", "="}, inQueue, "", "priority up"},
 	{later, []string{"-"}, inQueue, "", "priority down"},
 	{mark, []string{"space"}, inQueue, "mark", "mark or unmark, and go down"},
-	{markAll, []string{"*"}, inQueue, "", "mark every job the filter shows, or unmark them"},
+	{markAll, []string{"*"}, inQueue, "", "mark all that is shown, or unmark it"},
 	{sortNext, []string{"s"}, inQueue, "sort", "sort by the next column"},
 	{sortTurn, []string{"S"}, inQueue, "", "turn the order around"},
 
@@ -148,9 +148,9 @@ var bindings = []binding{
 
 	{activate, []string{"a"}, inWorkers, "make active", "send jobs to this deployment from now on"},
 	{warm, []string{"w"}, inWorkers, "warm up", "wake it; costs money and asks first"},
-	{check, []string{"e"}, inWorkers, "check now", "ask it how it is; wakes a sleeping one and asks first"},
+	{check, []string{"e"}, inWorkers, "check now", "ask how it is; that may wake it: asks first"},
 
-	{acknowledge, []string{"a"}, inWarnings, "acknowledge", "say that you have seen it; it stops counting in the header"},
+	{acknowledge, []string{"a"}, inWarnings, "acknowledge", "seen: it stops counting in the header"},
 
 	{follow, []string{"f"}, inLog, "follow", "stay at the newest line, or stop"},
 	{level, []string{"l"}, inLog, "level", "show more or fewer kinds of lines"},
@@ -174,7 +174,7 @@ func offered(here scope) []binding {
 	var out []binding
 	for _, s := range []scope{here, lists, everywhere} {
 		for _, b := range bindings {
-			if b.where == s {
+			if b.where == s && !useless(b, here) {
 				out = append(out, b)
 			}
 		}
@@ -182,7 +182,25 @@ func offered(here scope) []binding {
 	return out
 }
 
-var keyNames = strings.NewReplacer("shift+tab", "⇧Tab", "ctrl+", "^", "pgup", "PgUp", "pgdown", "PgDn", "up", "↑", "down", "↓",
+// useless reports keys of lists that mean nothing in a scope.
+func useless(b binding, here scope) bool {
+	switch {
+	case b.where != lists:
+		return false
+	case b.do == openFilter:
+		return !filters(here)
+	case b.do == open:
+		return here == inCharts || here == inWorkers || here == inJob
+	}
+	return here == inCharts
+}
+
+// filters reports whether something can be looked for in a scope.
+func filters(here scope) bool {
+	return here == inQueue || here == inOutputs || here == inLog || here == inJob
+}
+
+var keyNames = strings.NewReplacer("shift+tab", "Shift+Tab", "ctrl+", "^", "pgup", "PgUp", "pgdown", "PgDn", "up", "Up", "down", "Down",
 	"space", "Space", "enter", "Enter", "esc", "Esc", "tab", "Tab", "home", "Home", "end", "End", "f1", "F1", "f5", "F5")
 
 // keyName is a key as people write it.

@@ -1,7 +1,10 @@
 package ui
 
 import (
+	"cmp"
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -124,7 +127,7 @@ func (m *Model) learn(msg tea.Msg) tea.Cmd {
 		return m.feed.read
 	case secondMsg:
 		m.tick()
-		return m.w.clock.After(secondEvery, secondMsg{})
+		return tea.Batch(m.queue.look(), m.w.clock.After(secondEvery, secondMsg{}))
 	case pollMsg:
 		return tea.Batch(m.w.poll(m.wantsUsers()), m.w.clock.After(pollEvery, pollMsg{}))
 	case pollDone:
@@ -171,10 +174,11 @@ func (m *Model) hear(n news) tea.Cmd {
 		l.up, l.heard, l.err, l.tries, l.lost = true, m.w.now, nil, 0, time.Time{}
 	}
 	if len(n.changes) > 0 {
-		all := make([]api.Job, 0, len(n.changes))
-		for _, j := range n.changes {
-			m.w.note(m.w.jobs.all[j.ID], &j)
-			all = append(all, j)
+		all := slices.SortedFunc(maps.Values(n.changes), func(a, b api.Job) int {
+			return cmp.Or(cmp.Compare(a.Rev, b.Rev), cmp.Compare(a.ID, b.ID))
+		})
+		for i := range all {
+			m.w.note(m.w.jobs.all[all[i].ID], &all[i])
 		}
 		m.w.jobs.change(all)
 	}
@@ -360,7 +364,7 @@ func (m *Model) leave() tea.Cmd {
 		return tea.Quit
 	}
 	m.ask(dialog{title: "Leave with " + count(m.w.status.InFlight, "job") + " in flight?", yes: "Leave", no: "Stay",
-		lines: []string{"The manager runs in this process and stops with it.", "What is in flight goes on on the GPUs and is found again at the next start.",
+		lines: []string{"The manager runs in this process and stops with it.", "What is in flight goes on, and is found again at the next start.",
 			m.w.st.Quiet.On(`"qmtui --daemon" keeps a manager running without a panel.`)},
 		act: func(string) tea.Cmd { return tea.Quit }})
 	return nil

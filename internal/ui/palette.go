@@ -96,15 +96,15 @@ func (m *Model) helpBox(w, h int) []string {
 	st := m.w.st
 	var lines []string
 	for _, b := range offered(m.here()) {
-		lines = append(lines, st.Key.On(fit(keyList(b.keys), 10))+" "+st.Row.On(fit(b.help, 44)))
+		lines = append(lines, st.Key.On(fit(keyList(b.keys), 11))+" "+st.Row.On(fit(b.help, 44)))
 	}
 	inner := 56
 	if rows := h - 4; len(lines) > rows {
 		cols := min((w-6)/57, (len(lines)+rows-1)/rows)
 		if cols < 2 {
-			lines = shortHelp(st, offered(m.here()), (w-6)/2)
 			cols = 2
-			inner = (w - 6) / 2
+			inner = (w-6)/cols - 1
+			lines = shortHelp(st, offered(m.here()), inner+1)
 		}
 		lines, inner = columnsOf(lines, cols, inner+1, rows)
 	}
@@ -115,7 +115,7 @@ func (m *Model) helpBox(w, h int) []string {
 func shortHelp(st *Styles, all []binding, w int) []string {
 	var lines []string
 	for _, b := range all {
-		lines = append(lines, st.Key.On(fit(keyList(b.keys), 9))+" "+st.Row.On(fit(string(b.do), w-11)))
+		lines = append(lines, st.Key.On(fit(keyList(b.keys), 11))+" "+st.Row.On(fit(string(b.do), w-13)))
 	}
 	return lines
 }
@@ -126,8 +126,8 @@ func columnsOf(lines []string, cols, w, rows int) ([]string, int) {
 	per = min(max(per, 1), rows)
 	out := make([]string, per)
 	for i, l := range lines {
-		if i/per < cols {
-			out[i%per] += fitStyled(l, w)
+		if c := i / per; c < cols {
+			out[i%per] = fitStyled(out[i%per], c*w) + l
 		}
 	}
 	return out, cols*w - 1

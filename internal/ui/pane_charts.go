@@ -36,9 +36,9 @@ func (p *chartsPane) view(w, h int) []string {
 		total += int(v)
 	}
 	charts := [][]string{
-		panel(st, fmt.Sprintf("jobs done a minute, last hour: %s", number(total)), columnsChart(st, st.Good, done, wholeNumber, cw-4, top-2), cw, top),
-		panel(st, "wait for a worker, mean of each minute", columnsChart(st, st.Wait, wait, seconds, w-cw-4, top-2), w-cw, top),
-		panel(st, "queue depth since the panel was opened", columnsChart(st, st.Accent, p.m.w.trend.depth, wholeNumber, cw-4, h-top-2), cw, h-top),
+		panel(st, fmt.Sprintf("jobs done per minute: %s in 1h", number(total)), columnsChart(st, st.Good, done, wholeNumber, cw-4, top-2), cw, top),
+		panel(st, "mean wait, last hour", columnsChart(st, st.Wait, wait, seconds, w-cw-4, top-2), w-cw, top),
+		panel(st, "queue depth since the start", columnsChart(st, st.Accent, p.m.w.trend.depth, wholeNumber, cw-4, h-top-2), cw, h-top),
 		panel(st, "GPU-seconds today by user", p.byUser(w-cw-4, h-top-2), w-cw, h-top),
 	}
 	return append(beside(charts[0], charts[1], cw), beside(charts[2], charts[3], cw)...)

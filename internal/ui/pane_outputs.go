@@ -244,7 +244,7 @@ func (p *outputsPane) askAssign() {
 		suggest = append(suggest, m.w.text(s))
 	}
 	if len(suggest) > 0 {
-		lines = append(lines, m.w.st.Warn.On("The names below had jobs running at that time. That is a suggestion, no evidence."))
+		lines = append(lines, m.w.st.Warn.On("The names below had jobs running at that time. This is no evidence."))
 	}
 	m.ask(dialog{title: "Whose file is this?", lines: lines, entry: true, label: "User:", yes: "Assign", no: "Leave it", suggest: suggest,
 		check: func(s string) string {
@@ -291,6 +291,7 @@ func (p *outputsPane) view(w, h int) []string {
 	if p.err != nil {
 		head += "  " + st.Bad.On(p.m.w.text(job.AsError(p.err).Message))
 	}
+	head = fitStyled(head, w)
 	if p.files.rows.len() == 0 {
 		return pad([]string{head, "", st.Quiet.On("  " + p.emptyWord())}, h)
 	}

@@ -21,7 +21,7 @@ type queuePane struct {
 var queueColumns = []column{
 	{id: "state", title: "STATE", width: 12},
 	{id: "user", title: "USER", width: 10},
-	{id: "name", title: "NAME", width: 14, flex: 2},
+	{id: "name", title: "NAME", width: 14, flex: 1},
 	{id: "age", title: "AGE", width: 5, right: true, rank: 1},
 	{id: "wait", title: "WAIT", width: 5, right: true, rank: 3},
 	{id: "pri", title: "PRI", width: 3, right: true, rank: 7},
@@ -144,7 +144,7 @@ func (p *queuePane) view(w, h int) []string {
 	}
 	left := p.table.view(p.m.w.st, w-side-1, h)
 	r := p.selected()
-	return beside(left, panel(p.m.w.st, r.label(), p.m.summary(r, side-4), side, h), w-side)
+	return beside(left, panel(p.m.w.st, r.label(), p.m.glance(r, side-4, h-2), side, h), w-side)
 }
 
 // sideWidth is how wide the selected job's panel is; zero for none.
@@ -218,10 +218,21 @@ func (p *queuePane) act(d deed) tea.Cmd {
 			return p.m.copy(string(r.job.ID))
 		}
 	default:
-		return p.listPane.act(d)
+		p.table.act(d)
+		return p.look()
 	}
 	return nil
 }
+
+// look fetches the picture of the job under the cursor where it is shown.
+func (p *queuePane) look() tea.Cmd {
+	if r := p.selected(); r != nil && sideWidth(p.m.width) > 0 {
+		return p.m.w.want(firstStored(&r.job))
+	}
+	return nil
+}
+
+func (p *queuePane) enter() tea.Cmd { return p.look() }
 
 func (p *queuePane) toggle() {
 	r := p.selected()

@@ -38,6 +38,7 @@ func (p *workersPane) title() string    { return "Workers" }
 func (p *workersPane) scope() scope     { return inWorkers }
 func (p *workersPane) len() int         { return len(p.m.w.workers) }
 func (p *workersPane) key(i int) string { return p.m.w.workers[i].Name }
+func (p *workersPane) enter() tea.Cmd   { return p.m.w.poll(true) }
 func (p *workersPane) marked(i int) bool {
 	return p.m.w.workers[i].Active
 }
@@ -257,10 +258,10 @@ const wakeTimeout = 20 * time.Minute
 
 // askWake says what waking a deployment may cost.
 func (m *Model) askWake(d *api.Worker, title, yes string, do func(context.Context) (string, error)) {
-	lines := []string{"It is " + m.warmth(d) + "; asking wakes it when it sleeps."}
+	lines := []string{"It is " + m.warmth(d) + "."}
 	cost := "No price is configured for it."
 	if d.PricePerHour > 0 {
-		cost = fmt.Sprintf("That costs %.2f per hour from the moment it starts until it sleeps again", d.PricePerHour)
+		cost = fmt.Sprintf("Waking it costs %.2f per hour until it sleeps again", d.PricePerHour)
 		if d.Cold.P50 > 0 {
 			cost += fmt.Sprintf("; about %.3f for the start alone (%s)", d.Cold.P50/3600*d.PricePerHour, seconds(d.Cold.P50))
 		}

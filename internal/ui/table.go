@@ -37,6 +37,7 @@ type table struct {
 	turned   bool
 	selected string // the key under the cursor
 	at       int    // where it was seen last
+	held     bool   // somebody chose a row; until then the cursor stays on top
 	offset   int    // first row on the screen
 	height   int    // rows on the screen at the last view
 }
@@ -45,7 +46,7 @@ type table struct {
 // the cursor stays at its place.
 func (t *table) settle() {
 	n := t.rows.len()
-	if i := t.rows.find(t.selected); i >= 0 {
+	if i := t.rows.find(t.selected); i >= 0 && t.held {
 		t.at = i
 	}
 	t.at = max(0, min(t.at, n-1))
@@ -55,10 +56,12 @@ func (t *table) settle() {
 	}
 }
 
-// move puts the cursor on row i, or the nearest there is.
+// move puts the cursor on row i, or the nearest there is. On the first row it
+// stays on top, so that a list that nobody has touched begins at its beginning.
 func (t *table) move(i int) {
-	t.at, t.selected = i, ""
+	t.at, t.selected, t.held = i, "", false
 	t.settle()
+	t.held = t.at > 0
 }
 
 // act moves the cursor; false when the deed is not about that.

@@ -118,12 +118,12 @@ func count(n int, thing string) string {
 	return number(n) + " " + thing + "s"
 }
 
-// clock is a time of day where the panel runs.
+// clock is a time of day, in the zone of the panel.
 func clock(t time.Time) string {
 	if t.IsZero() {
 		return "-"
 	}
-	return t.Format("15:04:05")
+	return t.Local().Format("15:04:05")
 }
 
 // wrap breaks clean text into lines of at most w cells.

@@ -56,6 +56,12 @@ func (m *Model) screen() string {
 
 // body is the pane or the job, dimmed while the manager is away.
 func (m *Model) body(w, h int) []string {
+	stale := !m.w.link.up && m.w.link.once
+	if stale { // ages stand still with what they belong to
+		now := m.w.now
+		m.w.now = m.w.link.heard
+		defer func() { m.w.now = now }()
+	}
 	var lines []string
 	if m.detail != nil {
 		lines = m.detail.view(w, h)
@@ -63,7 +69,7 @@ func (m *Model) body(w, h int) []string {
 		lines = m.front().view(w, h)
 	}
 	for i, l := range lines {
-		if !m.w.link.up && m.w.link.once {
+		if stale {
 			lines[i] = m.w.st.Stale.On(ansi.Strip(l))
 		}
 	}
@@ -91,9 +97,9 @@ func (m *Model) headLink(w int) string {
 	if where == "" {
 		where = m.w.manager.Target()
 	}
-	where = m.w.text(where) + " " + st.glyphs.dot + " " + m.w.opts.Attached
-	if v := m.w.text(m.w.hello.Version); v != "" {
-		where += " " + v
+	where = m.w.text(where)
+	if l.up { // while it is away there is more to say
+		where += " " + st.glyphs.dot + " " + m.w.opts.Attached + " " + m.w.text(m.w.hello.Version)
 	}
 	left := st.Title.On(" qmtui ") + st.Bar.On(" "+where+"  ")
 	switch {

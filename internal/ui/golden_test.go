@@ -1,0 +1,145 @@
+package ui
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/charmbracelet/colorprofile"
+
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// scenes are the screens that are held: what is pressed to come there.
+var scenes = []struct {
+	name string
+	opts Options
+	go_  func(x *harness)
+}{
+	{name: "queue", go_: func(*harness) {}},
+	{name: "queue-marks", go_: func(x *harness) { x.press("space", "down", "space", "/"); x.typeText("user:ada"); x.press("enter") }},
+	{name: "help", go_: func(x *harness) { x.press("?") }},
+	{name: "palette", go_: func(x *harness) { x.press(":"); x.typeText("can") }},
+	{name: "outputs", go_: func(x *harness) { x.press("2") }},
+	{name: "outputs-files", go_: func(x *harness) { x.press("2", "down", "enter", "down", "up") }},
+	{name: "outputs-orphans", go_: func(x *harness) { x.press("2", "enter") }},
+	{name: "workers", go_: func(x *harness) { x.press("3") }},
+	{name: "warnings", go_: func(x *harness) { x.press("4") }},
+	{name: "users", go_: func(x *harness) { x.press("5") }},
+	{name: "log", go_: func(x *harness) { logSome(x); x.press("6") }},
+	{name: "charts", go_: func(x *harness) { x.press("7") }},
+	{name: "job-done", go_: func(x *harness) { x.press("/"); x.typeText("portrait"); x.press("enter", "enter") }},
+	{name: "job-failed", go_: func(x *harness) { x.press("/"); x.typeText("err:memory"); x.press("enter", "enter") }},
+	{name: "dialog-cancel", go_: func(x *harness) { x.press("down", "down", "c"); x.later(grace) }},
+	{name: "dialog-cancel-running", go_: func(x *harness) { x.press("C"); x.later(grace) }},
+	{name: "dialog-retry", go_: func(x *harness) { x.press("end", "up", "up", "r"); x.later(grace) }},
+	{name: "dialog-assign", go_: func(x *harness) { x.press("2", "enter", "a"); x.later(grace) }},
+	{name: "dialog-discard", go_: func(x *harness) { x.press("2", "enter", "down", "x"); x.later(grace) }},
+	{name: "dialog-warm", go_: func(x *harness) { x.press("3", "w"); x.later(grace) }},
+	{name: "dialog-pause", go_: func(x *harness) { x.press("p"); x.later(grace) }},
+	{name: "dialog-leave", opts: Options{Embedded: true, Attached: "in this process"}, go_: func(x *harness) { x.press("q"); x.later(grace) }},
+	{name: "stale", go_: func(x *harness) { x.send(lostMsg{errRefused}); x.later(12e9) }},
+}
+
+// logSome lets a few jobs move, so that there is a log.
+func logSome(x *harness) {
+	x.f.jobs[1].State = job.Running
+	x.f.jobs[0] = makeJob(1, "ada", "forest at dawn", job.Done, 80e9)
+	x.f.jobs[6] = makeJob(7, "edsger", "upscale 4x", job.Failed, 15e9)
+	x.changed()
+}
+
+var sizes = [][2]int{{80, 24}, {120, 32}, {200, 50}}
+
+func TestGoldenScreens(t *testing.T) {
+	for _, s := range scenes {
+		for _, size := range sizes {
+			for profile, name := range map[colorprofile.Profile]string{colorprofile.TrueColor: "colour", colorprofile.ASCII: "nocolor"} {
+				file := fmt.Sprintf("%s-%dx%d-%s.txt", s.name, size[0], size[1], name)
+				t.Run(file, func(t *testing.T) {
+					x := attached(t, fixture(), size[0], size[1], s.opts, profile)
+					s.go_(x)
+					holdScreen(t, file, x)
+				})
+			}
+		}
+	}
+}
+
+// holdScreen compares a screen, text and styles, with the one that is kept.
+func holdScreen(t *testing.T, file string, x *harness) {
+	t.Helper()
+	for i, l := range strings.Split(x.m.View().Content, "\n") {
+		if n := fitWidth(l); n > x.m.width {
+			t.Errorf("line %d is %d cells wide, more than %d", i, n, x.m.width)
+		}
+	}
+	if n := strings.Count(x.m.View().Content, "\n") + 1; n != x.m.height && !x.m.small() {
+		t.Errorf("the screen has %d lines, not %d", n, x.m.height)
+	}
+	got := x.text() + "---\n" + styleRuns(x.terminal())
+	path := filepath.Join("testdata", "golden", file)
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("the screen differs from %s (go test ./internal/ui -update writes it anew)\n%s", path, difference(string(want), got))
+	}
+}
+
+// difference shows the lines that differ.
+func difference(want, got string) string {
+	a, b := strings.Split(want, "\n"), strings.Split(got, "\n")
+	var out strings.Builder
+	for i := range max(len(a), len(b)) {
+		var l, r string
+		if i < len(a) {
+			l = a[i]
+		}
+		if i < len(b) {
+			r = b[i]
+		}
+		if l != r {
+			fmt.Fprintf(&out, "-%s\n+%s\n", l, r)
+		}
+	}
+	return out.String()
+}
+
+// NO_COLOR means no colour, whatever is shown.
+func TestNoColourAtAll(t *testing.T) {
+	for _, s := range scenes {
+		x := attached(t, fixture(), 120, 32, s.opts, colorprofile.ASCII)
+		s.go_(x)
+		if runs := styleRuns(x.terminal()); strings.Contains(runs, "fg#") || strings.Contains(runs, "bg#") {
+			t.Errorf("%s has colours:\n%s", s.name, runs)
+		}
+	}
+}
+
+// --ascii means signs that every font has.
+func TestASCIIOnly(t *testing.T) {
+	for _, s := range scenes {
+		o := s.opts
+		o.ASCII = true
+		x := attached(t, fixture(), 120, 32, o, colorprofile.ASCII)
+		s.go_(x)
+		for i, l := range strings.Split(x.text(), "\n") {
+			if !printableASCII(l) {
+				t.Errorf("%s, line %d: %q", s.name, i, l)
+			}
+		}
+	}
+}

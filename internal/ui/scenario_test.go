@@ -1,0 +1,510 @@
+package ui
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
+
+	"github.com/comfyume/qmtui/internal/api"
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+func start(t *testing.T, f *fakeManager) *harness {
+	return attached(t, f, 120, 32, Options{}, colorprofile.TrueColor)
+}
+
+func TestFilterWhileTyping(t *testing.T) {
+	x := start(t, fixture())
+	x.press("/")
+	x.typeText("user:ada")
+	x.sees("forest at dawn", "portrait", "5 of 12")
+	x.misses("logo study")
+	x.typeText(" !state:ended")
+	x.misses("portrait")
+	x.press("enter")
+	x.sees("/ user:ada !state:ended", "Esc shows all")
+	x.press("esc")
+	x.sees("logo study", "portrait")
+	x.press("/")
+	x.typeText("err:memory")
+	x.sees("huge batch", "1 of 12")
+	x.press("esc") // what was typed does not count
+	x.sees("logo study")
+	x.press("/")
+	x.typeText("nothing is called that")
+	x.sees("None of the 12 jobs matches")
+}
+
+// A word that is typed is no command: "q" and "c" are letters there.
+func TestTypingIsNotCommanding(t *testing.T) {
+	x := start(t, fixture())
+	x.press("/")
+	x.typeText("qcrp")
+	if x.quit || x.m.dialog != nil {
+		t.Fatal("a typed letter did something")
+	}
+	x.sees("/ qcrp")
+}
+
+func TestMarksSurviveFiltering(t *testing.T) {
+	x := start(t, fixture())
+	x.press("/")
+	x.typeText("logo")
+	x.press("enter", "*", "esc")
+	x.sees("2 marked")
+	x.press("/")
+	x.typeText("user:ada")
+	x.press("enter")
+	x.sees("2 marked")
+	x.press("c")
+	x.sees("Cancel 2 jobs?", "grace 2", "2 marked jobs of them are hidden by the filter")
+}
+
+// The cursor stays on its job while everything moves.
+func TestCursorStaysOnItsJob(t *testing.T) {
+	f := fixture()
+	x := start(t, f)
+	x.press("down", "down", "down")
+	was := x.m.queue.selected().job.ID
+	for n := 50; n < 60; n++ {
+		f.jobs = append(f.jobs, makeJob(n, "new", "new", job.Running, time.Second))
+	}
+	x.changed()
+	if now := x.m.queue.selected().job.ID; now != was {
+		t.Errorf("the cursor went from %s to %s", was, now)
+	}
+}
+
+func TestCancelAndUndo(t *testing.T) {
+	f := fixture()
+	x := start(t, f)
+	x.press("/")
+	x.typeText("dusk")
+	x.press("enter", "c")
+	x.sees("Cancel 1 job?", "forest at dusk of ada", "Nothing is lost")
+	x.confirm("enter") // the default is No
+	if len(f.acts) != 0 {
+		t.Fatal("Enter alone cancelled a job")
+	}
+	x.press("c")
+	x.confirm("y")
+	x.changed()
+	if len(f.acts) != 1 || f.acts[0].Action != job.DoCancel || fmt.Sprint(f.acts[0].IDs) != fmt.Sprint([]job.ID{jobID(3)}) {
+		t.Fatalf("%+v", f.acts)
+	}
+	x.sees("cancelled", "u undo (5s)")
+	x.later(3 * time.Second)
+	x.sees("u undo (2s)")
+	x.press("u")
+	x.changed()
+	if len(f.acts) != 2 || f.acts[1].Action != job.DoRetry || f.acts[1].IDs[0] != jobID(3) {
+		t.Fatalf("%+v", f.acts)
+	}
+	x.sees("○ queued", "done: retry: 1 job done")
+}
+
+func TestUndoEnds(t *testing.T) {
+	f := fixture()
+	x := start(t, f)
+	x.press("/")
+	x.typeText("dusk")
+	x.press("enter", "c")
+	x.confirm("y")
+	x.later(undoFor + time.Second)
+	x.misses("undo (")
+	x.press("u")
+	x.sees("nothing to take back")
+	if len(f.acts) != 1 {
+		t.Errorf("%+v", f.acts)
+	}
+}
+
+// A running job cannot be undone, and its number must be typed.
+func TestCancelOfARunningJobMustBeTyped(t *testing.T) {
+	f := fixture()
+	x := start(t, f)
+	x.press("c")
+	x.sees("Type 1 to confirm", "that work is lost", "running since 40s")
+	x.confirm("y", "enter")
+	x.sees("type 1 to go on")
+	x.press("backspace", "1", "enter")
+	if len(f.acts) != 1 || f.acts[0].IDs[0] != jobID(1) {
+		t.Fatalf("%+v", f.acts)
+	}
+	x.misses("u undo")
+}
+
+// Keys that were on the line when a dialog opened do not answer it.
+func TestGracePeriod(t *testing.T) {
+	f := fixture()
+	x := start(t, f)
+	x.press("p", "y", "enter", "y")
+	if len(f.said) != 0 || x.m.dialog == nil {
+		t.Fatal("an early key answered the dialog")
+	}
+	x.later(grace - time.Millisecond)
+	x.press("y")
+	if len(f.said) != 0 {
+		t.Fatal("a key answered the dialog before its time")
+	}
+	x.confirm("y")
+	if len(f.said) != 1 || f.said[0] != "mode paused" {
+		t.Fatalf("%v", f.said)
+	}
+	x.sees("PAUSED", "done: the queue is paused")
+}
+
+func TestCancelAllThatTheFilterShows(t *testing.T) {
+	f := fixture()
+	x := start(t, f)
+	x.press("/")
+	x.typeText("state:queued")
+	x.press("enter", "C")
+	x.sees("Cancel 4 jobs?", "ada 2, grace 1, linus 1")
+	x.confirm("y")
+	if len(f.acts[0].IDs) != 4 {
+		t.Errorf("%+v", f.acts)
+	}
+}
+
+func TestRetryAFailedJob(t *testing.T) {
+	f := fixture()
+	x := start(t, f)
+	x.press("/")
+	x.typeText("state:failed")
+	x.press("enter", "r")
+	x.sees("Retry 1 job?", "huge batch of linus")
+	x.confirm("tab", "enter")
+	if len(f.acts) != 1 || f.acts[0].Action != job.DoRetry || f.acts[0].IDs[0] != jobID(10) {
+		t.Fatalf("%+v", f.acts)
+	}
+	x.press("esc")
+	x.changed()
+	x.press("/")
+	x.typeText("huge")
+	x.sees("○ queued", "next in line")
+}
+
+func TestRetryOfARunningJobIsRefusedAtOnce(t *testing.T) {
+	x := start(t, fixture())
+	x.press("r")
+	x.sees("failed: nothing to retry: the job is running")
+}
+
+func TestPriority(t *testing.T) {
+	f := fixture()
+	x := start(t, f)
+	x.press("/")
+	x.typeText("dusk")
+	x.press("enter", "+")
+	if len(f.acts) != 1 || *f.acts[0].Priority != job.High {
+		t.Fatalf("%+v", f.acts)
+	}
+	x.changed()
+	x.press("+") // the instructor's priority needs a yes
+	x.sees("Priority 0 for 1 job?", "before everybody's")
+	x.confirm("n")
+	if len(f.acts) != 1 {
+		t.Errorf("%+v", f.acts)
+	}
+	x.press("-")
+	if *f.acts[1].Priority != job.Normal {
+		t.Errorf("%+v", f.acts[1])
+	}
+}
+
+func TestAssignAnOrphan(t *testing.T) {
+	f := fixture()
+	x := start(t, f)
+	x.press("2", "enter", "a")
+	x.sees("Whose file is this?", "stray/ComfyUI_00007_.png", "ada, grace", "no evidence")
+	x.later(grace)
+	x.typeText("../root")
+	x.press("enter")
+	x.sees("is not a user name")
+	for range "../root" {
+		x.press("backspace")
+	}
+	x.press("tab", "tab", "enter")
+	if len(f.said) != 1 || f.said[0] != "assign orph1 grace" {
+		t.Fatalf("%v", f.said)
+	}
+	x.sees("done: the file goes to grace")
+	x.misses("ComfyUI_00007_")
+}
+
+func TestDiscardAnOrphan(t *testing.T) {
+	f := fixture()
+	x := start(t, f)
+	x.press("2", "enter", "down", "x")
+	x.sees("Discard this orphan?")
+	x.confirm("y")
+	if len(f.said) != 1 || f.said[0] != "discard orph2" {
+		t.Fatalf("%v", f.said)
+	}
+}
+
+func TestLoseAndRegainTheDaemon(t *testing.T) {
+	f := fixture()
+	x := start(t, f)
+	x.send(lostMsg{errors.New("the event stream ended: unexpected EOF")})
+	x.later(12 * time.Second)
+	x.sees("stale 12s, reconnecting", "forest at dawn")
+	x.f.jobs = x.f.jobs[2:]
+	x.snapshot()
+	x.sees("live")
+	x.misses("stale", "logo study ")
+	x.press("6")
+	x.sees("connection lost: the event stream ended")
+}
+
+func TestNoDaemonYet(t *testing.T) {
+	x := newHarness(t, &fakeManager{}, 80, 24, Options{})
+	x.send(lostMsg{api.ErrNoDaemon})
+	x.sees("connecting: no manager is running there", "Connecting to /run/qmtui/qmtui.sock")
+	x.later(time.Minute)
+	if x.m.w.link.tries < 5 {
+		t.Errorf("only %d tries in a minute", x.m.w.link.tries)
+	}
+}
+
+func TestReadOnlyIsShownAndRefused(t *testing.T) {
+	f := fixture()
+	f.refuse = errRefused
+	x := start(t, f)
+	x.send(newsMsg{news{hello: &api.Hello{Version: "v1.0.0", ReadOnly: true}}})
+	x.sees("read-only")
+	x.press("p")
+	x.confirm("y")
+	x.sees("failed: read_only: this connection may look and not act; attach without --read-only")
+	if f.status.Mode != job.ModeRunning {
+		t.Error("the queue was paused")
+	}
+}
+
+func TestHostileNames(t *testing.T) {
+	f := fixture()
+	evil := "\x1b]52;c;aGFja2Vk\x07\x1b[2J\x9b31mred\u202egnp.exe\u200b\r\nsecond\tline\xff日本語 e\u0301\u0301\u0301\u0301"
+	f.jobs[0].Name, f.jobs[0].User, f.jobs[0].Phase, f.jobs[0].Deployment = evil, evil, evil, evil
+	f.jobs[9].Error, f.jobs[9].ErrorDetail = &evil, &api.Error{Code: evil, Message: evil, Hint: evil, Node: evil, Traceback: []string{evil}, NodeErrors: []byte(`{"a":"` + "\\u001b[2J" + `"}`)}
+	f.jobs[1].Warnings = []job.Warning{{Code: evil, Message: evil, Hint: evil}}
+	f.workers[0].Name, f.workers[0].Because, f.workers[0].System.Version, f.workers[0].URL = evil, evil, evil, evil
+	f.status.Active = evil
+	f.users[0].User = evil
+	f.status.Warnings = []job.Warning{{Code: evil, Message: evil, Hint: evil}}
+	f.flow = []byte(`{"3":{"class_type":"\u001b[2J","inputs":{"text":"\u001b]0;x\u0007"}}}`)
+	f.facts[0].Text, f.facts[0].Actor = evil, evil
+	f.orphans[0].Path, f.orphans[0].Suggest, f.orphans[0].Reason = job.Path(evil), []string{evil}, evil
+	for k := range f.outputs {
+		f.outputs[k][0].Filename, f.outputs[k][0].Path, f.outputs[k][0].Checksum, f.outputs[k][0].JobName = evil, evil, evil, evil
+	}
+	for _, s := range scenes {
+		x := attached(t, f, 80, 24, s.opts, colorprofile.TrueColor)
+		x.send(newsMsg{news{hello: &api.Hello{Version: evil}}})
+		s.go_(x)
+		checkHarmless(t, s.name, x)
+		x.press("enter")
+		checkHarmless(t, s.name+", then Enter", x)
+	}
+}
+
+// checkHarmless allows no control character but the styles' own sequences,
+// and no line that is too wide.
+func checkHarmless(t *testing.T, name string, x *harness) {
+	t.Helper()
+	for i, l := range strings.Split(x.m.View().Content, "\n") {
+		if n := fitWidth(l); n > x.m.width {
+			t.Errorf("%s: line %d is %d cells wide", name, i, n)
+		}
+		rest := l
+		for {
+			at := strings.Index(rest, "\x1b")
+			if at < 0 {
+				break
+			}
+			end := strings.IndexByte(rest[at:], 'm')
+			if end < 0 || strings.Trim(rest[at+1:at+end], "[0123456789;:") != "" {
+				t.Fatalf("%s: line %d holds a foreign sequence: %q", name, i, l)
+			}
+			rest = rest[:at] + rest[at+end+1:]
+		}
+		if c := Clean(rest); c != rest {
+			t.Errorf("%s: line %d is not clean: %q", name, i, rest)
+		}
+	}
+	if title := x.m.View().WindowTitle; Clean(title) != title {
+		t.Errorf("the window's title is not clean: %q", title)
+	}
+}
+
+func TestWorkersActions(t *testing.T) {
+	f := fixture()
+	x := start(t, f)
+	x.press("3", "down", "a")
+	x.sees("Send jobs to b300-spot?", "1.61")
+	x.confirm("y")
+	x.press("w")
+	x.sees("Wake b300-spot?", "costs 1.61 per hour")
+	x.confirm("enter")
+	x.press("up", "e") // a warm one is asked without a question
+	want := []string{"activate b300-spot", "check h200-spot"}
+	if fmt.Sprint(f.said) != fmt.Sprint(want) {
+		t.Errorf("%v, want %v", f.said, want)
+	}
+}
+
+func TestAcknowledgeAWarning(t *testing.T) {
+	x := start(t, fixture())
+	x.press("4")
+	x.sees("3 warnings")
+	x.press("a")
+	x.sees("2 warnings", "acknowledged")
+	x.press("a")
+	x.sees("3 warnings")
+}
+
+func TestJobDetail(t *testing.T) {
+	x := start(t, fixture())
+	x.press("/")
+	x.typeText("huge")
+	x.press("enter", "enter")
+	x.sees("huge batch of linus", "CUDA out of memory", "Traceback", "KSampler", "use a smaller batch")
+	x.press("z", "/")
+	x.typeText("ckpt_name")
+	x.sees(`"ckpt_name": "flux1-dev.safetensors"`)
+	x.press("enter", "esc")
+	x.sees("NAME")
+}
+
+func TestPaletteDoesWhatItFinds(t *testing.T) {
+	x := start(t, fixture())
+	x.press(":")
+	x.typeText("workers")
+	x.press("enter")
+	x.sees("DEPLOYMENT", "VRAM")
+}
+
+func TestCopy(t *testing.T) {
+	x := start(t, fixture())
+	x.press("y")
+	if len(x.other) != 1 || !strings.Contains(x.other[0], string(jobID(1))) {
+		t.Errorf("%v", x.other)
+	}
+	x.sees("copied " + string(jobID(1)))
+}
+
+func TestMouse(t *testing.T) {
+	x := start(t, fixture())
+	x.sees("forest at dawn")
+	x.send(tea.MouseClickMsg{X: 5, Y: 6, Button: tea.MouseLeft})
+	if got := x.m.queue.selected().job.ID; got != jobID(7) {
+		t.Errorf("the click chose %s", got)
+	}
+	x.send(tea.MouseWheelMsg{Button: tea.MouseWheelDown})
+	if got := x.m.queue.table.at; got != 5 {
+		t.Errorf("the wheel went to row %d", got)
+	}
+	x.send(tea.MouseClickMsg{X: 25, Y: 2, Button: tea.MouseLeft})
+	x.sees("VRAM")
+	if x.m.View().MouseMode == tea.MouseModeNone {
+		t.Error("the mouse is off")
+	}
+	x.press("m")
+	if x.m.View().MouseMode != tea.MouseModeNone {
+		t.Error("the mouse is not freed")
+	}
+}
+
+// A click cannot answer a dialog.
+func TestDialogHearsNoClicks(t *testing.T) {
+	x := start(t, fixture())
+	x.press("p")
+	for y := range 32 {
+		x.send(tea.MouseClickMsg{X: 70, Y: y, Button: tea.MouseLeft})
+	}
+	if x.m.dialog == nil || len(x.f.said) != 0 {
+		t.Error("a click answered")
+	}
+}
+
+func TestLeave(t *testing.T) {
+	x := start(t, fixture())
+	x.press("q")
+	if !x.quit {
+		t.Error("q did not leave")
+	}
+	x = attached(t, fixture(), 80, 24, Options{Embedded: true}, colorprofile.TrueColor)
+	x.press("ctrl+c")
+	x.sees("Leave with 2 jobs in flight?", "found again at the next start")
+	x.confirm("enter")
+	if x.quit {
+		t.Fatal("Enter alone left")
+	}
+	x.press("q")
+	x.confirm("y")
+	if !x.quit {
+		t.Error("yes did not leave")
+	}
+}
+
+func TestPrefsAreKept(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state", "panel.json")
+	x := attached(t, fixture(), 120, 32, Options{Prefs: path}, colorprofile.TrueColor)
+	x.press("s", "S", "/")
+	x.typeText("user:ada")
+	x.press("enter", "T", "5")
+	y := attached(t, fixture(), 120, 32, Options{Prefs: path}, colorprofile.TrueColor)
+	y.sees("GPU TODAY")
+	y.press("1")
+	y.sees("user:ada", "AGE↑")
+	if y.m.dark {
+		t.Error("the theme is lost")
+	}
+}
+
+func TestEverySizeHolds(t *testing.T) {
+	for _, size := range [][2]int{{60, 16}, {61, 17}, {79, 24}, {99, 30}, {100, 20}, {159, 40}, {160, 16}, {240, 70}, {59, 16}, {60, 15}, {10, 3}, {1, 1}} {
+		for _, s := range scenes {
+			x := attached(t, fixture(), size[0], size[1], s.opts, colorprofile.TrueColor)
+			s.go_(x)
+			lines := strings.Split(x.m.View().Content, "\n")
+			if len(lines) > size[1] {
+				t.Errorf("%s at %v has %d lines", s.name, size, len(lines))
+			}
+			for i, l := range lines {
+				if n := fitWidth(l); n > size[0] {
+					t.Errorf("%s at %v: line %d is %d cells wide", s.name, size, i, n)
+				}
+			}
+		}
+	}
+}
+
+func TestResizeKeepsThePlace(t *testing.T) {
+	x := start(t, fixture())
+	x.press("end")
+	was := x.m.queue.selected().job.ID
+	for _, size := range [][2]int{{60, 16}, {200, 50}, {10, 5}, {80, 24}} {
+		x.send(tea.WindowSizeMsg{Width: size[0], Height: size[1]})
+		_ = x.m.View()
+	}
+	if now := x.m.queue.selected().job.ID; now != was {
+		t.Errorf("the cursor went from %s to %s", was, now)
+	}
+	x.sees("typo")
+}
+
+func TestTooSmallSaysSo(t *testing.T) {
+	x := attached(t, fixture(), 50, 12, Options{}, colorprofile.TrueColor)
+	x.sees("The panel needs 60x16 cells; this is 50x12.")
+	x.press("c")
+	if x.m.dialog != nil {
+		t.Error("a dialog opened where nobody sees it")
+	}
+}
