@@ -62,6 +62,27 @@ func TestRealComfyUIByMetadata(t *testing.T) {
 			t.Errorf("%s was tagged", w.Path)
 		}
 	}
+	t.Run("nobody gets what was there before", s.testBefore)
+}
+
+// testBefore: without a prefix the only job in flight gets new files that
+// nothing names, but neither the share's past nor a known orphan, even when a
+// manager starts and sees them for the first time.
+func (s *realStage) testBefore(t *testing.T) {
+	past, orphan := filepath.Join(s.share, "past_00001_.png"), filepath.Join(s.share, "orphan_00001_.png")
+	putPicture(t, past)
+	yesterday := time.Now().Add(-24 * time.Hour)
+	orFatal(t, os.Chtimes(past, yesterday, yesterday))
+	putPicture(t, orphan)
+	eventually(t, time.Minute, "the orphan is found", func() bool {
+		list, err := s.client.Orphans(t.Context(), job.OrphanOpen)
+		orFatal(t, err)
+		return len(list) == 1 && list[0].Path == "orphan_00001_.png"
+	})
+	s.testAway(t)
+	if names, err := os.ReadDir(filepath.Join(s.users, "user007")); err != nil || len(names) != 1 {
+		t.Errorf("the only user in flight has %v (%v)", names, err)
+	}
 }
 
 // testUnknownToWorker: nobody has told the manager yet which nodes there are.

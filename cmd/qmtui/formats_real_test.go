@@ -42,7 +42,7 @@ var realFormats = []realFormat{
 	{name: "mesh", files: []string{"mesh/*_00001_.glb"}},
 	{name: "vector", files: []string{"svg/*_00001_.svg"}},
 	{name: "linked-prefix", files: []string{"linked/*_00001_.png"}},
-	{name: "two-saves", files: []string{"*_00001_.png", "*_00001_.webp"}},
+	{name: "two-saves", files: []string{"*_00001_.png", "*_moving_00001_.webp"}},
 	{name: "subgraph", files: []string{"*_48x32_00001_.png"}},
 	{name: "odd-name", files: []string{"Bilder für später/*.v2 'x' [1] %2025%_00001_.png"}},
 	{name: "dataset", files: []string{"*/img_00000.png"}, bare: true},

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -137,10 +136,4 @@ func readTags(t *testing.T, path string) map[string]string {
 	tags, err := comfy.Metadata(f, info.Size(), info.Name())
 	orFatal(t, err)
 	return tags
-}
-
-// marked reports whether a worker began with a prompt, as the share says.
-func (s *realStage) marked(promptID string) bool {
-	names, err := fs.Glob(os.DirFS(s.share), comfy.Folder(promptID)+"/"+comfy.StartedFolder+"/*.png")
-	return err == nil && len(names) > 0
 }
