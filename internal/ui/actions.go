@@ -196,12 +196,14 @@ func (m *Model) losses(can, running []*row) string {
 	for _, r := range can {
 		files += len(r.job.Outputs)
 	}
-	s := fmt.Sprintf("%d of them occupy a GPU or wait for its answer", len(running))
-	if len(can) == 1 {
-		s = "It occupies a GPU or waits for its answer"
-	}
-	if longest > 0 {
-		s += ", the longest running since " + age(longest)
+	s := fmt.Sprintf("%d of them are on a GPU or on their way", len(running))
+	switch {
+	case len(can) == 1 && longest > 0:
+		s = "It has been running for " + age(longest)
+	case len(can) == 1:
+		s = "It is on a GPU or on its way"
+	case longest > 0:
+		s += ", the longest for " + age(longest)
 	}
 	s += ": that work is lost."
 	if files > 0 {
@@ -282,7 +284,7 @@ func (m *Model) tell(can []*row, left, hidden int) []string {
 		lines = append(lines, st.Quiet.On(count(left, "other")+" of the choice cannot be and will be left alone."))
 	}
 	if hidden > 0 {
-		lines = append(lines, st.Warn.On(count(hidden, "marked job")+" of them are hidden by the filter."))
+		lines = append(lines, st.Warn.On(fmt.Sprintf("The filter hides %d of them.", hidden)))
 	}
 	return lines
 }

@@ -14,6 +14,8 @@ import (
 type row struct {
 	job                  api.Job
 	user, name           string // clean
+	lowUser, lowName     string // for sorting
+	created              int64  // nanoseconds, for sorting
 	search, nodes, fault string
 	rank                 int64  // the first sort key
 	word                 string // the second
@@ -71,7 +73,8 @@ func (l *jobs) replace(all []api.Job) {
 }
 
 func (l *jobs) put(j *api.Job) *row {
-	r := &row{job: *j, user: l.clean(j.User), name: l.clean(j.Name)}
+	r := &row{job: *j, user: l.clean(j.User), name: l.clean(j.Name), created: j.Created.UnixNano()}
+	r.lowUser, r.lowName = strings.ToLower(r.user), strings.ToLower(r.name)
 	r.search, r.nodes, r.fault = searchTexts(j)
 	l.all[j.ID] = r
 	l.key(r)
@@ -158,7 +161,7 @@ func (l *jobs) sort(by order, turned bool) {
 	for _, r := range l.all {
 		l.key(r)
 	}
-	l.arrange()
+	slices.SortFunc(l.shown, l.compare)
 }
 
 // arrange makes the list anew.
@@ -201,7 +204,10 @@ func (l *jobs) compare(a, b *row) int {
 	if c != 0 {
 		return c
 	}
-	return cmp.Or(b.job.Created.Compare(a.job.Created.Time), strings.Compare(string(a.job.ID), string(b.job.ID)))
+	if c = cmp.Compare(b.created, a.created); c != 0 {
+		return c
+	}
+	return strings.Compare(string(a.job.ID), string(b.job.ID))
 }
 
 // key computes what a row is sorted by.
@@ -211,18 +217,18 @@ func (l *jobs) key(r *row) {
 	case byLine:
 		r.rank = lineRank(j)
 	case byAge:
-		r.rank = -j.Created.UnixNano()
+		r.rank = -r.created
 	case byUser:
-		r.word = strings.ToLower(r.user)
+		r.word = r.lowUser
 	case byState:
 		r.rank = int64(j.State)
 	case byWait:
 		r.rank = -int64(waited(j, j.Updated.Time))
 		if !j.State.Terminal() && j.Started.IsZero() {
-			r.rank = -1<<62 + j.Created.UnixNano() // still waiting: longest first
+			r.rank = -1<<62 + r.created // still waiting: longest first
 		}
 	case byName:
-		r.word = strings.ToLower(r.name)
+		r.word = r.lowName
 	}
 }
 

@@ -306,7 +306,7 @@ func (m *Model) show(i int) tea.Cmd {
 	return m.front().enter()
 }
 
-// goBack closes what is on top: the job, the marks, the filter.
+// goBack closes what is on top: the job, a folder, the filter, then the marks.
 func (m *Model) goBack() tea.Cmd {
 	p := m.front()
 	if m.detail != nil {
@@ -315,11 +315,11 @@ func (m *Model) goBack() tea.Cmd {
 	}
 	switch b, ok := p.(interface{ back() bool }); {
 	case ok && p.filterText() == "" && b.back():
-	case m.at == 0 && len(m.w.jobs.marks) > 0:
-		clear(m.w.jobs.marks)
 	case p.filterText() != "":
 		p.setFilter("")
 		m.savePrefs()
+	case m.at == 0:
+		clear(m.w.jobs.marks)
 	}
 	return nil
 }

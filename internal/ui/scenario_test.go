@@ -63,7 +63,7 @@ func TestMarksSurviveFiltering(t *testing.T) {
 	x.press("enter")
 	x.sees("2 marked")
 	x.press("c")
-	x.sees("Cancel 2 jobs?", "grace 2", "2 marked jobs of them are hidden by the filter")
+	x.sees("Cancel 2 jobs?", "grace 2", "The filter hides 2 of them.")
 }
 
 // The cursor stays on its job while everything moves.
@@ -130,7 +130,7 @@ func TestCancelOfARunningJobMustBeTyped(t *testing.T) {
 	f := fixture()
 	x := start(t, f)
 	x.press("c")
-	x.sees("Type 1 to confirm", "that work is lost", "running since 40s")
+	x.sees("Type 1 to confirm", "that work is lost", "running for 40s")
 	x.confirm("y", "enter")
 	x.sees("type 1 to go on")
 	x.press("backspace", "1", "enter")
