@@ -33,6 +33,8 @@ type request struct {
 	// occurrence and content drive the render's dice.
 	content    string
 	occurrence int
+	// reached, when not nil, is told that a replica has been found.
+	reached func()
 }
 
 // is says whether this is METHOD /path.
@@ -45,6 +47,11 @@ func (d *deployment) serve(w http.ResponseWriter, r *http.Request, path string) 
 		notFound(w)
 		return
 	}
+	d.deliver(w, r, path, nil)
+}
+
+// deliver is serve for a message whose key has been checked.
+func (d *deployment) deliver(w http.ResponseWriter, r *http.Request, path string, reached func()) {
 	d.message(+1)
 	defer d.message(-1)
 	q, err := d.read(r, path)
@@ -52,6 +59,7 @@ func (d *deployment) serve(w http.ResponseWriter, r *http.Request, path string) 
 		http.Error(w, "413 Request Entity Too Large", http.StatusRequestEntityTooLarge)
 		return
 	}
+	q.reached = reached
 	switch {
 	case q.plan.has(badGateway):
 		http.Error(w, "<html><h1>502 Bad Gateway</h1></html>", http.StatusBadGateway)
@@ -128,6 +136,9 @@ func (d *deployment) forward(w http.ResponseWriter, r *http.Request, q *request)
 	case err != nil:
 		http.Error(w, "no healthy upstream", http.StatusServiceUnavailable)
 		return
+	}
+	if q.reached != nil {
+		q.reached()
 	}
 	if q.is("POST", "/prompt") {
 		d.submit(w, r.Context(), q, rep)

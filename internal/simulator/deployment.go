@@ -24,6 +24,8 @@ type deployment struct {
 	last   time.Time     // when the last message came or was answered
 	births []time.Time   // replicas on their way
 	named  int
+	least  int     // replicas that stay whatever happens: the platform's min_replica_count
+	leases []Lease // one for each replica there ever was
 	dice   *rand.Rand
 	stir   chan struct{} // wakes life after a death; capacity 1
 }
@@ -40,6 +42,7 @@ func (d *deployment) message(delta int) {
 	defer d.mu.Unlock()
 	d.open += delta
 	d.last = time.Now()
+	d.outgrow()
 }
 
 var (
@@ -118,7 +121,7 @@ func (d *deployment) expect(now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.births = d.births[:0]
-	for i := range d.spec.Replicas {
+	for i := range d.atFirst() {
 		wait := d.spec.ColdStart + time.Duration(i)*d.spec.ColdStart/4
 		d.births = append(d.births, now.Add(d.fleet.scaled(wait)))
 	}
@@ -128,8 +131,8 @@ func (d *deployment) expect(now time.Time) {
 // deployment has been scaled to zero.
 func (d *deployment) tick(wave context.Context) (next time.Time, done bool) {
 	now := time.Now()
-	for d.due(now) {
-		d.birth(wave)
+	for r := d.due(now); r != nil; r = d.due(now) {
+		d.birth(wave, r)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -144,7 +147,11 @@ func (d *deployment) tick(wave context.Context) (next time.Time, done bool) {
 	switch {
 	case d.open > 0:
 		return earlier(next, now.Add(patience)), false
-	case now.Sub(d.last) >= patience:
+	case now.Sub(d.last) < patience:
+	case d.least > 0:
+		d.trim()
+		return earlier(next, now.Add(patience)), false
+	default:
 		d.zero()
 		return next, true
 	}
@@ -158,28 +165,30 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-func (d *deployment) due(now time.Time) bool {
+// due takes the next replica that should be up by now; nil for none.
+func (d *deployment) due(now time.Time) *replica {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for i, b := range d.births {
 		if !b.After(now) {
 			d.births = append(d.births[:i], d.births[i+1:]...)
-			return true
+			d.named++
+			r := newReplica(d, fmt.Sprintf("%s-%d", d.spec.Name, d.named))
+			d.leases = append(d.leases, Lease{Deployment: d.spec.Name, Replica: r.name, From: time.Now()})
+			return r
 		}
 	}
-	return false
+	return nil
 }
 
-func (d *deployment) birth(wave context.Context) {
-	d.mu.Lock()
-	d.named++
-	r := newReplica(d, fmt.Sprintf("%s-%d", d.spec.Name, d.named))
-	d.mu.Unlock()
-	if !d.fleet.start(wave, func(context.Context) { r.work(wave) }) {
-		return
-	}
+func (d *deployment) birth(wave context.Context, r *replica) {
+	started := d.fleet.start(wave, func(context.Context) { r.work(wave) })
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if !started {
+		d.ended(r.name)
+		return
+	}
 	if d.live = append(d.live, r); len(d.live) == 1 {
 		close(d.ready)
 	}
@@ -204,6 +213,7 @@ func (d *deployment) sleepNow() {
 func (d *deployment) bury(dead *replica) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.ended(dead.name)
 	for i, r := range d.live {
 		if r != dead {
 			continue
@@ -214,6 +224,11 @@ func (d *deployment) bury(dead *replica) {
 			d.ready = make(chan struct{})
 		}
 	}
+	d.nudge()
+}
+
+// nudge has life look again; it never blocks.
+func (d *deployment) nudge() {
 	select {
 	case d.stir <- struct{}{}:
 	default:

@@ -10,9 +10,11 @@
 // Manifest is the judge's truth: every file that a replica wrote, with its
 // checksum.
 //
+// With a Platform it also plays what the platform has around the containers:
+// the asynchronous headers, the control API and the bill.
+//
 // What it does not have: WebSocket (undocumented behind the platform's
-// balancer), the platform's asynchronous headers and control API, and
-// ComfyUI's own /api/jobs.
+// balancer) and ComfyUI's own /api/jobs.
 package simulator
 
 import (
@@ -63,6 +65,9 @@ type Config struct {
 	// Journal is a file to which the manifest is appended as it grows, one
 	// JSON object a line. Empty: none.
 	Journal string
+	// Platform is what stands around the containers. Nil: the containers are
+	// all there is, and asynchronous headers are passed on unread.
+	Platform *Platform
 }
 
 // Deployment is one balancer and its replicas.
@@ -82,6 +87,10 @@ type Deployment struct {
 	// --output-directory: it writes there instead of into Outputs, and its
 	// argv shows it.
 	ContainerDisk string
+	// ByLoad scales out as the platform does: one replica at first, and one more
+	// for every message that finds each replica busy with another. Without it
+	// all replicas come after one another.
+	ByLoad bool
 }
 
 // Span is a range of durations, both ends included.
@@ -93,6 +102,7 @@ type Fleet struct {
 	cfg         Config
 	deployments map[string]*deployment
 	manifest    *manifest
+	platform    *platform // nil without one
 	spawn       chan func(context.Context)
 	stopped     chan struct{} // closed by Run when it stops taking work
 
@@ -116,6 +126,9 @@ func New(cfg Config) (*Fleet, error) {
 		spawn: make(chan func(context.Context)), stopped: make(chan struct{}), seen: map[string]int{}, jobs: map[string]int{}}
 	for i, d := range cfg.Deployments {
 		f.deployments[d.Name] = newDeployment(f, d, uint64(i))
+	}
+	if cfg.Platform != nil {
+		f.platform = newPlatform(f, *cfg.Platform)
 	}
 	return f, nil
 }
@@ -200,6 +213,9 @@ func (f *Fleet) Handler() http.Handler {
 			mux.ServeHTTP(w, r)
 			return
 		}
+		if f.platform != nil && f.platform.serves(w, r) {
+			return
+		}
 		f.route(w, r)
 	})
 }
@@ -209,6 +225,10 @@ func (f *Fleet) route(w http.ResponseWriter, r *http.Request) {
 	d := f.deployments[name]
 	if d == nil {
 		notFound(w)
+		return
+	}
+	if f.platform != nil && f.platform.takes(r) {
+		f.platform.accept(w, r, d, "/"+rest)
 		return
 	}
 	d.serve(w, r, "/"+rest)
