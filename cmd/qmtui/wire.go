@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -178,13 +179,24 @@ func activeName(cfg config.Config) string {
 	return ""
 }
 
+// readOnlySocket is the path of the socket for looking, beside the other one;
+// empty for none, also where it would be longer than a socket's path may be.
+func readOnlySocket(socket string) string {
+	const most = 103 // bytes, as of server.Options.Socket
+	path := strings.TrimSuffix(socket, ".sock") + "-ro.sock"
+	if socket == "" || len(path) > most {
+		return ""
+	}
+	return path
+}
+
 func serverOptions(cfg config.Config, s server.Service, log *slog.Logger) (server.Options, error) {
 	socket, err := cfg.SocketPath(nil)
 	if err != nil {
 		return server.Options{}, err
 	}
 	return server.Options{
-		Service: s, Version: version(), Listen: cfg.Server.Listen, Socket: socket, PublicURL: cfg.Server.PublicURL,
+		Service: s, Version: version(), Listen: cfg.Server.Listen, Socket: socket, ReadOnlySocket: readOnlySocket(socket), PublicURL: cfg.Server.PublicURL,
 		TrustedProxies: cfg.Server.Proxies(), UserHeader: cfg.Server.UserHeader, Admins: cfg.Auth.Admins, RequireUser: cfg.RequiresLogin(),
 		Subfolder: cfg.Users.Subfolder, Logger: log,
 	}, nil

@@ -48,7 +48,7 @@ func (s *Server) events(w http.ResponseWriter, r *request) error {
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // nginx: hand on at once
-	st := &stream{s: s, w: w, rc: http.NewResponseController(w), watch: watch, own: r.who.scope(), rev: watch.Rev,
+	st := &stream{s: s, w: w, rc: http.NewResponseController(w), watch: watch, own: r.who.scope(), readOnly: r.who.readOnly, rev: watch.Rev,
 		pending: map[job.ID]job.Change{}, open: map[job.ID]job.Job{}, told: map[job.ID]api.Standing{}}
 	if err := st.run(r); err != nil {
 		s.log.Debug("event stream ended", "peer", r.RemoteAddr, "error", err)
@@ -65,6 +65,8 @@ type stream struct {
 	watch job.Watch
 	own   string // the user whose jobs are told; empty for all
 	rev   uint64 // the last revision that was told
+
+	readOnly bool // told in hello
 
 	pending map[job.ID]job.Change // what changed and is not told yet
 	open    map[job.ID]job.Job    // jobs that have not ended, as told last
@@ -113,7 +115,7 @@ func (st *stream) run(r *request) error {
 
 // begin tells hello and the snapshot, in parts that each get their time.
 func (st *stream) begin() error {
-	if err := st.tell(api.EventHello, 0, api.Hello{Version: st.s.opts.Version, Protocol: api.Protocol, Rev: st.watch.Rev}); err != nil {
+	if err := st.tell(api.EventHello, 0, api.Hello{Version: st.s.opts.Version, Protocol: api.Protocol, Rev: st.watch.Rev, ReadOnly: st.readOnly}); err != nil {
 		return err
 	}
 	jobs := st.watch.Jobs

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -17,6 +19,9 @@ func (s *Server) Handler() http.Handler { return s.front(s.byTCP) }
 // SocketHandler is the server as callers by the unix socket meet it. A
 // request's RemoteAddr is taken for the name of the peer.
 func (s *Server) SocketHandler() http.Handler { return s.front(s.bySocket) }
+
+// ReadOnlyHandler is [Server.SocketHandler] for callers who may only look.
+func (s *Server) ReadOnlyHandler() http.Handler { return s.front(s.byReadOnlySocket) }
 
 // front is one door: it makes out the caller, finds the route, turns errors
 // and panics into answers, and logs.
@@ -49,6 +54,9 @@ func (s *Server) adapt(rt route, identify func(*http.Request) (who, error)) http
 			err = s.checkOrigin(r)
 		} else if rt.public {
 			caller, err = who{}, nil
+		}
+		if err == nil {
+			err = caller.mayCall(rt.method)
 		}
 		if err == nil {
 			err = rt.do(w, &request{Request: r, who: caller, w: w, srv: s})

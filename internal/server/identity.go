@@ -18,6 +18,18 @@ type who struct {
 	// anyone says that nobody vouches for a name, and that the caller is
 	// believed about user_id (auth mode "open").
 	anyone bool
+	// readOnly callers came by a connection that may look and not act.
+	readOnly bool
+}
+
+// mayCall refuses what changes something to a connection that may only look.
+// Calls with GET change nothing; a test holds that.
+func (w who) mayCall(method string) error {
+	if !w.readOnly || method == http.MethodGet || method == http.MethodHead {
+		return nil
+	}
+	return &job.Error{Code: "read_only", Class: job.Forbidden, Message: "this connection may look and not act",
+		Hint: "attach to the manager's other socket, without --read-only"}
 }
 
 // may reports whether the caller may act for user.
@@ -44,23 +56,38 @@ func (s *Server) bySocket(r *http.Request) (who, error) {
 	return who{Caller: job.Caller{Name: r.RemoteAddr, Admin: true, Via: viaSocket}}, nil
 }
 
-// byTCP makes out a caller who came by TCP.
+// byReadOnlySocket is bySocket for the second socket.
+func (s *Server) byReadOnlySocket(r *http.Request) (who, error) {
+	w, err := s.bySocket(r)
+	w.readOnly = true
+	return w, err
+}
+
+// byTCP makes out a caller who came by TCP: by a token, else by what a trusted
+// proxy says, else by a cookie, else (open mode) by nothing.
 func (s *Server) byTCP(r *http.Request) (who, error) {
+	if w, shown, err := s.byToken(r); shown {
+		return w, err
+	}
 	peer := peerIP(r.RemoteAddr)
-	trusted := slices.ContainsFunc(s.opts.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(peer) })
+	trusted := s.trusts(peer)
 	if trusted {
 		if name, err := s.headerUser(r); name != "" || err != nil {
 			return who{Caller: job.Caller{Name: name, Admin: s.admins[name], Via: viaProxy}}, err
 		}
 	}
+	if w, ok := s.bySession(r); ok {
+		return w, nil
+	}
 	switch {
+	case s.opts.RequireUser && s.logins.passwords != nil:
+		return who{}, s.loginRequired(r)
 	case !trusted && !peer.IsLoopback():
 		return who{}, &job.Error{Code: "not_trusted", Class: job.Forbidden,
 			Message: fmt.Sprintf("%s is neither this machine nor a trusted proxy, so nobody vouches for who you are", peer),
 			Hint:    "go through the site's proxy, or add its address to server.trusted_proxies"}
 	case s.opts.RequireUser:
-		return who{}, &job.Error{Code: "login_required", Class: job.Forbidden, Message: "nobody said who you are",
-			Hint: "log in at the site, or use the unix socket on the manager's machine"}
+		return who{}, s.loginRequired(r)
 	case peer.IsLoopback() && !forwarded(r):
 		return who{Caller: job.Caller{Name: "anyone@loopback", Admin: true, Via: viaLoopback}, anyone: true}, s.checkHost(r)
 	}

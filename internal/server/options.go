@@ -20,6 +20,9 @@ type Options struct {
 	Listen string
 	// Socket is the path of the unix socket; empty for none. At most 103 bytes.
 	Socket string
+	// ReadOnlySocket is the path of a second socket whose callers may look at
+	// everything and change nothing; empty for none.
+	ReadOnlySocket string
 	// PublicURL is where people reach the server; its origin is trusted. Empty when not known.
 	PublicURL string
 	// TrustedProxies are the networks whose UserHeader is believed.
@@ -29,6 +32,14 @@ type Options struct {
 	// RequireUser refuses TCP callers whom no trusted proxy names. Otherwise
 	// loopback peers and trusted proxies are believed about user_id.
 	RequireUser bool
+	// Passwords is the path of an htpasswd file with bcrypt hashes. It is read
+	// again when it changes. Empty: nobody logs in by password.
+	Passwords string
+	// StateDir is the folder of the session key, of the sessions that were
+	// logged out, and of the tokens. Empty: no tokens, and logins end with us.
+	StateDir       string
+	SessionKeyFile string        // the key that signs cookies; empty: session.key in StateDir
+	SessionTTL     time.Duration // life of a login that is not used; zero means 12h
 	// Subfolder is put before the subfolder of outputs, see [api.View].
 	Subfolder string
 	// Backup writes a sound copy of the ledger while it is in use and returns
@@ -53,6 +64,7 @@ type Server struct {
 	origins *http.CrossOriginProtection
 	hosts   map[string]bool // names that a browser on this machine may use for us
 	admins  map[string]bool
+	logins  *logins
 
 	bodies   gate // large bodies at once
 	streams  gate // event streams at once
@@ -63,7 +75,8 @@ type Server struct {
 	doors    doors
 }
 
-// New checks the options and makes a server. It starts nothing.
+// New checks the options, reads the files of the login (it makes the session
+// key when there is none) and makes a server. It starts nothing.
 func New(o Options) (*Server, error) {
 	o = o.withDefaults()
 	s := &Server{
@@ -75,6 +88,10 @@ func New(o Options) (*Server, error) {
 	}
 	for _, a := range o.Admins {
 		s.admins[a] = true
+	}
+	var err error
+	if s.logins, err = newLogins(o); err != nil {
+		return nil, err
 	}
 	return s, s.trust(o.PublicURL)
 }

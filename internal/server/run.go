@@ -16,9 +16,10 @@ import (
 type doors struct {
 	mu          sync.Mutex
 	tcp, socket net.Listener
+	readOnly    net.Listener // the socket for looking
 }
 
-// Listen opens the TCP address and the socket, so that callers may connect
+// Listen opens the TCP address and the sockets, so that callers may connect
 // before Run serves them. Run does it when nobody did. Errors have the codes
 // listen_in_use, socket_in_use, socket_path_too_long and the like.
 func (s *Server) Listen() error {
@@ -31,22 +32,30 @@ func (s *Server) Listen() error {
 			return err
 		}
 	}
+	if s.opts.ReadOnlySocket != "" && s.doors.readOnly == nil {
+		if s.doors.readOnly, err = s.listenSocket(s.opts.ReadOnlySocket); err != nil {
+			s.doors.readOnly = nil
+			return errors.Join(err, s.doors.closeSockets())
+		}
+	}
 	if s.opts.Listen != "" && s.doors.tcp == nil {
 		if s.doors.tcp, err = listenTCP(s.opts.Listen); err != nil {
 			s.doors.tcp = nil
-			return errors.Join(err, s.doors.closeSocket())
+			return errors.Join(err, s.doors.closeSockets())
 		}
 	}
 	return nil
 }
 
-func (d *doors) closeSocket() error {
-	if d.socket == nil {
-		return nil
+func (d *doors) closeSockets() error {
+	var errs []error
+	for _, l := range []*net.Listener{&d.socket, &d.readOnly} {
+		if *l != nil {
+			errs = append(errs, (*l).Close())
+			*l = nil
+		}
 	}
-	err := d.socket.Close()
-	d.socket = nil
-	return err
+	return errors.Join(errs...)
 }
 
 // Addr is the TCP address that Listen opened; nil for none.
@@ -71,8 +80,8 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	var servers []*http.Server
 	var running sync.WaitGroup
-	failed := make(chan error, 2)
-	for l, h := range map[net.Listener]http.Handler{s.doors.tcp: s.Handler(), s.doors.socket: s.SocketHandler()} {
+	failed := make(chan error, 3)
+	for l, h := range map[net.Listener]http.Handler{s.doors.tcp: s.Handler(), s.doors.socket: s.SocketHandler(), s.doors.readOnly: s.ReadOnlyHandler()} {
 		if l == nil {
 			continue
 		}
@@ -80,11 +89,14 @@ func (s *Server) Run(ctx context.Context) error {
 		servers = append(servers, srv)
 		running.Go(func() { failed <- srv.Serve(l) })
 	}
+	sctx, stop := context.WithCancel(ctx)
+	running.Go(func() { s.logins.keepSweeping(sctx) })
 	var err error
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
+	stop()
 	s.drain(servers)
 	running.Wait()
 	if errors.Is(err, http.ErrServerClosed) {

@@ -47,9 +47,8 @@ type (
 	}
 	// doneMsg is the end of any other action.
 	doneMsg struct {
-		text   string
-		status *api.QueueStatus
-		err    error
+		text string
+		err  error
 	}
 )
 

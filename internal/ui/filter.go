@@ -47,9 +47,6 @@ func parseFilter(text string) filter {
 	return f
 }
 
-// empty reports a filter that shows everything.
-func (f filter) empty() bool { return len(f.terms) == 0 }
-
 // matches reports whether a row is shown.
 func (f filter) matches(r *row) bool {
 	for _, t := range f.terms {

@@ -30,21 +30,20 @@ type world struct {
 	st      *Styles
 	now     time.Time
 
-	jobs      *jobs
-	hello     api.Hello
-	link      link
-	status    api.QueueStatus
-	statusAt  time.Time
-	workers   []api.Worker
-	users     []api.User
-	usersAt   time.Time
-	orphans   []api.Orphan
-	acked     map[string]bool
-	warnings  []warning
-	journal   journal
-	trend     trend
-	previews  previews
-	readsOnly bool // the server says that this connection may not write
+	jobs     *jobs
+	hello    api.Hello
+	link     link
+	status   api.QueueStatus
+	statusAt time.Time
+	workers  []api.Worker
+	users    []api.User
+	usersAt  time.Time
+	orphans  []api.Orphan
+	acked    map[string]bool
+	warnings []warning
+	journal  journal
+	trend    trend
+	previews previews
 }
 
 // text is a string from outside as it may stand on the screen.
