@@ -50,22 +50,36 @@ func (s *Server) front(identify func(*http.Request) (who, error)) http.Handler {
 func (s *Server) adapt(rt route, identify func(*http.Request) (who, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		caller, err := identify(r)
-		if err == nil {
-			err = s.checkOrigin(r)
-		} else if rt.public {
+		if rt.public && err != nil {
 			caller, err = who{}, nil
 		}
 		if err == nil {
-			err = caller.mayCall(rt.method)
+			err = firstError(s.checkOrigin(r), caller.mayCall(rt.method))
 		}
 		if err == nil {
-			err = rt.do(w, &request{Request: r, who: caller, w: w, srv: s})
+			err = s.call(rt, w, r, caller)
 		}
 		if err != nil && !ended(err) {
 			s.report(r, err)
 			writeError(w, err)
 		}
 	})
+}
+
+// call runs a handler. When the login ends that the caller came in by, so does
+// the context of the call.
+func (s *Server) call(rt route, w http.ResponseWriter, r *http.Request, caller who) error {
+	if caller.login != nil {
+		s.logins.renew(w, caller.login)
+		ctx, leave := s.logins.live.enter(r.Context(), *caller.login)
+		defer leave()
+		r = r.WithContext(ctx)
+	}
+	err := rt.do(w, &request{Request: r, who: caller, w: w, srv: s})
+	if cause := context.Cause(r.Context()); ended(err) && errors.Is(cause, errLoginEnded) {
+		return cause
+	}
+	return err
 }
 
 func (s *Server) checkOrigin(r *http.Request) error {

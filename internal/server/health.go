@@ -21,7 +21,7 @@ func (s *Server) health(w http.ResponseWriter, r *request) error {
 	for _, d := range s.svc.Workers() {
 		if d.Name == q.Active {
 			h.Inference = d.Driver
-			if r.who.Via != "" {
+			if r.who.Admin {
 				h.Endpoint = withoutSecrets(d.URL)
 			}
 		}

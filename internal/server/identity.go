@@ -20,6 +20,8 @@ type who struct {
 	anyone bool
 	// readOnly callers came by a connection that may look and not act.
 	readOnly bool
+	// login is the session or the token that says who; nil for none.
+	login *credential
 }
 
 // mayCall refuses what changes something to a connection that may only look.

@@ -1,0 +1,7 @@
+//go:build !unix
+
+package server
+
+import "os"
+
+func copyOwner(*os.File, string) {}
