@@ -13,6 +13,7 @@ import (
 // ParseObjectInfo and may be shared by goroutines.
 type ObjectInfo struct {
 	classes map[string]Class
+	raw     []byte
 }
 
 // Class is one entry of /object_info, reduced to what a check needs.
@@ -34,16 +35,18 @@ type Input struct {
 
 // ParseObjectInfo reads the answer of GET /object_info or /object_info/{class}.
 // It survives bare NaN and Infinity, which custom nodes declare as bounds, and
-// entries of an unknown shape, which it keeps by name only.
+// entries of an unknown shape, which it keeps by name only. raw may not be
+// changed afterwards.
 func ParseObjectInfo(raw []byte) (*ObjectInfo, error) {
 	var entries map[string]json.RawMessage
-	if err := json.Unmarshal(nullBareNumbers(raw), &entries); err != nil {
+	raw = nullBareNumbers(raw)
+	if err := json.Unmarshal(raw, &entries); err != nil {
 		return nil, fmt.Errorf("read object_info: %w", err)
 	}
 	if entries == nil {
 		return nil, errors.New("read object_info: it is not an object")
 	}
-	info := &ObjectInfo{classes: make(map[string]Class, len(entries))}
+	info := &ObjectInfo{classes: make(map[string]Class, len(entries)), raw: raw}
 	for name, entry := range entries {
 		info.classes[name] = readClass(entry)
 	}
@@ -58,6 +61,15 @@ func (info *ObjectInfo) Class(name string) (Class, bool) {
 	}
 	c, ok := info.classes[name]
 	return c, ok
+}
+
+// JSON is the answer as it was read, with null for bare NaN and Infinity; nil
+// for nil. Nobody may change it.
+func (info *ObjectInfo) JSON() []byte {
+	if info == nil {
+		return nil
+	}
+	return info.raw
 }
 
 // Len is the number of classes that the server has; 0 for nil.

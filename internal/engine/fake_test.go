@@ -188,6 +188,8 @@ func (f *fakeFleet) Ran(_ string, d time.Duration) {
 	f.ran = append(f.ran, d)
 }
 
+func (f *fakeFleet) Nodes() []byte { return []byte(`{"SaveImage":{}}`) }
+
 func (f *fakeFleet) Deployments() []job.Deployment {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -107,6 +107,9 @@ type Fleet interface {
 	// Deployments lists them in configured order; Active and InFlight are the
 	// engine's to fill in.
 	Deployments() []job.Deployment
+	// Nodes is what a deployment in use last listed of its nodes, as GET
+	// /object_info has it; nil when none was asked yet. It asks nobody.
+	Nodes() []byte
 	// Warm wakes a deployment, which costs money; Refresh asks it now. Both wait for the answer.
 	Warm(ctx context.Context, name string) (job.Deployment, error)
 	Refresh(ctx context.Context, name string) (job.Deployment, error)

@@ -36,6 +36,9 @@ type fakeService struct {
 	err      error
 	callers  []job.Caller
 	standing func(job.Job) job.Standing
+
+	remembered map[string][]byte
+	nodes      []byte
 }
 
 var epoch = time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)

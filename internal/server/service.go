@@ -38,6 +38,18 @@ type Service interface {
 	WarmWorker(ctx context.Context, name string, by job.Caller) (job.Deployment, error)
 	CheckWorker(ctx context.Context, name string, by job.Caller) (job.Deployment, error)
 
+	// ByKey finds a user's job by its idempotency key; job.ErrNoJob when there is none.
+	ByKey(user, key string) (job.Job, error)
+	// Delivered opens the file at dest below the user's folder.
+	Delivered(user, dest string) (File, error)
+	// Remembered reads what Remember kept durably under key into v (JSON);
+	// false when there is nothing.
+	Remembered(key string, v any) (bool, error)
+	Remember(key string, v any) error
+	// Nodes is what a deployment in use last listed of its nodes, as GET
+	// /object_info has it; nil when none was asked yet. It asks nobody.
+	Nodes() []byte
+
 	// Watch takes a snapshot of the newest limit jobs and subscribes.
 	Watch(limit int) (job.Watch, error)
 }
