@@ -140,9 +140,14 @@ func (l *loop) knownOrphan(p job.Path) bool {
 	return err == nil
 }
 
+// byHistory looks through the files that histories of open attempts have named.
 func (l *loop) byHistory(p job.Path) (owner, bool) {
-	o, ok := l.named[p]
-	return o, ok
+	for promptID, files := range l.named {
+		if slices.Contains(files, p) {
+			return l.byPrompt(promptID)
+		}
+	}
+	return owner{}, false
 }
 
 // claimByHistory remembers the files a history names, and takes back those
@@ -153,10 +158,11 @@ func (l *loop) claimByHistory(f job.Fact) []job.Fact {
 		return nil
 	}
 	a, _ := j.Attempt(f.Attempt)
+	if len(f.Files) > 0 {
+		l.named[a.PromptID] = f.Files
+	}
 	var facts []job.Fact
 	for _, p := range f.Files {
-		o := owner{job: j.ID, user: j.User, attempt: a.N, promptID: a.PromptID, evidence: job.ByHistory}
-		l.named[p] = o
 		orphan, err := l.ledger.Orphan(orphanID(p))
 		if err != nil || orphan.State != job.OrphanOpen {
 			continue

@@ -37,8 +37,8 @@ type loop struct {
 	usage      usage
 	closing    bool // takes no more work
 	orphans    int
-	// named holds the files that histories have named.
-	named map[job.Path]owner
+	// named holds the files that histories of open attempts have named, by prompt id.
+	named map[string][]job.Path
 	// unrecorded facts wait for room on the disk of the ledger; fault says why.
 	unrecorded []job.Fact
 	fault      *job.Error
@@ -51,7 +51,7 @@ type loop struct {
 
 func newLoop(e *Engine) (*loop, error) {
 	l := &loop{Engine: e, jobs: map[job.ID]*job.Job{}, prompt: map[string]job.ID{}, mode: job.ModeRunning,
-		traces: map[string]Trace{}, posting: map[string]context.CancelFunc{}, deliveries: map[job.OutputID]*delivery{}, named: map[job.Path]owner{}}
+		traces: map[string]Trace{}, posting: map[string]context.CancelFunc{}, deliveries: map[job.OutputID]*delivery{}, named: map[string][]job.Path{}}
 	open, err := e.ledger.Open()
 	if err != nil {
 		return nil, err
@@ -103,6 +103,7 @@ func (l *loop) forget(j *job.Job) {
 	for _, a := range j.Attempts {
 		delete(l.prompt, a.PromptID)
 		delete(l.traces, a.PromptID)
+		delete(l.named, a.PromptID)
 	}
 	delete(l.jobs, j.ID)
 	if i, ok := slices.BinarySearchFunc(l.order, j, byAge); ok {
