@@ -29,6 +29,9 @@ func fit(s string, w int) string {
 		s = ansi.TruncateWc(s, w, "…")
 		n = width(s)
 	}
+	if n > w { // a cluster of several letters that cannot be cut
+		s, n = "…", 1
+	}
 	if n < w {
 		return s + blank(w-n)
 	}
