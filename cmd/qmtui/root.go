@@ -25,6 +25,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 }
 
 func rootCommand(a *app) *cobra.Command {
+	var panel panelFlags
 	root := &cobra.Command{
 		Use:   "qmtui",
 		Short: "Queue manager for ComfyUI on serverless GPUs",
@@ -32,27 +33,36 @@ func rootCommand(a *app) *cobra.Command {
 puts every output into the right user's folder.
 
 Exit codes: 0 good, 1 it failed, 2 wrong usage, 3 no manager to talk to.`,
-		Example: `  qmtui demo                                        the whole system on this machine
+		Example: `  qmtui                                             the panel
+  qmtui demo                                        the whole system on this machine
   qmtui --daemon                                    the manager, without a screen
   qmtui submit prompt.json --user user001 --wait    one job, to its end`,
 		SilenceErrors: true, SilenceUsage: true,
 		Args: noCommand,
-		RunE: func(c *cobra.Command, _ []string) error { return a.start(c) },
+		RunE: func(c *cobra.Command, _ []string) error { return a.start(c, panel) },
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage(c.CommandPath(), "%s", err) })
 	root.PersistentFlags().StringVar(&a.configPath, "config", "", "configuration file (else $QMTUI_CONFIG, ./qmtui.toml, /etc/qmtui/qmtui.toml)")
 	root.PersistentFlags().StringVar(&a.target, "server", "", "manager to talk to: a socket's path or an address (else $QMTUI_SERVER, else the configuration's socket)")
 	root.Flags().Bool("daemon", false, "run the manager without a screen, as \"qmtui daemon\"")
 	logFlags(root, a)
+	panel.add(root)
 	root.AddCommand(daemonCommand(a), demoCommand(a), simCommand(a), submitCommand(a), jobsCommand(a), queueCommand(a),
 		outputsCommand(a), workersCommand(a), configCommand(a), dbCommand(a), versionCommand(a))
 	return root
 }
 
-// start is qmtui without a command: the manager with --daemon, else a look at the queue.
-func (a *app) start(c *cobra.Command) error {
+// start is qmtui without a command: the manager with --daemon, else the panel,
+// or a look at the queue where there is no terminal.
+func (a *app) start(c *cobra.Command, panel panelFlags) error {
+	if err := panel.check(c); err != nil {
+		return err
+	}
 	if on, _ := c.Flags().GetBool("daemon"); on {
 		return a.daemon(c.Context())
+	}
+	if isTerminal(a.stdin) && isTerminal(a.stdout.Writer) {
+		return a.panel(c.Context(), panel)
 	}
 	return a.glance(c.Context())
 }
