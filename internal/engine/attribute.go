@@ -163,16 +163,27 @@ func (l *loop) claimByHistory(f job.Fact) []job.Fact {
 	}
 	var facts []job.Fact
 	for _, p := range f.Files {
-		orphan, err := l.ledger.Orphan(orphanID(p))
-		if err != nil || orphan.State != job.OrphanOpen {
+		orphan, ok := l.adoptOrphan(p, owner{user: j.User, evidence: job.ByHistory})
+		if !ok {
 			continue
 		}
-		orphan.State, orphan.User, orphan.By = job.OrphanAssigned, j.User, string(job.ByHistory)
-		l.logError("put orphan", l.putOrphan(orphan))
 		facts = append(facts, job.Fact{Job: j.ID, Attempt: a.N, Kind: job.Whole, At: f.At, Evidence: job.ByHistory,
 			Output: &job.Output{ID: job.NewOutputID(a.PromptID, p), Source: p, Size: orphan.Size, Evidence: job.ByHistory}})
 	}
 	return facts
+}
+
+// adoptOrphan takes a file off the list of orphans, since its owner is known
+// now: half a file carries no metadata yet, and a history comes late.
+func (l *loop) adoptOrphan(p job.Path, o owner) (job.Orphan, bool) {
+	orphan, err := l.ledger.Orphan(orphanID(p))
+	if err != nil || orphan.State != job.OrphanOpen {
+		return job.Orphan{}, false
+	}
+	orphan.State, orphan.User, orphan.By = job.OrphanAssigned, o.user, string(o.evidence)
+	l.logError("put orphan", l.putOrphan(orphan))
+	l.logError("count orphans", l.countOrphans())
+	return orphan, true
 }
 
 func orphanID(p job.Path) job.OutputID { return job.NewOutputID("", p) }

@@ -52,6 +52,9 @@ func (l *loop) saw(s job.Sighting) []job.Fact {
 		l.orphan(s)
 		return nil
 	}
+	if s.PromptID == "" {
+		l.adoptOrphan(s.Path, o)
+	}
 	f := job.Fact{Job: o.job, Attempt: o.attempt, At: s.At, Evidence: o.evidence}
 	if s.Mark == job.MarkHostile {
 		f.Attempt, f.Kind = 0, job.Noted
