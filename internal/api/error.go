@@ -88,6 +88,7 @@ var statusOfCode = map[string]int{
 	"too_deep": http.StatusUnprocessableEntity, "too_many_nodes": http.StatusUnprocessableEntity,
 	"unsupported_media_type": http.StatusUnsupportedMediaType, "no_preview": http.StatusUnsupportedMediaType,
 	"method_not_allowed": http.StatusMethodNotAllowed, "login_required": http.StatusUnauthorized,
+	"bad_login": http.StatusUnauthorized, "bad_token": http.StatusUnauthorized,
 	"body_timeout": http.StatusRequestTimeout,
 }
 

@@ -43,6 +43,13 @@ const (
 	PathReady       = "/readyz"
 )
 
+// The paths of the login.
+const (
+	PathLogin  = "/auth/login"
+	PathLogout = "/auth/logout"
+	PathVerify = "/auth/verify"
+)
+
 // Headers of the contract.
 const (
 	HeaderKey        = "Idempotency-Key"

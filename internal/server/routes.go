@@ -54,6 +54,12 @@ func (s *Server) routes() []route {
 		{"GET", api.PathEvents, s.events, false},
 		{"POST", api.PathConsoleLogs, s.consoleLogs, false},
 		{"GET", api.PathBackup, s.backup, false},
+
+		{"GET", api.PathLogin, s.loginPage, true},
+		{"POST", api.PathLogin, s.login, true},
+		{"POST", api.PathLogout, s.logout, true},
+		{"GET", api.PathVerify, s.verify, false},
+
 		{"GET", api.PathHealth, s.health, true},
 		{"GET", api.PathAPIHealth, s.health, true},
 		{"GET", api.PathReady, s.ready, true},

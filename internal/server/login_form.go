@@ -1,0 +1,75 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+const loginBody = 16 << 10 // bytes
+
+// loginRequest is what somebody sends who logs in.
+type loginRequest struct {
+	User     string `json:"user"`
+	Password string `json:"password"`
+	Next     string `json:"next"`
+
+	form bool // by the page's form, so that people read the answer
+}
+
+// readLogin reads a form or JSON.
+func readLogin(r *request) (loginRequest, error) {
+	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if kind != "application/x-www-form-urlencoded" {
+		var body loginRequest
+		return body, r.decode(loginBody, &body, true)
+	}
+	v, err := readForm(r)
+	return loginRequest{User: v.Get("user"), Password: v.Get("password"), Next: v.Get("next"), form: true}, err
+}
+
+// readForm reads a form as a browser sends it.
+func readForm(r *request) (url.Values, error) {
+	raw, err := io.ReadAll(io.LimitReader(r.Body, loginBody+1))
+	switch {
+	case len(raw) > loginBody:
+		return nil, tooLarge("the form", loginBody)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, &job.Error{Code: "body_timeout", Class: job.Invalid, Message: "the form did not arrive within a minute", Hint: "try again"}
+	case err != nil:
+		return nil, &job.Error{Code: "body_broken", Class: job.Invalid, Message: "the form broke off: " + err.Error(), Hint: "try again"}
+	}
+	_ = http.NewResponseController(r.w).SetReadDeadline(time.Time{}) // see request.read
+	v, err := url.ParseQuery(string(raw))
+	if err != nil {
+		return nil, badField("the form", "is not one", "use the page at /auth/login")
+	}
+	return v, nil
+}
+
+// wantsPage reports whether a person's browser asks, and not a program.
+func wantsPage(r *http.Request) bool {
+	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return kind == "application/x-www-form-urlencoded"
+}
+
+// safeNext is where to go after the login: a path of this site and nothing
+// that a browser could take for another one; empty for anything else.
+func safeNext(text string) string {
+	if len(text) > 2000 || !strings.HasPrefix(text, "/") || strings.HasPrefix(text, "//") ||
+		strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '\\' }) {
+		return ""
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.IsAbs() || u.Host != "" || u.User != nil || strings.HasPrefix(u.Path, "//") || strings.Contains(u.Path, `\`) {
+		return ""
+	}
+	return text
+}
