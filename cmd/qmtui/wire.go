@@ -195,9 +195,14 @@ func serverOptions(cfg config.Config, s server.Service, log *slog.Logger) (serve
 	if err != nil {
 		return server.Options{}, err
 	}
+	dir, err := cfg.StateDir(nil)
+	if err != nil {
+		return server.Options{}, err
+	}
 	return server.Options{
 		Service: s, Version: version(), Listen: cfg.Server.Listen, Socket: socket, ReadOnlySocket: readOnlySocket(socket), PublicURL: cfg.Server.PublicURL,
-		TrustedProxies: cfg.Server.Proxies(), UserHeader: cfg.Server.UserHeader, Admins: cfg.Auth.Admins, RequireUser: cfg.RequiresLogin(),
+		TrustedProxies: cfg.Server.Proxies(), UserHeader: cfg.TrustedHeader(), Admins: cfg.Auth.Admins, RequireUser: cfg.RequiresLogin(),
+		Passwords: cfg.Auth.Htpasswd, StateDir: dir, SessionKeyFile: cfg.Auth.SessionKeyFile, SessionTTL: time.Duration(cfg.Auth.SessionTTL),
 		Subfolder: cfg.Users.Subfolder, Logger: log,
 	}, nil
 }

@@ -173,3 +173,13 @@ func (c Config) RequiresLogin() bool {
 	}
 	return c.Auth.Htpasswd != "" || c.Server.headerSet
 }
+
+// TrustedHeader is the header in which trusted proxies name the user; empty
+// when none is believed. Beside a password file only a header that somebody
+// wrote down is: a proxy that was not told of it hands on what callers send.
+func (c Config) TrustedHeader() string {
+	if c.Auth.Htpasswd != "" && !c.Server.headerSet {
+		return ""
+	}
+	return c.Server.UserHeader
+}

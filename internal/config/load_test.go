@@ -299,3 +299,19 @@ func TestRequiresLogin(t *testing.T) {
 		}
 	}
 }
+
+func TestTrustedHeader(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                                      "X-Remote-User",
+		"[auth]\nmode = 'login'":                "X-Remote-User",
+		"[auth]\nhtpasswd = '/etc/h'":           "",
+		"[auth]\nhtpasswd='/h'\nmode='open'":    "",
+		"[server]\nuser_header='X-Remote-User'": "X-Remote-User",
+		"[server]\nuser_header=''":              "",
+		"[server]\nuser_header='X-U'\n[auth]\nhtpasswd='/etc/h'": "X-U",
+	} {
+		if cfg, _ := mustLoad(t, text); cfg.TrustedHeader() != want {
+			t.Errorf("TrustedHeader() = %q for %q, want %q", cfg.TrustedHeader(), text, want)
+		}
+	}
+}
