@@ -25,6 +25,7 @@ func (s *site) measureCold(before job.Warmth, began, ended time.Time) {
 	if !again {
 		s.coldAt = ended
 		s.cold = keep(s.cold, took.Seconds())
+		s.starts = append(s.starts, job.Sample{Deployment: s.spec.Name, Cold: true, Seconds: took.Seconds(), At: ended})
 	}
 	s.mu.Unlock()
 	if !again {
@@ -66,14 +67,16 @@ func (s *site) recall() {
 		return
 	}
 	var cold, warm []float64
+	var starts []job.Sample
 	for _, x := range samples {
 		if x.Cold {
 			cold = keep(cold, x.Seconds)
+			starts = append(starts, x)
 		} else {
 			warm = keep(warm, x.Seconds)
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cold, s.warm = cold, warm
+	s.cold, s.warm, s.starts = cold, warm, starts
 }

@@ -3,16 +3,18 @@ package fleet
 import (
 	"context"
 	"fmt"
-	"net/http"
 
 	"github.com/comfyume/qmtui/internal/comfy"
 )
 
 // driver reaches one deployment. Its methods may be called from any goroutine
-// and send at most one request each. testDriver is its conformance suite.
+// and send at most one request each to its replicas. testDriver is its
+// conformance suite.
 type driver interface {
 	// Submit sends one POST, whose answer a cold start may delay until ctx
-	// ends. Every error is a *comfy.SubmitError.
+	// ends. Every error is a *comfy.SubmitError. A platform that holds the POST
+	// may be asked about it meanwhile; one that turned the POST itself down may
+	// get it once more in another form.
 	Submit(ctx context.Context, r comfy.Request) (comfy.Receipt, error)
 	// Evidence asks what became of a prompt. Nil without an error means nothing.
 	Evidence(ctx context.Context, promptID string) (*comfy.HistoryEntry, error)
@@ -27,15 +29,26 @@ type driver interface {
 	Stop(ctx context.Context, promptID string) error
 }
 
-// drivers makes a driver by its name in the configuration.
-var drivers = map[string]func(Spec, *http.Client) driver{
-	"comfyui": newComfyUI,
+// admitter is a driver whose platform can tell what became of a POST, long
+// after the connection that carried it is gone, and without asking a replica.
+type admitter interface {
+	// Admission asks about the POST of a prompt. The receipt and the error,
+	// a *comfy.SubmitError, are set once Stage is Answered.
+	Admission(ctx context.Context, promptID string) (Admission, error)
+	// Stage is what was last heard of a POST under way; empty for nothing.
+	Stage() Stage
 }
 
-func newDriver(s Spec, h *http.Client) (driver, error) {
+// drivers makes a driver by its name in the configuration.
+var drivers = map[string]func(Spec, Options) driver{
+	"comfyui": newComfyUI,
+	"verda":   newVerda,
+}
+
+func newDriver(s Spec, o Options) (driver, error) {
 	make, ok := drivers[s.Driver]
 	if !ok {
-		return nil, fmt.Errorf("deployment %s: there is no driver %q; use \"comfyui\"", s.Name, s.Driver)
+		return nil, fmt.Errorf("deployment %s: there is no driver %q; use \"comfyui\" or \"verda\"", s.Name, s.Driver)
 	}
-	return make(s, h), nil
+	return make(s, o), nil
 }

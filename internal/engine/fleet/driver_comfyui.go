@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"context"
-	"net/http"
 
 	"github.com/comfyume/qmtui/internal/comfy"
 )
@@ -13,8 +12,8 @@ type comfyUI struct {
 	*comfy.Client
 }
 
-func newComfyUI(s Spec, h *http.Client) driver {
-	return comfyUI{&comfy.Client{Base: s.URL, Key: s.Key, HTTP: h}}
+func newComfyUI(s Spec, o Options) driver {
+	return comfyUI{&comfy.Client{Base: s.URL, Key: s.Key, HTTP: o.HTTP}}
 }
 
 func (d comfyUI) Evidence(ctx context.Context, promptID string) (*comfy.HistoryEntry, error) {

@@ -99,7 +99,7 @@ func TestComfyUIDriver(t *testing.T) {
 			f.serve(w, r)
 		}))
 		t.Cleanup(srv.Close)
-		d, err := newDriver(Spec{Name: "x", Driver: "comfyui", URL: srv.URL, Key: "secret"}, nil)
+		d, err := newDriver(Spec{Name: "x", Driver: "comfyui", URL: srv.URL, Key: "secret"}, Options{}.withDefaults())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,9 +12,10 @@ import (
 // Fleet is the deployments. All methods may be called from any goroutine; Run
 // is called once.
 type Fleet struct {
-	opts   Options
-	sites  []*site          // in configured order
-	byName map[string]*site // the same
+	opts    Options
+	control *control         // nil without an account
+	sites   []*site          // in configured order
+	byName  map[string]*site // the same
 
 	mu   sync.Mutex
 	used *site // submitted to last: prompts are checked against its nodes
@@ -24,6 +25,7 @@ type Fleet struct {
 // which deployment is wrong.
 func New(o Options) (*Fleet, error) {
 	f := &Fleet{opts: o.withDefaults(), byName: map[string]*site{}}
+	f.control = newControl(f.opts)
 	for _, spec := range o.Deployments {
 		s, err := newSite(spec.withDefaults(), f.opts)
 		if err != nil {
@@ -49,6 +51,9 @@ func (f *Fleet) Run(ctx context.Context, report func(job.Fact)) error {
 	for _, s := range f.sites {
 		s.recall()
 		children.Go(func() { s.watch(ctx, report) })
+		if s.spec.Driver == "verda" && f.control != nil {
+			children.Go(func() { s.oversee(ctx, f.control, report) })
+		}
 	}
 	children.Wait()
 	return nil

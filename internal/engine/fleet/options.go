@@ -23,6 +23,12 @@ type Options struct {
 	Limits comfy.Limits
 	// Memory keeps measured times over a restart. Nil forgets them.
 	Memory Memory
+	// Settings keeps over a restart how prompts reach a deployment and which
+	// replicas are held. Nil forgets it; holding needs it.
+	Settings Settings
+	// Control is the account with the platform's control API, for deployments
+	// with driver "verda". The zero value: it is not used.
+	Control Control
 	// Logger gets what is not for people. Nil discards it.
 	Logger *slog.Logger
 	// HTTP sends the requests; its own Timeout must be zero or longer than any
@@ -43,7 +49,7 @@ type Options struct {
 // Spec is one deployment.
 type Spec struct {
 	Name   string // unique, not empty
-	Driver string // "comfyui"; empty means that
+	Driver string // "comfyui" or "verda"; empty means the first
 	URL    string // http or https, with the path before /prompt
 	Key    string // bearer key; empty for none. Never logged.
 	// Capacity is how many prompts may be there at once. Zero means 1.
@@ -58,6 +64,22 @@ type Spec struct {
 	// ScaleDown is how long after the last request it goes to sleep; for one
 	// that does not, how long an answer counts as news. Zero means 5m (field.md).
 	ScaleDown time.Duration
+	// PlatformName is what the platform's APIs call it; driver "verda" only.
+	// Empty: the last part of URL's path, or Name.
+	PlatformName string
+	// Hold is when one replica is kept whatever happens; driver "verda" only.
+	// The zero value: never.
+	Hold Hold
+}
+
+// Control is an account with a platform's control API.
+type Control struct {
+	URL      string // "https://api.verda.com/v1"
+	ClientID string // empty: the API is not used
+	Secret   string // never logged
+	// Every is the time between two looks while attempts are in flight or a
+	// replica is held; else there is one every four times as long. Zero means 15s.
+	Every time.Duration
 }
 
 // Tagging switches the marks of a prompt; see comfy.Tag.
@@ -84,6 +106,7 @@ func (o Options) withDefaults() Options {
 	orElse(&o.ColdAfter, 5*time.Second)
 	orElse(&o.StatsEvery, time.Minute)
 	orElse(&o.WarmTimeout, 20*time.Minute)
+	orElse(&o.Control.Every, 15*time.Second)
 	return o
 }
 

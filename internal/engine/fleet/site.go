@@ -16,11 +16,13 @@ type site struct {
 	rules  rules
 	driver driver
 	wake   chan struct{} // of capacity one: there may be something to ask about
+	stir   chan struct{} // the same, for the look through the control API
 
 	mu         sync.Mutex // guards what follows; never held during a request
 	health     health
 	cold       []float64 // measured seconds, oldest first
 	warm       []float64
+	starts     []job.Sample // the cold starts once more, with their times
 	coldAt     time.Time // when the last measured cold start ended
 	system     *job.System
 	systemAt   time.Time
@@ -28,24 +30,31 @@ type site struct {
 	nodes      *comfy.ObjectInfo
 	noMarker   bool // it does not know the marker's nodes, and would not list what it knows
 	tracks     tracks
+	over       overseen
 }
 
 func newSite(spec Spec, o Options) (*site, error) {
 	if err := spec.check(); err != nil {
 		return nil, err
 	}
-	d, err := newDriver(spec, o.HTTP)
+	if err := spec.Hold.check(spec, o); err != nil {
+		return nil, err
+	}
+	d, err := newDriver(spec, o)
 	if err != nil {
 		return nil, err
 	}
-	return &site{spec: spec, opts: o, rules: rulesFor(spec), driver: d, wake: make(chan struct{}, 1), tracks: newTracks()}, nil
+	return &site{spec: spec, opts: o, rules: rulesFor(spec), driver: d,
+		wake: make(chan struct{}, 1), stir: make(chan struct{}, 1), tracks: newTracks()}, nil
 }
 
-// nudge wakes the watcher; it never blocks.
+// nudge wakes the watchers; it never blocks.
 func (s *site) nudge() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
+	for _, c := range []chan struct{}{s.wake, s.stir} {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
 	}
 }
 
@@ -67,7 +76,17 @@ func (s *site) ask(what string, send func() error) error {
 func (s *site) reading() reading {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.health.read(s.opts.Now(), s.rules)
+	return s.read()
+}
+
+// read is what wire and platform together say. The caller holds mu.
+func (s *site) read() reading {
+	now, stage := s.opts.Now(), Stage("")
+	if d, ok := s.driver.(admitter); ok {
+		stage = d.Stage()
+	}
+	// A look is news until two that should have followed it did not come.
+	return agree(s.health.read(now, s.rules), s.over.look, stage, now, 9*s.opts.Control.Every)
 }
 
 func (s *site) asleep() bool { return s.reading().state == job.WarmthCold }
@@ -75,7 +94,11 @@ func (s *site) asleep() bool { return s.reading().state == job.WarmthCold }
 func (s *site) snapshot() job.Deployment {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.health.read(s.opts.Now(), s.rules)
+	r := s.read()
+	if r.state == job.Warming {
+		now := s.opts.Now()
+		r = patience(r, Learn(s.starts, now), now)
+	}
 	d := job.Deployment{
 		Name: s.spec.Name, Driver: s.spec.Driver, URL: redacted(s.spec.URL), Capacity: s.spec.Capacity,
 		PricePerHour: s.spec.PricePerHour, ScaleToZero: s.spec.ScaleToZero,
@@ -85,6 +108,7 @@ func (s *site) snapshot() job.Deployment {
 	if d.Error == nil {
 		d.Error = outputTrouble(s.spec, s.system)
 	}
+	d = s.over.add(d)
 	if e := s.tracks.dead(); e != nil {
 		d = withDeadWorker(d, e)
 	}

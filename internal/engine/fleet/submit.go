@@ -120,6 +120,12 @@ func acknowledge(fact job.Fact, r comfy.Receipt, outputs []comfy.Output) job.Fac
 	return fact
 }
 
+// acknowledgeUnread is acknowledge without the prompt at hand: that something
+// of the user's own is left to run is taken for granted.
+func acknowledgeUnread(fact job.Fact, r comfy.Receipt) job.Fact {
+	return acknowledge(fact, r, []comfy.Output{{}})
+}
+
 // droppedNodes are the outputs that depend on a faulty node, or that node
 // itself when the server names none.
 func droppedNodes(m map[string]comfy.NodeError) []string {

@@ -109,6 +109,7 @@ func (t *tracks) dead() *job.Error {
 func (s *site) follow(flights []job.Flight) {
 	s.mu.Lock()
 	s.tracks.follow(flights)
+	s.host(flights)
 	s.mu.Unlock()
 	s.nudge()
 }

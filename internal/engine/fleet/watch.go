@@ -64,6 +64,9 @@ func (s *site) look(ctx context.Context, report func(job.Fact)) {
 	if !ok {
 		return
 	}
+	if s.admission(ctx, f, report) {
+		return
+	}
 	entry, err := s.evidence(ctx, f.PromptID)
 	if err != nil {
 		s.opts.Logger.Debug("ask for evidence", "deployment", s.spec.Name, "prompt", f.PromptID, "error", err)
