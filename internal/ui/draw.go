@@ -36,11 +36,13 @@ func meter(st *Styles, part float64, n int) string {
 	return k.On(strings.Repeat(st.glyphs.bar, full)) + st.Quiet.On(strings.Repeat(st.glyphs.barEmpty, n-full))
 }
 
+// chartScale is how many cells the scale of a chart takes.
+const chartScale = 7
+
 // columnsChart draws values as columns h cells high, w wide, with the scale
 // at the left; the newest is at the right.
 func columnsChart(st *Styles, k Ink, values []float64, unit func(float64) string, w, h int) []string {
-	const scale = 7
-	w -= scale
+	w -= chartScale
 	if w < 4 || h < 2 {
 		return pad(nil, h)
 	}
@@ -55,7 +57,7 @@ func columnsChart(st *Styles, k Ink, values []float64, unit func(float64) string
 		case 0:
 			label = unit(0)
 		}
-		lines = append(lines, st.Quiet.On(fitRight(label, scale-1)+" ")+k.On(chartRow(st, values, most, y, h)))
+		lines = append(lines, st.Quiet.On(fitRight(label, chartScale-1)+" ")+k.On(chartRow(st, values, most, y, h)))
 	}
 	return lines
 }
@@ -112,3 +114,5 @@ func barLine(st *Styles, k Ink, name string, v, most float64, value string, w in
 }
 
 func wholeNumber(v float64) string { return fmt.Sprintf("%.0f", v) }
+
+func last[T any](all []T, n int) []T { return all[max(0, len(all)-n):] }

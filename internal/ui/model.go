@@ -144,7 +144,7 @@ func (m *Model) learn(msg tea.Msg) tea.Cmd {
 			m.detail.learn(msg)
 		}
 	case outputsMsg:
-		m.outputs().learn(msg)
+		return m.outputs().learn(msg)
 	case previewMsg:
 		m.w.previews.learn(msg)
 	}

@@ -49,7 +49,7 @@ var folderColumns = []column{
 
 var fileColumns = []column{
 	{id: "age", title: "AGE", width: 5, right: true},
-	{id: "file", title: "FILE", width: 20, flex: 2},
+	{id: "file", title: "FILE", width: 20, flex: 2, middle: true},
 	{id: "size", title: "SIZE", width: 9, right: true},
 	{id: "state", title: "STATE", width: 9},
 	{id: "job", title: "JOB", width: 14, flex: 1, rank: 2},
@@ -58,7 +58,7 @@ var fileColumns = []column{
 
 var orphanColumns = []column{
 	{id: "age", title: "SEEN", width: 5, right: true},
-	{id: "file", title: "PATH ON THE SHARE", width: 20, flex: 2},
+	{id: "file", title: "PATH ON THE SHARE", width: 20, flex: 2, middle: true},
 	{id: "size", title: "SIZE", width: 9, right: true},
 	{id: "suggest", title: "PERHAPS OF", width: 14, flex: 1, rank: 1},
 }
@@ -101,18 +101,19 @@ func (p *outputsPane) load() tea.Cmd {
 	})
 }
 
-func (p *outputsPane) learn(msg outputsMsg) {
+func (p *outputsPane) learn(msg outputsMsg) tea.Cmd {
 	if msg.job != "" {
 		p.about[msg.job] = msg.gen
-		return
+		return nil
 	}
 	if msg.user != p.inside {
-		return
+		return nil
 	}
 	if p.err = msg.err; msg.err == nil {
 		p.outs, p.total, p.loaded = msg.page.Items, msg.page.Total, msg.user
 		slices.SortStableFunc(p.outs, func(a, b api.UserOutput) int { return outputAt(&b).Compare(outputAt(&a)) })
 	}
+	return p.look()
 }
 
 // shownOutputs are the files that match what is typed.

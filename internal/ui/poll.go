@@ -63,7 +63,6 @@ func (w *world) learn(d pollDone) {
 	if d.status != nil {
 		w.status, w.statusAt = *d.status, w.now
 		w.workers, w.orphans = d.workers, d.orphans
-		w.trend.sample(w.now, w.status.Depth, w.status.InFlight)
 	}
 	if d.users != nil {
 		w.users, w.usersAt = d.users, w.now

@@ -508,3 +508,24 @@ func TestTooSmallSaysSo(t *testing.T) {
 		t.Error("a dialog opened where nobody sees it")
 	}
 }
+
+// The charts go back before the panel was opened, since the jobs tell.
+func TestChartsFollowFromTheJobs(t *testing.T) {
+	f := fixture()
+	f.jobs = nil
+	for i := range 10 {
+		j := makeJob(i+1, "ada", "", job.Done, time.Duration(i+1)*time.Minute)
+		j.Created, j.Started, j.Completed = ago(30*time.Minute), ago(20*time.Minute), ago(time.Duration(i)*time.Minute)
+		f.jobs = append(f.jobs, j)
+	}
+	x := start(t, f)
+	p := x.m.panes[6].(*chartsPane)
+	depth := p.depth(time.Hour, 60)
+	if depth[0] != 0 || depth[28] != 0 || depth[30] != 10 || depth[45] != 10 || depth[59] != 0 {
+		t.Errorf("%v", depth)
+	}
+	done, wait := p.sums(time.Hour, 60)
+	if done[59] != 1 || done[50] != 1 || done[49] != 0 || wait[39] != 600 {
+		t.Errorf("%v %v", done, wait)
+	}
+}

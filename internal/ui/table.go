@@ -11,6 +11,8 @@ type column struct {
 	flex  int // its part of the cells that are left; 0 keeps the width
 	rank  int
 	right bool
+	// middle cuts a long text in its middle: names of files differ at the end.
+	middle bool
 }
 
 // cell is one field of a row: clean text and its colour.
@@ -177,8 +179,11 @@ func (t *table) head(st *Styles, cols []column) string {
 }
 
 func (c column) fit(s string) string {
-	if c.right {
+	switch {
+	case c.right:
 		return fitRight(s, c.width)
+	case c.middle:
+		s = cutMiddle(s, c.width)
 	}
 	return fit(s, c.width)
 }

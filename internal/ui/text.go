@@ -64,6 +64,15 @@ func keepEnd(s string, w int) string {
 	return s
 }
 
+// cutMiddle shortens a text in its middle.
+func cutMiddle(s string, w int) string {
+	if width(s) <= w || w < 8 {
+		return s
+	}
+	tail := keepEnd(s, w/2)
+	return ansi.TruncateWc(s, w-width(tail), "") + tail
+}
+
 const blanks = "                                                                                                                                "
 
 func blank(n int) string {

@@ -42,7 +42,6 @@ type world struct {
 	acked    map[string]bool
 	warnings []warning
 	journal  journal
-	trend    trend
 	previews previews
 }
 
