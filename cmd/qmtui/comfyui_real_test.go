@@ -69,7 +69,7 @@ func TestRealComfyUIByMetadata(t *testing.T) {
 // nothing names, but neither the share's past nor a known orphan, even when a
 // manager starts and sees them for the first time.
 func (s *realStage) testBefore(t *testing.T) {
-	if list, err := s.client.Orphans(t.Context(), ""); err != nil || len(list) != 0 {
+	if list, err := s.client.Orphans(t.Context(), job.OrphanOpen); err != nil || len(list) != 0 {
 		t.Errorf("before anything strange stands there the orphans are %+v (%v)", list, err)
 	}
 	past, orphan := filepath.Join(s.share, "past_00001_.png"), filepath.Join(s.share, "orphan_00001_.png")
