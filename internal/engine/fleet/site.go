@@ -23,7 +23,7 @@ type site struct {
 	cold       []float64 // measured seconds, oldest first
 	warm       []float64
 	starts     []job.Sample // the cold starts once more, with their times
-	coldAt     time.Time // when the last measured cold start ended
+	coldAt     time.Time    // when the last measured cold start ended
 	system     *job.System
 	systemAt   time.Time
 	examinedAt time.Time // when a worker was last asked about itself, whatever it answered

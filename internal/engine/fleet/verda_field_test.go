@@ -1,0 +1,282 @@
+package fleet
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/comfyume/qmtui/internal/job"
+	"github.com/comfyume/qmtui/internal/simulator"
+)
+
+// notebook keeps samples and settings over a restart, as the ledger does.
+type notebook struct {
+	mu       sync.Mutex
+	samples  []job.Sample
+	settings map[string][]byte
+}
+
+func newNotebook() *notebook { return &notebook{settings: map[string][]byte{}} }
+
+func (m *notebook) Samples(string) ([]job.Sample, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return append([]job.Sample(nil), m.samples...), nil
+}
+
+func (m *notebook) AddSample(s job.Sample) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.samples = append(m.samples, s)
+	return nil
+}
+
+func (m *notebook) Setting(key string, v any) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	raw, ok := m.settings[key]
+	if !ok {
+		return false, nil
+	}
+	return true, json.Unmarshal(raw, v)
+}
+
+func (m *notebook) SetSetting(key string, v any) error {
+	raw, err := json.Marshal(v)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.settings[key] = raw
+	return err
+}
+
+// wire carries requests to the simulated platform, in memory.
+type wire struct {
+	to  http.Handler
+	mu  sync.Mutex
+	log []string
+}
+
+func (w *wire) RoundTrip(r *http.Request) (resp *http.Response, err error) {
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	if trace := httptrace.ContextClientTrace(r.Context()); trace != nil && trace.GotConn != nil {
+		trace.GotConn(httptrace.GotConnInfo{})
+	}
+	w.mu.Lock()
+	w.log = append(w.log, r.Method+" "+r.URL.Path)
+	w.mu.Unlock()
+	defer func() {
+		if recover() != nil {
+			resp, err = nil, http.ErrServerClosed
+		}
+	}()
+	rec := httptest.NewRecorder()
+	w.to.ServeHTTP(rec, r)
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	return rec.Result(), nil
+}
+
+// count counts requests that begin with what.
+func (w *wire) count(what string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for _, r := range w.log {
+		if strings.HasPrefix(r, what) {
+			n++
+		}
+	}
+	return n
+}
+
+// scene is a simulated platform, and what a fleet before it keeps.
+type scene struct {
+	sim    *simulator.Fleet
+	wire   *wire
+	memory *notebook
+	logged *bytes.Buffer
+}
+
+// onPlatform runs a test in a bubble before a simulated platform.
+func onPlatform(t *testing.T, change func(*simulator.Config), test func(t *testing.T, s *scene)) {
+	t.Helper()
+	cfg := simulator.Config{
+		Deployments: []simulator.Deployment{{Name: "gpu", Key: "secret", Replicas: 3, ColdStart: 2 * time.Minute, ScaleDown: 5 * time.Minute, ByLoad: true}},
+		Outputs:     t.TempDir(), Render: simulator.Span{Min: 10 * time.Minute, Max: 10 * time.Minute}, Balance: simulator.Never,
+		Platform: &simulator.Platform{ClientID: "id", ClientSecret: "hush"},
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		sim, err := simulator.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- sim.Run(ctx) }()
+		test(t, &scene{sim: sim, wire: &wire{to: sim.Handler()}, memory: newNotebook(), logged: &bytes.Buffer{}})
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func (s *scene) fleet(t *testing.T, change ...func(*Options)) *Fleet {
+	t.Helper()
+	o := Options{
+		Deployments: []Spec{{Name: "h200", Driver: "verda", URL: "https://containers.example/gpu", Key: "secret", KeepAlive: 5 * time.Second,
+			ScaleToZero: true, PricePerHour: 6}},
+		HTTP: &http.Client{Transport: s.wire}, Memory: s.memory, Settings: s.memory,
+		Control: Control{URL: "https://containers.example/v1", ClientID: "id", Secret: "hush"},
+		Logger:  slog.New(slog.NewTextHandler(s.logged, nil)),
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	f, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func noControl(o *Options) { o.Control = Control{} }
+
+// onVerda is a prompt that the simulated ComfyUI takes.
+func onVerda(n int) job.Submission {
+	s := submission(n)
+	s.Workflow = []byte(`{"1":{"class_type":"EmptyImage","inputs":{"width":8,"height":8,"batch_size":1,"color":255}},
+		"9":{"class_type":"SaveImage","inputs":{"images":["1",0],"filename_prefix":"a"}}}`)
+	return s
+}
+
+// submitting submits while time passes, and gives what came of it.
+func submitting(t *testing.T, f *Fleet, s job.Submission) <-chan job.Fact {
+	out := make(chan job.Fact, 1)
+	go func() { out <- f.Submit(t.Context(), s) }()
+	return out
+}
+
+func TestVerdaTellsWaitingFromAccepted(t *testing.T) {
+	onPlatform(t, nil, func(t *testing.T, s *scene) {
+		f := s.fleet(t)
+		_, stop := start(t, f)
+		defer stop()
+		f.Follow([]job.Flight{flight(1, job.Submitting)})
+		fact := submitting(t, f, onVerda(1))
+		elapse(t, time.Minute)
+		d := f.Deployments()[0]
+		if d.State != job.Warming || d.Evidence != job.ByPlatform || !strings.Contains(d.Because, "stage Queue") {
+			t.Errorf("in mid cold start: %s by %s, %s", d.State, d.Evidence, d.Because)
+		}
+		if n := s.wire.count("GET /gpu/"); n != 0 {
+			t.Errorf("%d polls of the balancer while the prompt waits", n)
+		}
+		got := <-fact
+		if got.Kind != job.Acknowledged || got.Evidence != job.ByPlatform {
+			t.Errorf("fact = %+v", got)
+		}
+		if n := s.wire.count("POST /gpu/prompt"); n != 1 {
+			t.Errorf("%d prompts were sent", n)
+		}
+		if w, _ := f.Way("h200"); w != "async" || strings.Count(s.logged.String(), "chose the way") != 1 {
+			t.Errorf("way %q, log %s", w, s.logged)
+		}
+		d = f.Deployments()[0]
+		if d.State != job.WarmthWarm || d.Cold.Count != 1 || d.Cold.Last < 120 || d.Cold.Last > 126 {
+			t.Errorf("afterwards %s, cold %+v", d.State, d.Cold)
+		}
+	})
+}
+
+func TestVerdaFallsBack(t *testing.T) {
+	for way, posts := range map[simulator.Async]int{simulator.AsyncIgnored: 1, simulator.AsyncRefused: 2} {
+		onPlatform(t, func(c *simulator.Config) { c.Platform.Async = way }, func(t *testing.T, s *scene) {
+			f := s.fleet(t, noControl)
+			if got := <-submitting(t, f, onVerda(1)); got.Kind != job.Acknowledged {
+				t.Errorf("way %d: %+v", way, got)
+			}
+			if n := s.wire.count("POST /gpu/prompt"); n != posts || len(s.sim.Executions()[promptID(1)]) != 1 {
+				t.Errorf("way %d: %d POSTs, executions %+v", way, n, s.sim.Executions())
+			}
+			if w, _ := f.Way("h200"); w != "plain" {
+				t.Errorf("way %d is %q", way, w)
+			}
+			f = s.fleet(t, noControl) // a restart remembers
+			<-submitting(t, f, onVerda(2))
+			if n := s.wire.count("POST /gpu/prompt"); n != posts+1 || strings.Count(s.logged.String(), "chose the way") != 1 {
+				t.Errorf("way %d: %d POSTs after the restart, log %s", way, n, s.logged)
+			}
+		})
+	}
+}
+
+func TestVerdaReadsRefusalsFromTheResult(t *testing.T) {
+	for _, flat := range []bool{false, true} {
+		onPlatform(t, func(c *simulator.Config) { c.Platform.FlatResults = flat }, func(t *testing.T, s *scene) {
+			bad := onVerda(1)
+			bad.Workflow = []byte(`{"9":{"class_type":"SaveImage","inputs":{"filename_prefix":"a"}}}`)
+			got := <-submitting(t, s.fleet(t), bad)
+			if got.Kind != job.Refused || got.Error.Code != "worker_refused" || got.Error.Node != "9" || got.Error.Transient {
+				t.Errorf("flat %v: %s %+v", flat, got.Kind, got.Error)
+			}
+		})
+	}
+}
+
+// A restart finds out what became of a POST that the last process sent.
+func TestVerdaAdmissionAfterARestart(t *testing.T) {
+	onPlatform(t, nil, func(t *testing.T, s *scene) {
+		before, cut := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cut()
+		if got := s.fleet(t).Submit(before, onVerda(1)); got.Kind != job.Unanswered {
+			t.Fatalf("cut off: %+v", got)
+		}
+		f := s.fleet(t)
+		got, stop := start(t, f)
+		defer stop()
+		f.Follow([]job.Flight{flight(1, job.Submitting)})
+		elapse(t, time.Minute)
+		if n := s.wire.count("GET /gpu/"); n != 0 || len(got.kinds()) != 0 {
+			t.Errorf("while it waits: %d polls, facts %v", n, got.kinds())
+		}
+		elapse(t, time.Minute)
+		if k := got.kinds(); len(k) == 0 || k[0] != job.Acknowledged || s.wire.count("POST /gpu/prompt") != 1 {
+			t.Errorf("facts %v", k)
+		}
+	})
+}
+
+func TestVerdaWakesNothing(t *testing.T) {
+	onPlatform(t, nil, func(t *testing.T, s *scene) {
+		f := s.fleet(t)
+		_, stop := start(t, f)
+		defer stop()
+		elapse(t, time.Hour)
+		if n := s.wire.count("") - s.wire.count("GET /v1/") - s.wire.count("POST /v1/"); n != 0 || len(s.sim.Leases("gpu")) != 0 {
+			t.Errorf("%d requests beside the control API, replicas %+v", n, s.sim.Leases("gpu"))
+		}
+		d := f.Deployments()[0]
+		if d.State != job.WarmthCold || d.Evidence != job.ByPlatform || d.Error != nil {
+			t.Errorf("deployment %s by %s (%s), %v", d.State, d.Evidence, d.Because, d.Error)
+		}
+		if n := len(s.sim.ControlCalls()); n < 100 || n > 140 {
+			t.Errorf("%d control calls in a quiet hour", n)
+		}
+	})
+}
