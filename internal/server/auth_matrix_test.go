@@ -1,0 +1,197 @@
+package server
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/comfyume/qmtui/internal/api"
+)
+
+// TestMatrixHasEveryRoute keeps a new route from being forgotten.
+func TestMatrixHasEveryRoute(t *testing.T) {
+	rows := map[string]bool{}
+	for _, row := range matrix {
+		rows[row.route] = true
+		if n := len(strings.Fields(row.cells)); n != len(matrixCallers) {
+			t.Errorf("%s has %d cells for %d callers", row.route, n, len(matrixCallers))
+		}
+	}
+	for _, rt := range newServer(t, newFake(), nil).routes() {
+		if !rows[rt.method+" "+rt.path] {
+			t.Errorf("%s %s is not in the matrix: say there who may call it", rt.method, rt.path)
+		}
+		delete(rows, rt.method+" "+rt.path)
+	}
+	for route := range rows {
+		t.Errorf("%s is in the matrix, and is no route", route)
+	}
+}
+
+// matrixWorld makes the callers once, and a server for each cell.
+type matrixWorld struct {
+	*loginWorld
+	token, revoked, stolen, changed string
+}
+
+func newMatrixWorld(t *testing.T) *matrixWorld {
+	m := &matrixWorld{loginWorld: newLoginWorld(t)}
+	old := m.server(newFake(), nil)
+	m.stolen = m.logIn(old, "admin", "third secret")
+	if w := askFrom(old.Handler(), afar, "GET", "/api/queue/status", "", m.stolen); w.Code != 200 {
+		t.Fatalf("before the logout: %d %s", w.Code, w.Body)
+	}
+	if w := askFrom(old.Handler(), afar, "POST", "/auth/logout", "", m.stolen); w.Code != 204 {
+		t.Fatalf("logout: %d %s", w.Code, w.Body)
+	}
+	m.passwords("user001", "an older secret", "user002", "another secret", "admin", "third secret")
+	m.changed = m.logIn(old, "user001", "an older secret")
+	m.passwords("user001", goodSecret, "user002", "another secret", "admin", "third secret")
+	m.token, m.revoked = m.newToken("good"), m.newToken("bad")
+	if n, err := RevokeTokens(m.dir, "user001", "bad"); n != 1 || err != nil {
+		t.Fatalf("revoke: %d %v", n, err)
+	}
+	return m
+}
+
+func (m *matrixWorld) newToken(name string) string {
+	m.t.Helper()
+	token, err := AddToken(m.dir, "user001", name, m.now)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return "Authorization: Bearer " + token
+}
+
+// as is the door, the address and the headers of a caller.
+func (m *matrixWorld) as(s *Server, caller string) (h http.Handler, peer string, headers []string) {
+	h, peer = s.Handler(), afar
+	switch caller {
+	case "loopback":
+		peer = "127.0.0.1:40000"
+	case "bare":
+		return h, proxyPeer, []string{"X-Forwarded-For: 198.51.100.7"}
+	case "user001", "user002", "admin":
+		headers = []string{m.mint(s, caller, m.now)}
+	case "proxy":
+		return h, proxyPeer, []string{"X-Remote-User: user001", "X-Forwarded-For: 198.51.100.7"}
+	case "forged":
+		headers = []string{"X-Remote-User: admin", "X-Forwarded-For: 10.0.0.1", "X-Real-Ip: 127.0.0.1", "Forwarded: for=127.0.0.1"}
+	case "token":
+		headers = []string{m.token}
+	case "revoked":
+		headers = []string{m.revoked}
+	case "expired":
+		headers = []string{m.mint(s, "user001", m.now.Add(-s.logins.ttl-time.Second))}
+	case "stolen":
+		headers = []string{m.stolen}
+	case "changed":
+		headers = []string{m.changed}
+	case "altered":
+		headers = []string{strings.Replace(m.mint(s, "user001", m.now), ".user001.", ".admin.", 1)}
+	case "socket":
+		h, peer = s.SocketHandler(), "root"
+	}
+	return h, peer, headers
+}
+
+// call makes the call of a cell in a fresh world.
+func (m *matrixWorld) call(row matrixRow, caller string) (*fakeService, *httptest.ResponseRecorder) {
+	m.t.Helper()
+	svc := newFake()
+	things := map[string]fakeWorld{user001: svc.populate(m.t, user001), user002: svc.populate(m.t, user002)}
+	whose := row.whose
+	if whose == nobodysThing {
+		whose = user001
+	}
+	s := m.server(svc, nil)
+	h, peer, headers := m.as(s, caller)
+	method, path, _ := strings.Cut(row.route, " ")
+	body := matrixBody(row.route, whose)
+	if row.route == "GET "+api.PathVerify {
+		headers = append(headers, "X-Original-URI: /"+whose+"/view?filename=a.png")
+	}
+	return svc, send(h, peer, method, matrixPath(path, whose, things[whose]), body, headers...)
+}
+
+// matrixPath fills a route's places with things of that user.
+func matrixPath(path, whose string, w fakeWorld) string {
+	id := string(w.waiting)
+	switch {
+	case path == api.PathJobRetry:
+		id = string(w.cancelled)
+	case strings.HasPrefix(path, "/api/outputs/"):
+		id = string(w.output)
+	case strings.HasPrefix(path, "/api/orphans/"):
+		id = "0123456789abcdef01234567"
+	}
+	return strings.NewReplacer("{user}", whose, "{name}", "h200", "{id}", id).Replace(path)
+}
+
+func matrixBody(route, whose string) string {
+	if route == "POST "+api.PathLogin {
+		return `{"user":"` + whose + `","password":"` + goodSecret + `"}`
+	}
+	return strings.ReplaceAll(goodBodies[route], "user001", whose)
+}
+
+// Every cell: who calls which route for whose things. What is refused changes
+// nothing, and nobody but the caller is named to the engine.
+func TestAccessMatrix(t *testing.T) {
+	m := newMatrixWorld(t)
+	for _, row := range matrix {
+		for i, letter := range strings.Fields(row.cells) {
+			caller := matrixCallers[i]
+			svc, w := m.call(row, caller)
+			want := map[string]int{"o": row.status, "x": 403, "-": 401}[letter]
+			if w.Code != want {
+				t.Errorf("%s of %q by %s: %d %s, want %d", row.route, row.whose, caller, w.Code, w.Body, want)
+			}
+			if letter != "o" && (len(svc.callers) > 0 || svc.rev != svc.quiet(t)) {
+				t.Errorf("%s of %q by %s was refused, and reached the engine as %+v", row.route, row.whose, caller, svc.callers)
+			}
+			for _, c := range svc.callers {
+				if !slices.Contains(namesOf(caller), c.Name) {
+					t.Errorf("%s by %s reached the engine as %q", row.route, caller, c.Name)
+				}
+			}
+		}
+	}
+}
+
+// namesOf are the names that the engine may hear for a caller.
+func namesOf(caller string) []string {
+	switch caller {
+	case "proxy", "token":
+		return []string{user001}
+	case "socket":
+		return []string{"root"}
+	}
+	return []string{caller}
+}
+
+// quiet is the revision of a world in which nothing was done.
+func (f *fakeService) quiet(t *testing.T) uint64 {
+	t.Helper()
+	g := newFake()
+	g.populate(t, user001)
+	g.populate(t, user002)
+	return g.rev
+}
+
+// What lists show: everybody's own things, and all to admins.
+func TestAccessMatrixOfLists(t *testing.T) {
+	m := newMatrixWorld(t)
+	for _, row := range matrixLists {
+		for i, letter := range strings.Fields(row.cells) {
+			_, w := m.call(row, matrixCallers[i])
+			shown := w.Code == row.status && strings.Contains(w.Body.String(), row.whose)
+			if shown != (letter == "o") || w.Code != row.status && strings.Contains(w.Body.String(), row.whose) {
+				t.Errorf("%s by %s shows things of %s: %v, want %s\n%d %s", row.route, matrixCallers[i], row.whose, shown, letter, w.Code, w.Body)
+			}
+		}
+	}
+}
