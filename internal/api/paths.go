@@ -36,6 +36,7 @@ const (
 	PathOutputPreview = "/api/outputs/{id}/preview"
 
 	PathEvents      = "/api/events"
+	PathSocket      = "/ws"
 	PathConsoleLogs = "/api/console-logs"
 	PathBackup      = "/api/admin/backup"
 	PathHealth      = "/health"

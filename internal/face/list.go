@@ -105,3 +105,11 @@ type Pagination struct {
 	Total  int  `json:"total"`
 	More   bool `json:"has_more"`
 }
+
+// Duration is how long the run took, in milliseconds; zero when not known.
+func (l Listed) Duration() int64 {
+	if l.Started == 0 || l.Ended == 0 {
+		return 0
+	}
+	return l.Ended - l.Started
+}

@@ -69,10 +69,15 @@ func writeError(w http.ResponseWriter, err error) {
 	if r := (refusal{}); errors.As(err, &r) {
 		inComfyWords(&body)
 	}
-	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+	askToWait(w, e)
+	_ = writeJSON(w, status, body) // an ErrorBody can always be written
+}
+
+// askToWait says when it may be worth trying again.
+func askToWait(w http.ResponseWriter, e *job.Error) {
+	if status := api.StatusOf(e); status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfter(e)))
 	}
-	_ = writeJSON(w, status, body) // an ErrorBody can always be written
 }
 
 // inComfyWords adds what ComfyUI's page reads in its error dialog.

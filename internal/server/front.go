@@ -27,7 +27,7 @@ func (s *Server) ReadOnlyHandler() http.Handler { return s.front(s.byReadOnlySoc
 // and panics into answers, and logs.
 func (s *Server) front(identify func(*http.Request) (who, error)) http.Handler {
 	mux := http.NewServeMux()
-	for _, rt := range s.routes() {
+	for _, rt := range append(s.routes(), s.mounted()...) {
 		mux.Handle(rt.method+" "+rt.path, s.adapt(rt, identify))
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

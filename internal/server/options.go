@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/comfyume/qmtui/internal/api"
@@ -42,6 +43,8 @@ type Options struct {
 	SessionTTL     time.Duration // life of a login that is not used; zero means 12h
 	// Subfolder is put before the subfolder of outputs, see [api.View].
 	Subfolder string
+	// Inputs is where users' uploads stand, below their names; empty refuses uploads.
+	Inputs string
 	// Backup writes a sound copy of the ledger while it is in use and returns
 	// its size in bytes. Nil: there is none to be had.
 	Backup      func(io.Writer) (int64, error)
@@ -62,13 +65,17 @@ type Server struct {
 	view    api.View
 	log     *slog.Logger
 	origins *http.CrossOriginProtection
+	public  string          // the origin of the public address; empty when not known
 	hosts   map[string]bool // names that a browser on this machine may use for us
 	admins  map[string]bool
 	logins  *logins
 
 	bodies   gate // large bodies at once
 	streams  gate // event streams at once
-	decoders gate // pictures being decoded at once
+	sockets  sockets
+	clients  clientMemories // of the face
+	hiding   sync.Mutex     // held while somebody's history is changed
+	decoders gate           // pictures being decoded at once
 	previews *previewCache
 	console  *limiter
 	stopping chan struct{} // closed when the drain begins
@@ -131,6 +138,7 @@ func (s *Server) trust(public string) error {
 		return &job.Error{Code: "bad_public_url", Class: job.Invalid, Message: "server.public_url is not an address: " + err.Error(),
 			Hint: "write it as https://example.org/path"}
 	}
+	s.public = u.Scheme + "://" + u.Host
 	s.hosts[u.Hostname()] = true
 	return nil
 }

@@ -60,6 +60,11 @@ func (r *request) read(limit int64) ([]byte, error) {
 	if err := r.checkType(); err != nil {
 		return nil, err
 	}
+	return r.readAny(limit)
+}
+
+// readAny reads the body, whatever its type says.
+func (r *request) readAny(limit int64) ([]byte, error) {
 	if r.ContentLength < 0 || r.ContentLength > largeBody {
 		if err := r.srv.bodies.enter(r.Context()); err != nil {
 			return nil, err

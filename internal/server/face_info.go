@@ -1,0 +1,51 @@
+package server
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/comfyume/qmtui/internal/face"
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// faceSystem answers GET system_stats with what the active deployment last
+// said of itself. Nobody is asked, so no GPU is woken.
+func (s *Server) faceSystem(w http.ResponseWriter, _ *request) error {
+	var known job.System
+	for _, d := range s.svc.Workers() {
+		if d.Active && d.System != nil {
+			known = *d.System
+		}
+	}
+	return writeJSON(w, http.StatusOK, face.SystemStats(known))
+}
+
+// faceNodes answers GET object_info: {} while nobody was asked yet.
+func (s *Server) faceNodes(w http.ResponseWriter, _ *request) error {
+	nodes := s.svc.Nodes()
+	if len(nodes) == 0 {
+		nodes = []byte("{}")
+	}
+	return writeJSON(w, http.StatusOK, rawJSON(nodes))
+}
+
+// faceNode answers GET object_info/{class}: {} for a class that is not known.
+func (s *Server) faceNode(w http.ResponseWriter, r *request) error {
+	var nodes map[string]json.RawMessage
+	_ = json.Unmarshal(s.svc.Nodes(), &nodes) // nil knows nothing
+	out := map[string]json.RawMessage{}
+	if one, ok := nodes[r.PathValue("class")]; ok {
+		out[r.PathValue("class")] = one
+	}
+	return writeJSON(w, http.StatusOK, out)
+}
+
+// faceFeatures answers GET features.
+func (s *Server) faceFeatures(w http.ResponseWriter, _ *request) error {
+	return writeJSON(w, http.StatusOK, face.Features(maxUpload))
+}
+
+// faceNothing answers the lists that only a worker could fill: with none.
+func faceNothing(w http.ResponseWriter, _ *request) error {
+	return writeJSON(w, http.StatusOK, []string{})
+}

@@ -1,0 +1,201 @@
+package server
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"mime/multipart"
+	"net/http"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// faceUploaded is the answer of POST upload/image.
+type faceUploaded struct {
+	Name      string `json:"name"`
+	Subfolder string `json:"subfolder"`
+	Type      string `json:"type"`
+}
+
+// upload is one file that a user sends.
+type upload struct {
+	name, folder string
+	overwrite    bool
+	data         []byte
+}
+
+// faceUpload answers POST upload/image: the file stands in the user's own
+// inputs folder, durable, before the answer.
+func (s *Server) faceUpload(w http.ResponseWriter, r *request) error {
+	if s.opts.Inputs == "" {
+		return &job.Error{Code: "no_inputs", Class: job.Unavailable, Message: "this site takes no uploads", Hint: "an admin sets users.inputs"}
+	}
+	u, err := s.readUpload(w, r)
+	if err != nil {
+		return err
+	}
+	root, err := userFolder(s.opts.Inputs, r.PathValue("user"))
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	name, err := u.store(root)
+	if err != nil {
+		return uploadError(err)
+	}
+	return writeJSON(w, http.StatusOK, faceUploaded{Name: name, Subfolder: u.folder, Type: "input"})
+}
+
+// readUpload reads the form; large ones wait for their turn.
+func (s *Server) readUpload(w http.ResponseWriter, r *request) (upload, error) {
+	if err := s.bodies.enter(r.Context()); err != nil {
+		return upload{}, err
+	}
+	defer s.bodies.leave()
+	r.Body = http.MaxBytesReader(w, r.Body, maxUpload+smallBody)
+	if err := r.ParseMultipartForm(largeBody); err != nil {
+		return upload{}, formError(err)
+	}
+	defer func() { _ = r.MultipartForm.RemoveAll() }()
+	file, head, err := r.FormFile("image")
+	if err != nil {
+		return upload{}, missingField("image", "send the picture as the form's file image")
+	}
+	defer file.Close()
+	return readUploadForm(r.MultipartForm, head, file)
+}
+
+func formError(err error) error {
+	if tooMuch := (*http.MaxBytesError)(nil); errors.As(err, &tooMuch) {
+		return tooLarge("the upload", maxUpload)
+	}
+	return &job.Error{Code: "bad_form", Class: job.Invalid, Message: "the body is not a form: " + err.Error(), Hint: "send multipart/form-data"}
+}
+
+func readUploadForm(form *multipart.Form, head *multipart.FileHeader, file io.Reader) (upload, error) {
+	first := func(key string) string {
+		if all := form.Value[key]; len(all) > 0 {
+			return all[0]
+		}
+		return ""
+	}
+	u := upload{name: path.Base(strings.ReplaceAll(head.Filename, `\`, "/")), folder: strings.Trim(first("subfolder"), "/")}
+	u.overwrite = first("overwrite") == "true" || first("overwrite") == "1"
+	if kind := first("type"); kind != "" && kind != "input" {
+		return u, badField("type", fmt.Sprintf("%.40q is not taken", kind), "upload to input")
+	}
+	if err := firstError(checkFileName(u.name), checkFolder(u.folder)); err != nil {
+		return u, err
+	}
+	var err error
+	u.data, err = io.ReadAll(file)
+	return u, err
+}
+
+func checkFileName(name string) error {
+	if name == "." || name == ".." || name == "/" || strings.HasPrefix(name, ".") || len(name) > 200 || strings.ContainsFunc(name, hostile) {
+		return badField("image", "has a file name that is not taken", "use a plain name of at most 200 bytes that does not begin with a dot")
+	}
+	return nil
+}
+
+func checkFolder(folder string) error {
+	if folder != "" && (!fs.ValidPath(folder) || len(folder) > 400 || strings.HasPrefix(folder, ".") || strings.Contains(folder, "/.") || strings.ContainsFunc(folder, hostile)) {
+		return badField("subfolder", "leads out of the inputs folder, or is not plain", "use a plain folder such as sketches")
+	}
+	return nil
+}
+
+func hostile(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' || r == '\uFFFD' }
+
+// userFolder opens the user's folder below dir, and makes it when it is not there.
+func userFolder(dir, user string) (*os.Root, error) {
+	base, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, uploadError(err)
+	}
+	defer base.Close()
+	if err := base.Mkdir(user, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, uploadError(err)
+	}
+	root, err := base.OpenRoot(user)
+	if err != nil {
+		return nil, uploadError(err)
+	}
+	return root, nil
+}
+
+func uploadError(err error) error {
+	if known := (*job.Error)(nil); errors.As(err, &known) {
+		return err
+	}
+	return &job.Error{Code: "cannot_store_upload", Class: job.Unavailable, Transient: true, Message: "the upload could not be stored: " + err.Error(),
+		Hint: "try again; an admin checks users.inputs"}
+}
+
+// maxSameName bounds the search for a free name.
+const maxSameName = 1000
+
+// store writes the file below root and returns its name. As with ComfyUI the
+// same bytes under the same name are one file, and others get " (1)" and so on.
+func (u upload) store(root *os.Root) (string, error) {
+	if u.folder != "" {
+		if err := root.MkdirAll(u.folder, 0o755); err != nil {
+			return "", err
+		}
+	}
+	temp := path.Join(u.folder, ".upload-"+uuid.NewString())
+	if err := write(root, temp, u.data); err != nil {
+		return "", errors.Join(err, root.Remove(temp))
+	}
+	defer root.Remove(temp) // gone already when it was renamed
+	if u.overwrite {
+		return u.name, root.Rename(temp, path.Join(u.folder, u.name))
+	}
+	for n := range maxSameName {
+		name := numbered(u.name, n)
+		err := root.Link(temp, path.Join(u.folder, name))
+		if err == nil || errors.Is(err, fs.ErrExist) && holds(root, path.Join(u.folder, name), u.data) {
+			return name, nil
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			return "", err
+		}
+	}
+	return "", &job.Error{Code: "name_taken", Class: job.Conflict, Message: fmt.Sprintf("%d files are called like %s", maxSameName, u.name), Hint: "choose another name"}
+}
+
+func numbered(name string, n int) string {
+	if n == 0 {
+		return name
+	}
+	ext := path.Ext(name)
+	return fmt.Sprintf("%s (%d)%s", strings.TrimSuffix(name, ext), n, ext)
+}
+
+// write makes a new file, durable on return.
+func write(root *os.Root, name string, data []byte) error {
+	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// holds reports a regular file with those bytes.
+func holds(root *os.Root, name string, data []byte) bool {
+	info, err := root.Lstat(name)
+	if err != nil || !info.Mode().IsRegular() || info.Size() != int64(len(data)) {
+		return false
+	}
+	there, err := root.ReadFile(name)
+	return err == nil && bytes.Equal(there, data)
+}
