@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -85,28 +86,38 @@ func (d *jobDetail) sized() tea.Cmd {
 	return tea.Batch(d.ask(), d.wantPicture())
 }
 
-// picture is the first delivered file; empty for none.
+// picture is the first delivered picture; empty for none.
 func (d *jobDetail) picture() job.OutputID {
 	if r := d.m.w.jobs.all[d.id]; r != nil {
-		return firstStored(&r.job)
+		return firstPicture(&r.job)
 	}
 	return ""
 }
 
-// firstStored is a job's first delivered file; empty for none.
-func firstStored(j *api.Job) job.OutputID {
+// firstPicture is a job's first delivered picture; empty for none.
+func firstPicture(j *api.Job) job.OutputID {
 	for _, o := range j.Outputs {
-		if o.State == job.OutputStored {
+		if o.State == job.OutputStored && isPicture(o.Filename) {
 			return o.ID
 		}
 	}
 	return ""
 }
 
+// isPicture goes by the name, so that nothing is asked for that cannot be
+// shown; the manager looks into the file itself.
+func isPicture(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".png", ".jpg", ".jpeg", ".webp", ".gif":
+		return true
+	}
+	return false
+}
+
 // glance is the summary of a job with its picture below, where it has one.
 func (m *Model) glance(r *row, w, h int) []string {
 	lines := m.summary(r, w)
-	pic := m.w.previews.draw(m.w.st, firstStored(&r.job), w, h-len(lines)-1)
+	pic := m.w.previews.draw(m.w.st, firstPicture(&r.job), w, h-len(lines)-1)
 	if len(pic) == 0 {
 		return lines
 	}
@@ -204,7 +215,7 @@ func (d *jobDetail) view(w, h int) []string {
 	if side == 0 {
 		return left
 	}
-	return beside(left, panel(st, "first output", d.m.w.previews.draw(st, d.picture(), side-4, h-2), side, h), w-side)
+	return beside(left, panel(st, "first picture", d.m.w.previews.draw(st, d.picture(), side-4, h-2), side, h), w-side)
 }
 
 func (d *jobDetail) highlight(l string) string {

@@ -81,6 +81,9 @@ func (m *Model) here() scope {
 	return m.front().scope()
 }
 
+// graceMsg says that a dialog takes keys from now on.
+type graceMsg struct{}
+
 // Update routes a message.
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	m.w.now = m.w.clock.Now()
@@ -90,7 +93,12 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 func (m *Model) route(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case tea.KeyPressMsg:
-		return m.press(msg)
+		was := m.dialog
+		cmd := m.press(msg)
+		if m.dialog != nil && m.dialog != was { // to draw it again when it takes keys
+			cmd = tea.Batch(cmd, m.w.clock.After(grace, graceMsg{}))
+		}
+		return cmd
 	case tea.PasteMsg:
 		return m.paste(msg)
 	case tea.MouseMsg:

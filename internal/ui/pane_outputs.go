@@ -161,7 +161,7 @@ func (p *outputsPane) look() tea.Cmd {
 		return nil
 	}
 	var cmds []tea.Cmd
-	if o.State == job.OutputStored {
+	if o.State == job.OutputStored && isPicture(o.Filename) {
 		cmds = append(cmds, p.m.w.want(o.ID))
 	}
 	if _, ok := p.about[o.Job]; !ok {

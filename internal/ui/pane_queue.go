@@ -227,7 +227,7 @@ func (p *queuePane) act(d deed) tea.Cmd {
 // look fetches the picture of the job under the cursor where it is shown.
 func (p *queuePane) look() tea.Cmd {
 	if r := p.selected(); r != nil && sideWidth(p.m.width) > 0 {
-		return p.m.w.want(firstStored(&r.job))
+		return p.m.w.want(firstPicture(&r.job))
 	}
 	return nil
 }

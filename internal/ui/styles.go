@@ -118,7 +118,7 @@ func colourStyles(p palette) *Styles {
 		Quiet: fg(p.quiet), Strong: ink(n().Foreground(p.text).Bold(true)), Accent: fg(p.accent), Good: fg(p.good), Busy: fg(p.busy),
 		Wait: fg(p.wait), Warn: fg(p.warn), Bad: fg(p.bad), Key: ink(n().Foreground(p.accent).Bold(true)), Rule: fg(p.quiet), Frame: fg(p.accent),
 		Danger: ink(n().Foreground(p.bad).Bold(true)), Button: fg(p.quiet),
-		ButtonOn: ink(n().Background(p.accent).Foreground(p.onAccent).Bold(true)), Stale: ink(n().Foreground(p.quiet).Faint(true)),
+		ButtonOn: ink(n().Background(p.accent).Foreground(p.onAccent).Bold(true)), Stale: fg(p.quiet),
 		Match: ink(n().Foreground(p.accent).Underline(true)), colour: true,
 	}
 }

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// screen is a tmux server of this test's own with one window.
+type screen struct {
+	t    *testing.T
+	name string
+}
+
+func newScreen(t *testing.T, command string, env ...string) *screen {
+	t.Helper()
+	if _, err := exec.LookPath("tmux"); err != nil {
+		t.Skip("tmux is not installed")
+	}
+	s := &screen{t, fmt.Sprintf("qmtui-test-%d", os.Getpid())}
+	args := []string{"-f", os.DevNull, "new-session", "-d", "-x", "100", "-y", "30"}
+	for _, e := range env {
+		args = append(args, "-e", e)
+	}
+	if _, err := s.tmux(append(args, command)...); err != nil {
+		t.Skipf("tmux does not start here: %v", err)
+	}
+	t.Cleanup(func() { _, _ = s.tmux("kill-server") })
+	return s
+}
+
+func (s *screen) tmux(args ...string) (string, error) {
+	out, err := exec.Command("tmux", append([]string{"-L", s.name}, args...)...).CombinedOutput()
+	return string(out), err
+}
+
+func (s *screen) text() string {
+	out, err := s.tmux("capture-pane", "-p")
+	if err != nil {
+		s.t.Fatalf("look at the screen: %v: %s", err, out)
+	}
+	return out
+}
+
+func (s *screen) press(keys ...string) {
+	s.t.Helper()
+	if out, err := s.tmux(append([]string{"send-keys"}, keys...)...); err != nil {
+		s.t.Fatalf("press %v: %v: %s", keys, err, out)
+	}
+}
+
+// until looks until the screen is as wanted.
+func (s *screen) until(what string, ok func(string) bool) {
+	s.t.Helper()
+	ctx, stop := context.WithTimeout(s.t.Context(), 60*time.Second)
+	defer stop()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		got := s.text()
+		if ok(got) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			s.t.Fatalf("the screen never showed %s:\n%s", what, got)
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *screen) sees(text string) {
+	s.t.Helper()
+	s.until(text, func(got string) bool { return strings.Contains(got, text) })
+}
+
+// The real binary in a real terminal: the demo moves, a job is cancelled and
+// comes back, a dialog keeps its default, and the terminal is left clean.
+func TestPanelInATerminal(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the binary")
+	}
+	dir := t.TempDir()
+	binary := filepath.Join(dir, "qmtui")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	before, after := filepath.Join(dir, "before"), filepath.Join(dir, "after")
+	command := fmt.Sprintf("stty -a > %s; %s demo --users 6 --jobs 8 --replicas 1 --cold-start 3s --faults none; echo left with $?; stty -a > %s; exec cat", before, binary, after)
+	s := newScreen(t, command, "HOME="+dir, "TERM=xterm-256color", "XDG_CONFIG_HOME="+filepath.Join(dir, "config"))
+	s.sees("/48")
+	for _, text := range []string{"● live", "queue ", "✓ done"} { // jobs move
+		if text == "✓ done" {
+			s.press("End")
+		}
+		s.sees(text)
+	}
+	s.press("/")
+	s.press("-l", "state:queued")
+	s.press("Enter", "End", "c")
+	s.sees("Cancel 1 job?")
+	s.sees("y/n") // keys count from here on
+	s.press("y")
+	s.sees("u undo")
+	s.press("u")
+	s.sees("done: retry: 1 job done")
+	s.press("p")
+	s.sees("y/n")
+	s.press("Enter")
+	s.until("no dialog", func(got string) bool { return !strings.Contains(got, "Pause the queue?") })
+	s.press("q")
+	s.until("the end", func(got string) bool {
+		if strings.Contains(got, "in flight?") {
+			s.press("y")
+		}
+		return strings.Contains(got, "left with 0")
+	})
+	if got := s.text(); strings.Contains(got, "live") || strings.Contains(got, "WHAT NOW") {
+		t.Errorf("the panel is still on the screen:\n%s", got)
+	}
+	s.until("the terminal's settings", func(string) bool {
+		b, err := os.ReadFile(after)
+		return err == nil && len(b) > 0
+	})
+	was, _ := os.ReadFile(before)
+	now, _ := os.ReadFile(after)
+	if !bytes.Equal(was, now) {
+		t.Errorf("the terminal is left otherwise:\n%s\nwas\n%s", now, was)
+	}
+	s.press("-l", "plain")
+	s.press("Enter")
+	s.sees("plain\nplain")
+	for _, f := range []string{"#{mouse_any_flag}", "#{alternate_on}", "#{cursor_flag}"} {
+		out, _ := s.tmux("display-message", "-p", f)
+		if want := map[string]string{"#{cursor_flag}": "1"}[f]; strings.TrimSpace(out) != want && strings.TrimSpace(out) != "0" || want == "1" && strings.TrimSpace(out) != "1" {
+			t.Errorf("%s is %s", f, out)
+		}
+	}
+}
