@@ -36,6 +36,31 @@ type Standing struct {
 	Waiting    time.Duration
 }
 
+// lostFor is how long a replica that vanished counts against its deployment.
+const lostFor = 10 * time.Minute
+
+// Standings lists what Failover looks at, in configured order. Like
+// Deployments it leaves Active and InFlight for the engine.
+func (f *Fleet) Standings() []Standing {
+	out := make([]Standing, 0, len(f.sites))
+	for _, s := range f.sites {
+		out = append(out, s.standing())
+	}
+	return out
+}
+
+func (s *site) standing() Standing {
+	out, now := Standing{Deployment: s.snapshot()}, s.opts.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over.lost = slices.DeleteFunc(s.over.lost, func(at time.Time) bool { return now.Sub(at) >= lostFor })
+	out.Vanished = len(s.over.lost)
+	if out.Deployment.State == job.Warming && !s.health.unanswered.IsZero() {
+		out.Waiting = now.Sub(s.health.unanswered)
+	}
+	return out
+}
+
 // Handover is where prompts go from now on, and why. The zero value: they stay.
 type Handover struct {
 	To      string  `json:"to"`

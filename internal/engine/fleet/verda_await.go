@@ -40,7 +40,8 @@ type Admission struct {
 const (
 	inferenceHeader = "X-Inference-Id"
 	lookTimeout     = 30 * time.Second
-	heldBody        = 8 << 20 // bytes of an answer
+	heldBody        = 8 << 20                // bytes of an answer
+	firstLook       = 100 * time.Millisecond // so that a warm machine is not taken for a cold start
 	slowestLook     = 5 * time.Second
 	missesAllowed   = 10 // answers in a row that know nothing of the POST
 )
@@ -96,7 +97,7 @@ func readHeld(body []byte) heldReceipt {
 	return r
 }
 
-func (r heldReceipt) plain() bool { return len(r.PromptID) > 0 }
+func (r heldReceipt) plain() bool { return len(r.PromptID) > 0 && string(r.PromptID) != "null" }
 
 func (r heldReceipt) taken(h http.Header) bool {
 	return !r.plain() && (r.StatusPath != "" || r.ResultPath != "" || h.Get(inferenceHeader) != "")
@@ -108,7 +109,7 @@ var errNoTrace = errors.New("the platform took the prompt and does not know it a
 // await asks until the container has answered, then gives its answer.
 func (v *verda) await(ctx context.Context, promptID, id string) (*http.Response, error) {
 	misses := 0
-	for wait := time.Second; ; wait = min(wait*3/2, slowestLook) {
+	for wait := firstLook; ; wait = min(wait*3/2, slowestLook) {
 		a, err := v.lookAt(ctx, "status", id)
 		switch {
 		case ctx.Err() != nil:

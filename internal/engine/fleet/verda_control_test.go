@@ -180,9 +180,15 @@ func TestVanishedReplicaIsTold(t *testing.T) {
 		if e := fact.Error; e.Code != "replica_vanished" || !e.Transient || fact.Evidence != job.ByPlatform || fact.PromptID != promptID(1) {
 			t.Errorf("fact %+v, error %+v", fact, e)
 		}
+		if st := f.Standings()[0]; st.Vanished != 1 || st.Waiting != 0 {
+			t.Errorf("standing %+v", st)
+		}
 		elapse(t, time.Hour)
 		if k := got.kinds(); len(k) != 1 {
 			t.Errorf("told again: %v", k)
+		}
+		if st := f.Standings()[0]; st.Vanished != 0 {
+			t.Errorf("an hour later it counts still: %+v", st)
 		}
 	})
 }
@@ -194,12 +200,12 @@ func TestKeepAliveKeepsTheReplica(t *testing.T) {
 		defer stop()
 		<-submitting(t, f, onVerda(1))
 		f.Follow([]job.Flight{flight(1, job.Accepted)})
-		elapse(t, 30*time.Minute)
+		elapse(t, 27*time.Minute)
 		if e := s.sim.Executions()[promptID(1)]; e[0].Status != "success" || len(got.kinds()) != 0 {
 			t.Errorf("execution %s, facts %v", e[0].Status, got.kinds())
 		}
 		spent, err := f.Spending("h200", time.UTC)
-		if billed := s.sim.Billed("gpu"); err != nil || len(spent) != 1 || spent[0].Billed != billed || billed != 40*time.Minute || spent[0].Amount != 4 {
+		if billed := s.sim.Billed("gpu"); err != nil || len(spent) != 1 || spent[0].Billed != billed || billed != 30*time.Minute || spent[0].Amount != 3 {
 			t.Errorf("estimate %+v, billed %v, %v", spent, billed, err)
 		}
 	})

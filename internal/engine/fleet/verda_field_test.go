@@ -187,6 +187,9 @@ func TestVerdaTellsWaitingFromAccepted(t *testing.T) {
 		if n := s.wire.count("GET /gpu/"); n != 0 {
 			t.Errorf("%d polls of the balancer while the prompt waits", n)
 		}
+		if st := f.Standings()[0]; st.Waiting != time.Minute {
+			t.Errorf("waiting for %v", st.Waiting)
+		}
 		got := <-fact
 		if got.Kind != job.Acknowledged || got.Evidence != job.ByPlatform {
 			t.Errorf("fact = %+v", got)
@@ -198,7 +201,7 @@ func TestVerdaTellsWaitingFromAccepted(t *testing.T) {
 			t.Errorf("way %q, log %s", w, s.logged)
 		}
 		d = f.Deployments()[0]
-		if d.State != job.WarmthWarm || d.Cold.Count != 1 || d.Cold.Last < 120 || d.Cold.Last > 126 {
+		if d.State != job.WarmthWarm || d.Cold.Count != 1 || d.Cold.Last < 120 || d.Cold.Last > 125 {
 			t.Errorf("afterwards %s, cold %+v", d.State, d.Cold)
 		}
 	})
@@ -277,6 +280,127 @@ func TestVerdaWakesNothing(t *testing.T) {
 		}
 		if n := len(s.sim.ControlCalls()); n < 100 || n > 140 {
 			t.Errorf("%d control calls in a quiet hour", n)
+		}
+	})
+}
+
+// A warm machine answers a held prompt at once; that is no cold start.
+func TestVerdaWarmIsNotMeasuredAsCold(t *testing.T) {
+	onPlatform(t, nil, func(t *testing.T, s *scene) {
+		f := s.fleet(t)
+		<-submitting(t, f, onVerda(1))
+		began := time.Now()
+		<-submitting(t, f, onVerda(2))
+		if took := time.Since(began); took > 500*time.Millisecond || f.Deployments()[0].Cold.Count != 1 {
+			t.Errorf("took %v, cold %+v", took, f.Deployments()[0].Cold)
+		}
+	})
+}
+
+// For a prompt id that it knows, the platform would answer with what it
+// remembers, so a second POST goes the plain way.
+func TestVerdaSecondPostOfAPromptGoesThePlainWay(t *testing.T) {
+	p := &platformed{f: &fake{prompt: withoutMarker}, at: map[string]*httptest.ResponseRecorder{}}
+	srv := httptest.NewServer(p)
+	defer srv.Close()
+	f, err := New(Options{Deployments: []Spec{{Name: "h200", Driver: "verda", URL: srv.URL + "/h200"}}, Tag: Tagging{Marker: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := f.Submit(t.Context(), submission(1)); got.Kind != job.Acknowledged || p.f.count("POST /prompt") != 2 {
+		t.Errorf("%+v after %v", got, p.f.requests)
+	}
+}
+
+// withoutMarker is a server that lacks the start marker's class.
+func withoutMarker(p posted) (int, string) {
+	if p.has("EmptyImage") {
+		return 400, `{"error":{"type":"invalid_prompt","message":"Cannot execute because node EmptyImage does not exist.","details":"","extra_info":{}},"node_errors":{}}`
+	}
+	return 200, `{"prompt_id":"` + p.PromptID + `","number":1,"node_errors":{}}`
+}
+
+// A platform that is busy or loses the result is asked again, and believed only
+// when it gives the container's own answer.
+func TestVerdaTroubleOnTheWay(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(r *http.Request, n int) *heldAnswer // instead of the platform's answer; n counts requests of that path
+		kind  job.Kind
+	}{
+		"429 on the status": {func(r *http.Request, n int) *heldAnswer {
+			if n < 3 && strings.HasPrefix(r.URL.Path, "/status") {
+				return &heldAnswer{code: 429, header: http.Header{"Retry-After": {"7"}}}
+			}
+			return nil
+		}, job.Acknowledged},
+		"503 on the result": {func(r *http.Request, n int) *heldAnswer {
+			if n < 3 && strings.HasPrefix(r.URL.Path, "/result") {
+				return &heldAnswer{code: 503}
+			}
+			return nil
+		}, job.Acknowledged},
+		"an unknown stage": {func(r *http.Request, n int) *heldAnswer {
+			if n < 3 && strings.HasPrefix(r.URL.Path, "/status") {
+				return &heldAnswer{code: 200, body: []byte(`{"Status":"Pondering"}`)}
+			}
+			return nil
+		}, job.Acknowledged},
+		"the result never comes": {func(r *http.Request, _ int) *heldAnswer {
+			if strings.HasPrefix(r.URL.Path, "/result") {
+				return &heldAnswer{code: 404}
+			}
+			return nil
+		}, job.Unanswered},
+		"the platform forgot it": {func(r *http.Request, _ int) *heldAnswer {
+			if strings.HasPrefix(r.URL.Path, "/status") {
+				return &heldAnswer{code: 404}
+			}
+			return nil
+		}, job.Unanswered},
+		"not even JSON": {func(r *http.Request, _ int) *heldAnswer {
+			if strings.HasPrefix(r.URL.Path, "/result") {
+				return &heldAnswer{code: 200, body: []byte("<html>")}
+			}
+			return nil
+		}, job.Unanswered},
+	} {
+		onPlatform(t, nil, func(t *testing.T, s *scene) {
+			seen := map[string]int{}
+			f := s.fleet(t, noControl, func(o *Options) {
+				o.HTTP = &http.Client{Transport: transportFunc(func(r *http.Request) (*http.Response, error) {
+					seen[r.URL.Path]++
+					if a := c.spoil(r, seen[r.URL.Path]); a != nil {
+						return a.response(), nil
+					}
+					return s.wire.RoundTrip(r)
+				})}
+			})
+			sub := onVerda(1)
+			sub.Timeout = 10 * time.Minute
+			if got := <-submitting(t, f, sub); got.Kind != c.kind || s.wire.count("POST /gpu/prompt") != 1 {
+				t.Errorf("%s: %s %v", name, got.Kind, got.Error)
+			}
+			if n := len(s.sim.Executions()[promptID(1)]); n > 1 {
+				t.Errorf("%s: ran %d times", name, n)
+			}
+		})
+	}
+}
+
+func FuzzPlatformAnswers(f *testing.F) {
+	f.Add([]byte(`{"Id":"x","StatusPath":"/status/gpu"}`))
+	f.Add([]byte(`{"Status":"Queue"}`))
+	f.Add([]byte(`{"error":"no","prompt_id":null}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		a := heldAnswer{code: 200, header: http.Header{}, body: body}
+		if s := string(a.stage()); len([]rune(s)) > 80 || strings.ContainsAny(s, "\x1b\n") {
+			t.Errorf("stage %q", s)
+		}
+		if r := readHeld(body); r.plain() && r.taken(a.header) {
+			t.Errorf("both ComfyUI's and the platform's: %q", body)
+		}
+		if got := a.response().StatusCode; got != 200 && got != 400 {
+			t.Errorf("%q became %d", body, got)
 		}
 	})
 }

@@ -16,7 +16,8 @@ type overseen struct {
 	trouble string // the last error of the control API, so that it is logged once
 	hosting map[string]hosting
 	leases  []Lease
-	held    bool // a replica is held by us
+	held    bool        // a replica is held by us
+	lost    []time.Time // when attempts were told to have lost their replica
 }
 
 // add puts beside what is known of a deployment what the control API adds:
@@ -131,6 +132,7 @@ func (s *site) vanishings(l look) []job.Fact {
 		f, ok := s.tracks.of(id)
 		if ok && h.vanished(l.at) && !h.told {
 			h.told = true
+			s.over.lost = append(s.over.lost, l.at)
 			out = append(out, h.fact(f, l.at))
 		}
 		s.over.hosting[id] = h
