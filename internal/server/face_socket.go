@@ -136,9 +136,9 @@ func (f *faceFeed) begin(ctx context.Context) error {
 }
 
 // catchUp tells what the client has missed of a job. What ended before it was
-// last here, or too long ago to matter, counts as told.
+// last here, too long ago to matter or for another client, counts as told.
 func (f *faceFeed) catchUp(ctx context.Context, j job.Job) error {
-	if j.State().Terminal() && j.EndedAt().Before(f.memory.at) {
+	if j.State().Terminal() && (!f.mine(j) || j.EndedAt().Before(f.memory.at)) {
 		_, f.memory.told[j.ID] = face.Follow(f.s.view, j, f.memory.told[j.ID])
 		return nil
 	}
@@ -195,10 +195,9 @@ func (f *faceFeed) tell(ctx context.Context, j job.Job) error {
 	if j.Closed {
 		delete(f.memory.told, j.ID)
 	}
-	mine := face.NoteOf(j).Client == f.client
 	for _, frame := range frames {
 		switch {
-		case !mine && !frame.All:
+		case !frame.All && !f.mine(j):
 			continue
 		case frame.Type == face.TypeStatus:
 			if err := f.tellRemaining(ctx); err != nil {
@@ -212,6 +211,9 @@ func (f *faceFeed) tell(ctx context.Context, j job.Job) error {
 	}
 	return nil
 }
+
+// mine reports a job that this very client submitted.
+func (f *faceFeed) mine(j job.Job) bool { return face.NoteOf(j).Client == f.client }
 
 func (f *faceFeed) tellRemaining(ctx context.Context) error {
 	if f.remaining == len(f.open) {

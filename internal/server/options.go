@@ -47,7 +47,13 @@ type Options struct {
 	Inputs string
 	// Backup writes a sound copy of the ledger while it is in use and returns
 	// its size in bytes. Nil: there is none to be had.
-	Backup      func(io.Writer) (int64, error)
+	Backup func(io.Writer) (int64, error)
+	// Metrics answers GET /metrics, to admins. Nil: nobody measures.
+	Metrics http.Handler
+	// Meter hears of every call when it begins: its method, and the path of the
+	// contract that it is for (empty for none). What it returns is called at the
+	// end; stream says that the call stayed open on purpose. Nil: nobody counts.
+	Meter       func(method, route string) (ended func(status int, stream bool))
 	MaxWorkflow int64 // bytes of a prompt, and of its extra_data; zero means 10 MiB
 	MaxMetadata int64 // bytes of a caller's metadata; zero means 1 MiB
 	MaxStreams  int   // event streams at once; zero means 256
