@@ -1,0 +1,163 @@
+// The banner: where the user's jobs stand, in words.
+import { isOpen } from "./board.js";
+import { choose } from "./banner_state.js";
+import { STYLE } from "./banner_style.js";
+import { sentence } from "./sentences.js";
+
+export class Banner {
+  /** @param {Document} document  @param {{jobs: () => object[], cancel: (id: string) => void}} parts */
+  constructor(document, parts, { now = Date.now } = {}) {
+    Object.assign(this, parts, { document, now, dismissed: new Set(), seen: new Map(), rows: new Map(), spoken: new Map(), note: "", link: "" });
+    this.#build();
+  }
+
+  #build() {
+    const style = this.#make("style", "", STYLE);
+    this.root = this.#make("section", "qmtui-banner");
+    this.root.setAttribute("aria-label", "Queue manager");
+    this.root.hidden = true;
+    const head = this.#make("div", "qmtui-head");
+    this.title = this.#make("span", "qmtui-title");
+    this.fold = this.#button("–", "Show less", () => this.#folded(!this.root.classList.contains("qmtui-small")));
+    this.close = this.#button("×", "Dismiss", () => this.dismiss());
+    head.append(this.title, this.fold, this.close);
+    this.list = this.#make("ul", "qmtui-rows");
+    this.remark = this.#make("div", "qmtui-note");
+    // Spoken when a job changes its state, not at every second that passes.
+    this.voice = this.#make("div", "qmtui-spoken");
+    this.voice.setAttribute("role", "status");
+    this.voice.setAttribute("aria-live", "polite");
+    this.root.append(head, this.list, this.remark);
+    this.root.addEventListener("keydown", (e) => this.#key(e));
+    this.document.head.append(style);
+    this.document.body.append(this.root, this.voice);
+  }
+
+  /** Escape dismisses; other keys pressed here are not the graph's shortcuts. */
+  #key(e) {
+    if (e.key === "Escape") this.dismiss();
+    if (e.key !== "Tab") e.stopPropagation();
+  }
+
+  #folded(small) {
+    this.root.classList.toggle("qmtui-small", small);
+    this.fold.textContent = small ? "+" : "–";
+    this.fold.setAttribute("aria-label", small ? "Show more" : "Show less");
+    this.fold.setAttribute("aria-expanded", String(!small));
+  }
+
+  /** A job of which this page learned something; a good end fades after a while. */
+  heard(job) {
+    if (isOpen(job)) this.seen.delete(job.id);
+    else if (!this.seen.has(job.id)) this.seen.set(job.id, this.now());
+    const words = `${job.name ? job.name + ": " : ""}${sentence(job).text}`;
+    if (this.spoken.get(job.id) !== job.state) this.voice.textContent = words;
+    if (this.spoken.get(job.id) !== job.state && !isOpen(job) && job.state !== "cancelled") this.dismissed.delete(job.id);
+    this.spoken.set(job.id, job.state);
+  }
+
+  /** Trouble with the manager itself, with a link to where it is mended; "" for none. */
+  trouble(note, link = "") {
+    if (note && note !== this.note) this.voice.textContent = note;
+    Object.assign(this, { note, link });
+    this.draw();
+  }
+
+  /** Hides what is shown; it comes back with a new job, or with an end of one of these. */
+  dismiss() {
+    for (const j of this.jobs()) this.dismissed.add(j.id);
+    this.quiet = this.note;
+    if (this.root.contains(this.document.activeElement)) this.document.activeElement.blur();
+    this.draw();
+  }
+
+  draw() {
+    const { rows, more, until } = choose(this.jobs(), { dismissed: this.dismissed, seen: this.seen, now: this.now() });
+    const note = this.note === this.quiet ? "" : this.note;
+    if (!this.note) this.quiet = undefined;
+    this.root.hidden = !rows.length && !note;
+    this.title.textContent = heading(this.jobs());
+    this.#drawRows(rows);
+    this.#drawNote([more && `${more} more in the queue panel.`, note].filter(Boolean).join(" "), note && this.link);
+    clearTimeout(this.timer);
+    if (until) this.timer = setTimeout(() => this.draw(), Math.max(50, until - this.now()));
+  }
+
+  #drawNote(text, link) {
+    this.remark.textContent = text;
+    this.remark.hidden = !text;
+    if (!link) return;
+    const a = this.#make("a", "", "Log in");
+    a.href = link;
+    this.remark.append(" ", a);
+  }
+
+  /** Keeps the elements of rows that stay, so that the focus stays too. */
+  #drawRows(jobs) {
+    const before = this.rows;
+    this.rows = new Map(jobs.map((j) => [j.id, before.get(j.id) ?? this.#row(j.id)]));
+    for (const [id, row] of before) if (!this.rows.has(id)) row.item.remove();
+    jobs.forEach((job, i) => {
+      const row = this.rows.get(job.id);
+      this.#fill(row, job);
+      if (this.list.children[i] !== row.item) this.list.insertBefore(row.item, this.list.children[i] ?? null);
+    });
+  }
+
+  #row(id) {
+    const item = this.#make("li", "qmtui-row");
+    const mark = this.#make("span", "qmtui-mark");
+    mark.setAttribute("aria-hidden", "true");
+    const words = this.#make("span", "qmtui-words");
+    const [name, text, hint] = ["qmtui-name", "qmtui-text", "qmtui-hint"].map((c) => this.#make("span", c));
+    words.append(name, text, hint);
+    const button = this.#button("Cancel", "Cancel", () => this.#press(id));
+    item.append(mark, words, button);
+    return { item, name, text, hint, button };
+  }
+
+  #fill(row, job) {
+    const { tone, text, hint } = sentence(job);
+    row.item.dataset.tone = tone;
+    row.item.dataset.job = job.id;
+    set(row.name, job.name ? job.name + ": " : "");
+    set(row.text, text);
+    set(row.hint, hint && " " + hint);
+    const what = isOpen(job) ? "Cancel" : "OK";
+    set(row.button, what);
+    row.button.setAttribute("aria-label", `${what}${job.name ? ": " + job.name : ""}`);
+    row.button.hidden = isOpen(job) && job.want === "cancel";
+  }
+
+  #press(id) {
+    const job = this.jobs().find((j) => j.id === id);
+    if (job && isOpen(job)) return this.cancel(id);
+    this.dismissed.add(id);
+    this.draw();
+  }
+
+  #button(text, label, press) {
+    const b = this.#make("button", "", text);
+    b.type = "button";
+    b.setAttribute("aria-label", label);
+    b.addEventListener("click", press);
+    return b;
+  }
+
+  #make(tag, className, text = "") {
+    const e = this.document.createElement(tag);
+    if (className) e.className = className;
+    e.textContent = text;
+    return e;
+  }
+}
+
+function heading(jobs) {
+  const n = jobs.filter(isOpen).length;
+  return n ? `${n} ${n === 1 ? "job" : "jobs"} with the queue manager` : "Queue manager";
+}
+
+/** Text that did not change is left alone, or a reader would say it again. */
+function set(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}

@@ -1,0 +1,159 @@
+// Joins the parts: one user's jobs, the line to the manager, and the page.
+import { Banner } from "./banner.js";
+import { Board, isOpen } from "./board.js";
+import { Bodies } from "./bodies.js";
+import { Feed } from "./feed.js";
+import { Line } from "./line.js";
+import { Manager, Refusal } from "./manager.js";
+import { Memory } from "./memory.js";
+import { isPrompt, Press, redirected } from "./press.js";
+import { Remaining } from "./remaining.js";
+import { Routes } from "./routes.js";
+import { setting } from "./settings.js";
+import { toast } from "./toast.js";
+
+const CATCH_UP = 64; // jobs, as many as pages list
+const PATIENCE = 4000; // milliseconds without the manager before the banner says so
+
+export class Desk {
+  /** @param {object} app  @param {object} api  both of the page  @param {{base: string, user: string, socket: string}} place */
+  constructor(app, api, place) {
+    Object.assign(this, { app, api, place, user: place.user, local: api.fetchApi.bind(api) });
+    this.manager = new Manager(place);
+    this.board = new Board(place.user);
+    this.bodies = new Bodies((id) => this.manager.bodies(id));
+    this.remaining = new Remaining(api, this.#dispatch, () => this.board.open().length);
+    this.feed = new Feed({ dispatch: this.#dispatch, workflowID: () => (app.rootGraph ?? app.graph)?.id, watched: memory("watched", place) });
+    this.feed.latest = (id) => this.board.get(id);
+    this.banner = new Banner(document, { jobs: () => [...this.board.jobs.values()], cancel: (id) => this.cancel(id) });
+    const cancel = (id) => this.cancel(id);
+    this.routes = new Routes({ board: this.board, bodies: this.bodies, hidden: memory("hidden", place), cancel, local: this.local });
+    this.press = new Press({ manager: this.manager, user: place.user, name: () => this.#workflowName(), taken: (...a) => this.#taken(...a), instead: () => this.#instead() });
+    this.line = new Line(place.socket, { prepare: () => this.#catchUp(), frame: (f) => this.#frame(f), state: (...a) => this.#lineState(...a) });
+  }
+
+  /** Stands between the page and its own ComfyUI. */
+  takeOver() {
+    const { api } = this;
+    const post = (options) => this.press.post(options);
+    const original = api.queuePrompt;
+    const ours = redirected(api, original, post);
+    api.queuePrompt = (...args) => (this.#enabled() ? ours(...args) : original.apply(api, args));
+    api.fetchApi = (route, options) => {
+      if (this.#enabled() && isPrompt(route, options)) return post(options); // somebody who does without queuePrompt
+      const answer = this.routes.match(route, options);
+      return answer ? answer() : this.local(route, options);
+    };
+  }
+
+  /** Begins to listen, once the graph is there to show things in. */
+  open() {
+    if (this.begun) return;
+    this.begun = true;
+    this.line.open();
+    const hurry = () => document.visibilityState === "visible" && this.line.hurry();
+    window.addEventListener("online", hurry);
+    document.addEventListener("visibilitychange", hurry);
+  }
+
+  #enabled = () => setting(this.app, "qmtui.Enabled");
+
+  #dispatch = (type, detail) => this.api.dispatchCustomEvent(type, detail);
+
+  /** What happened while nobody listened; returns what the line asks for next. */
+  async #catchUp() {
+    const jobs = await this.manager.jobs(CATCH_UP);
+    const first = !this.synced;
+    this.synced = true;
+    for (const j of jobs.reverse()) if (this.board.put(j)) this.#changed(j, { old: first });
+    const listed = new Set(jobs.map((j) => j.id));
+    await Promise.all(this.board.open().filter((j) => !listed.has(j.id)).map((j) => this.#recheck(j)));
+    this.#draw();
+    const query = new URLSearchParams({ user_id: this.user });
+    if (this.board.rev) query.set("since", this.board.rev);
+    return query;
+  }
+
+  /** An open job that the list does not have: far back in a long queue, or gone. */
+  async #recheck({ id }) {
+    try {
+      const job = await this.manager.job(id);
+      if (this.board.put(job)) this.#changed(job);
+    } catch (e) {
+      if (e instanceof Refusal && e.status === 404) this.board.jobs.delete(id);
+    }
+  }
+
+  #frame(frame) {
+    for (const job of this.board.hear(frame)) this.#changed(job);
+    this.#draw();
+  }
+
+  #taken(job, request) {
+    this.bodies.put(job.id, { workflow: request.workflow, extra_data: request.extra_data });
+    if (this.board.put(job)) this.#changed(job);
+    this.#draw();
+    this.line.hurry();
+  }
+
+  #changed(job, { old = false } = {}) {
+    const shown = !old || isOpen(job) || this.feed.watched.has(job.id);
+    const ran = this.states?.get(job.id);
+    (this.states ??= new Map()).set(job.id, job.state);
+    this.feed.tell(job, { old });
+    if (shown) this.banner.heard(job);
+    if (ran !== job.state) this.remaining.changed();
+    const other = ran && ran !== job.state && !isOpen(job) && this.board.open().find((j) => j.started_at);
+    if (other) this.feed.resume(other);
+  }
+
+  #draw() {
+    if (setting(this.app, "qmtui.Banner")) this.banner.draw();
+    else this.banner.root.hidden = true;
+  }
+
+  #lineState(up, error) {
+    if (up) return this.#calm();
+    if (error instanceof Refusal) return this.banner.trouble(`${capital(error.message)}.`, error.status === 401 ? this.#loginPage() : "");
+    this.alarm ??= setTimeout(() => this.board.open().length && this.banner.trouble("The queue manager does not answer. Your jobs go on; this page keeps trying."), PATIENCE);
+  }
+
+  #calm() {
+    clearTimeout(this.alarm);
+    this.alarm = undefined;
+    this.banner.trouble("");
+    this.#draw();
+  }
+
+  #loginPage() {
+    return `${this.place.base}/auth/login?next=${encodeURIComponent(location.pathname + location.search)}`;
+  }
+
+  /** Cancels a job of the manager's; says so when that cannot be done. */
+  async cancel(id) {
+    try {
+      await this.manager.cancel(id);
+      const job = this.board.get(id);
+      if (job && isOpen(job)) this.board.jobs.set(id, { ...job, want: "cancel" });
+    } catch (e) {
+      if (e instanceof Refusal && e.status === 409) toast(this.app, "info", "Too late to cancel", "This job has ended already.");
+      else toast(this.app, "error", "Not cancelled", `${capital(e.message)}. Try again in a moment.`);
+    }
+    this.#draw();
+    this.remaining.changed();
+  }
+
+  #instead() {
+    if (!setting(this.app, "qmtui.Fallback")) return undefined;
+    toast(this.app, "warn", "Queue manager away", "It does not answer, so this runs on your page's own ComfyUI. Prompts go to the queue manager again once it is back.", 15_000);
+    return (options) => this.local("/prompt", options);
+  }
+
+  #workflowName() {
+    const name = this.app.extensionManager?.workflow?.activeWorkflow?.filename;
+    return typeof name === "string" ? name.replace(/\p{Cc}/gu, "").slice(0, 200) : "";
+  }
+}
+
+const memory = (what, { base, user }) => new Memory(window.localStorage, `qmtui.${what}.${user}@${base}`);
+const capital = (s) => s.charAt(0).toUpperCase() + s.slice(1);
