@@ -33,11 +33,16 @@ func (p *platformed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(got.Code)
 		_, _ = w.Write(got.Body.Bytes())
 	case r.Header.Get("Prefer") == "respond-async":
-		got := httptest.NewRecorder()
-		p.pass(got, r)
 		p.mu.Lock()
-		p.at[id] = got
+		got := p.at[id]
 		p.mu.Unlock()
+		if got == nil { // an id that it knows is not passed on again
+			got = httptest.NewRecorder()
+			p.pass(got, r)
+			p.mu.Lock()
+			p.at[id] = got
+			p.mu.Unlock()
+		}
 		if got.Code == http.StatusNotFound || got.Code >= 429 { // the platform's own trouble comes at once
 			w.WriteHeader(got.Code)
 			return

@@ -387,6 +387,27 @@ func TestVerdaTroubleOnTheWay(t *testing.T) {
 	}
 }
 
+func TestVerdaRestsWhenThePlatformSaysSo(t *testing.T) {
+	onPlatform(t, nil, func(t *testing.T, s *scene) {
+		looks := 0
+		f := s.fleet(t, noControl, func(o *Options) {
+			o.HTTP = &http.Client{Transport: transportFunc(func(r *http.Request) (*http.Response, error) {
+				if strings.HasPrefix(r.URL.Path, "/status") {
+					looks++
+					return heldAnswer{code: 429, header: http.Header{"Retry-After": {"30"}}}.response(), nil
+				}
+				return s.wire.RoundTrip(r)
+			})}
+		})
+		sub := onVerda(1)
+		sub.Timeout = 5*time.Minute - time.Second
+		<-submitting(t, f, sub)
+		if looks != 10 {
+			t.Errorf("%d looks in five minutes of 30s rests", looks)
+		}
+	})
+}
+
 func FuzzPlatformAnswers(f *testing.F) {
 	f.Add([]byte(`{"Id":"x","StatusPath":"/status/gpu"}`))
 	f.Add([]byte(`{"Status":"Queue"}`))
