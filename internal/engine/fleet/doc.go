@@ -10,6 +10,8 @@
 //   - An answer that knows nothing ("{}") means nothing. Only what a replica
 //     says of a prompt is evidence; files come by way of the share.
 //
-// Each deployment is reached through a driver. What the loop may ask of a Fleet
+// Each deployment is reached through a driver. The one for Verda may also ask the
+// platform around the deployment, which wakes nothing: what became of a POST,
+// and through the control API which replicas there are (docs/verda.md). What the loop may ask of a Fleet
 // is declared by the loop itself, in package engine.
 package fleet

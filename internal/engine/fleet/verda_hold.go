@@ -24,8 +24,8 @@ type Window struct {
 	Zone     *time.Location // nil means local time
 }
 
-// contains says whether t lies in the window, its end excluded.
-func (w Window) contains(t time.Time) bool {
+// Contains says whether t lies in the window, its end excluded.
+func (w Window) Contains(t time.Time) bool {
 	zone := w.Zone
 	if zone == nil {
 		zone = time.Local
@@ -56,7 +56,7 @@ func (h Hold) off() bool { return !h.WhileBusy && len(h.Windows) == 0 }
 
 // wants decides whether a replica is to be held now.
 func (h Hold) wants(now time.Time, busy bool) bool {
-	return h.WhileBusy && busy || slices.ContainsFunc(h.Windows, func(w Window) bool { return w.contains(now) })
+	return h.WhileBusy && busy || slices.ContainsFunc(h.Windows, func(w Window) bool { return w.Contains(now) })
 }
 
 func (h Hold) check(s Spec, o Options) error {

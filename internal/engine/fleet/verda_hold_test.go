@@ -145,7 +145,7 @@ func TestWindow(t *testing.T) {
 		{night, "2026-11-28 02:00", false}, {night, "2026-11-27 01:00", false},
 		{Window{Zone: zone}, "2026-11-27 01:00", true}, // from midnight to midnight, every day
 	} {
-		if got := c.w.contains(at(c.at)); got != c.want {
+		if got := c.w.Contains(at(c.at)); got != c.want {
 			t.Errorf("%+v contains %s = %v", c.w, c.at, got)
 		}
 	}
@@ -157,7 +157,7 @@ func TestWindowWhenClocksChange(t *testing.T) {
 		t.Skip("no time zones here")
 	}
 	w := Window{From: 9 * time.Hour, To: 10 * time.Hour, Zone: zone}
-	if !w.contains(time.Date(2026, 3, 29, 9, 30, 0, 0, zone)) || w.contains(time.Date(2026, 3, 29, 10, 30, 0, 0, zone)) {
+	if !w.Contains(time.Date(2026, 3, 29, 9, 30, 0, 0, zone)) || w.Contains(time.Date(2026, 3, 29, 10, 30, 0, 0, zone)) {
 		t.Error("the window does not follow the clock on the wall")
 	}
 }
