@@ -41,6 +41,10 @@ generate: ## write the generated documents anew
 pictures: build ## draw the README's pictures anew from the running demo (Debian: fonts-dejavu-core)
 	$(GO) run ./internal/pictures -bin bin/qmtui
 
+.PHONY: pictures
+pictures: ## the README's pictures of the panel, from the demo (a minute; needs DejaVu Sans Mono)
+	$(GO) run ./internal/ui/pictures -out docs/pictures
+
 .PHONY: seeds
 seeds: build ## slow: the demo with every fault, seeds 1 to 20, four at a time
 	@seq 1 20 | xargs -P 4 -I{} sh -c 'bin/qmtui demo --headless --users 20 --jobs 5 --replicas 4 --faults all --seed {} > dist-seed-{}.txt 2>&1; s=$$?; cat dist-seed-{}.txt; rm -f dist-seed-{}.txt; exit $$s'

@@ -30,6 +30,8 @@ var arrows = map[string][]string{
 	"internal/face":              {"internal/api", "internal/job"},
 	"internal/server":            {"internal/api", "internal/face", "internal/job", "assets"},
 	"internal/ui":                {"internal/api", "internal/job"},
+	"internal/ui/pictures":       {"internal/api", "internal/ui"},
+	"internal/metrics":           {"internal/job"},
 	"internal/simulator":         {"internal/comfy"},
 	"internal/demo":              {"internal/api", "internal/config", "internal/job", "internal/simulator"},
 	"assets":                     {},

@@ -28,7 +28,7 @@ var queueColumns = []column{
 	{id: "try", title: "TRY", width: 3, right: true, rank: 5},
 	{id: "deployment", title: "DEPLOYMENT", width: 14, rank: 6},
 	{id: "evidence", title: "EVIDENCE", width: 15, rank: 4},
-	{id: "phase", title: "WHAT NOW", width: 22, flex: 3, rank: 2},
+	{id: "phase", title: "WHAT NOW", width: 26, flex: 3, rank: 2},
 }
 
 var orderColumn = map[order]string{byAge: "age", byUser: "user", byState: "state", byWait: "wait", byName: "name"}

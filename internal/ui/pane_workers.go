@@ -195,7 +195,7 @@ func (p *workersPane) times(label string, t job.Timing, say func(string, string)
 		return []string{say(label, st.Quiet.On("not measured yet"))}
 	}
 	return []string{say(label, st.Row.On(fmt.Sprintf("half within %s, 9 of 10 within %s, last %s", seconds(t.P50), seconds(t.P90), seconds(t.Last)))+
-		" "+st.Accent.On(spark(st, last(t.Recent, max(8, min(40, w-70)))))+st.Quiet.On(fmt.Sprintf(" %d runs", t.Count)))}
+		" "+st.Accent.On(spark(st, last(t.Recent, max(8, min(40, w-70)))))+st.Quiet.On(" "+count(t.Count, "run")))}
 }
 
 // spend is an estimate from GPU-seconds that were measured today.

@@ -13,7 +13,7 @@ import (
 // What the event stream does not tell is asked for now and then.
 const (
 	secondEvery = time.Second
-	pollEvery   = 2 * time.Second
+	pollEvery   = 3 * time.Second
 	pollTimeout = 10 * time.Second
 )
 

@@ -113,8 +113,13 @@ func since(now, t time.Time) string {
 	return age(now.Sub(t))
 }
 
-// seconds is a number of seconds as an age.
-func seconds(s float64) string { return age(time.Duration(s * float64(time.Second))) }
+// seconds is a number of seconds as an age; short ones have a tenth.
+func seconds(s float64) string {
+	if s > 0 && s < 9.95 {
+		return strconv.FormatFloat(s, 'f', 1, 64) + "s"
+	}
+	return age(time.Duration(s * float64(time.Second)))
+}
 
 // bytesText is a size as people say it.
 func bytesText(n int64) string { return humanize.IBytes(uint64(max(0, n))) }
