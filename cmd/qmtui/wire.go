@@ -14,6 +14,7 @@ import (
 	"github.com/comfyume/qmtui/internal/engine"
 	"github.com/comfyume/qmtui/internal/engine/fleet"
 	"github.com/comfyume/qmtui/internal/engine/share"
+	"github.com/comfyume/qmtui/internal/metrics"
 	"github.com/comfyume/qmtui/internal/server"
 	"github.com/comfyume/qmtui/internal/store"
 )
@@ -35,6 +36,7 @@ type manager struct {
 	ledger    *store.Store
 	engine    *engine.Engine
 	server    *server.Server
+	metrics   *metrics.Metrics
 	retention time.Duration
 	log       *slog.Logger
 }
@@ -50,7 +52,7 @@ func newManager(cfg config.Config, log *slog.Logger) (*manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &manager{ledger: ledger, retention: time.Duration(cfg.Retention.Jobs), log: log}
+	m := &manager{ledger: ledger, metrics: metrics.New(metricsOptions(cfg, ledger, log)), retention: time.Duration(cfg.Retention.Jobs), log: log}
 	if err := m.join(cfg); err != nil {
 		_ = ledger.Close()
 		return nil, err
@@ -63,17 +65,17 @@ func (m *manager) join(cfg config.Config) error {
 	if err != nil {
 		return err
 	}
-	gpus, err := fleet.New(fleetOptions(cfg, m.ledger, m.log))
+	gpus, err := fleet.New(fleetOptions(cfg, meteredMemory{m.ledger, m.metrics}, m.log))
 	if err != nil {
 		return err
 	}
-	m.engine = engine.New(engine.Options{Ledger: m.ledger, Share: disks, Fleet: gpus, Policy: policy(cfg), Active: activeName(cfg), Log: m.log})
+	m.engine = engine.New(engine.Options{Ledger: m.ledger, Share: meteredShare{disks, m.metrics}, Fleet: gpus, Policy: policy(cfg), Active: activeName(cfg), Log: m.log})
 	options, err := serverOptions(cfg, m.engine, m.log)
 	options.Backup = m.ledger.Backup
 	if err != nil {
 		return err
 	}
-	if m.server, err = server.New(options); err != nil {
+	if m.server, err = server.New(m.measured(options, cfg.Metrics.Readers)); err != nil {
 		return err
 	}
 	return m.server.Listen()
@@ -88,6 +90,7 @@ func (m *manager) Run(ctx context.Context) error {
 	work, wctx := errgroup.WithContext(inner)
 	work.Go(func() error { return m.engine.Run(wctx) })
 	work.Go(func() error { m.prune(wctx); return nil })
+	work.Go(func() error { return m.metrics.Run(wctx, m.engine) })
 	front, fctx := errgroup.WithContext(ctx)
 	front.Go(func() error { return m.server.Run(fctx) })
 	front.Go(func() error {
@@ -203,6 +206,6 @@ func serverOptions(cfg config.Config, s server.Service, log *slog.Logger) (serve
 		Service: s, Version: version(), Listen: cfg.Server.Listen, Socket: socket, ReadOnlySocket: readOnlySocket(socket), PublicURL: cfg.Server.PublicURL,
 		TrustedProxies: cfg.Server.Proxies(), UserHeader: cfg.TrustedHeader(), Admins: cfg.Auth.Admins, RequireUser: cfg.RequiresLogin(),
 		Passwords: cfg.Auth.Htpasswd, StateDir: dir, SessionKeyFile: cfg.Auth.SessionKeyFile, SessionTTL: time.Duration(cfg.Auth.SessionTTL),
-		Subfolder: cfg.Users.Subfolder, Logger: log,
+		Subfolder: cfg.Users.Subfolder, Inputs: cfg.Users.Inputs, Logger: log,
 	}, nil
 }

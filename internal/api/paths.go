@@ -42,6 +42,7 @@ const (
 	PathHealth      = "/health"
 	PathAPIHealth   = "/api/health"
 	PathReady       = "/readyz"
+	PathMetrics     = "/metrics"
 )
 
 // The paths of the login.

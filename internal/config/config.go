@@ -25,6 +25,7 @@ type Config struct {
 	Retention   Retention    `toml:"retention" doc:"How long things are kept."`
 	Auth        Auth         `toml:"auth" doc:"Who may do what. The unix socket is always the admin's."`
 	Verda       Verda        `toml:"verda" doc:"The platform's control API, for deployments with driver = \"verda\"."`
+	Metrics     Metrics      `toml:"metrics" doc:"What Prometheus may read at /metrics."`
 	Log         Log          `toml:"log" doc:"What is logged, to stderr."`
 	Deployments []Deployment `toml:"deployment" doc:"One table for each place that runs prompts."`
 }
@@ -117,6 +118,12 @@ type Verda struct {
 
 	// ClientSecret is filled by Load; it is never in the file and prints as stars.
 	ClientSecret Secret `toml:"-" secret:"client_secret"`
+}
+
+// Metrics is what Prometheus may read at /metrics.
+type Metrics struct {
+	Readers []string `toml:"readers" default:"prometheus" zero:"admins only" doc:"Users beside the admins who may read the metrics, by a token for example. They get nothing else by it."`
+	Users   int      `toml:"users" default:"0" zero:"no user is named" min:"0" max:"100" doc:"The busiest users, this many, who are told by name."`
 }
 
 // Log is what is logged, to stderr.

@@ -155,9 +155,15 @@ func (v *verdict) login() {
 	if a.Mode == "login" && a.Htpasswd == "" && v.cfg.Server.UserHeader == "" {
 		v.add(CodeLogin, "auth.mode", "auth.mode is login, but there is neither a password file nor a user header", "set auth.htpasswd or server.user_header")
 	}
-	for _, name := range a.Admins {
+	v.names("auth.admins", a.Admins)
+	v.names("metrics.readers", v.cfg.Metrics.Readers)
+}
+
+// names reports what is not the name of a user.
+func (v *verdict) names(key string, users []string) {
+	for _, name := range users {
 		if !userName.MatchString(name) {
-			v.add(CodeValue, "auth.admins", "auth.admins has "+quoteShort(name), "a user is letters, digits, _ and -, at most 100")
+			v.add(CodeValue, key, key+" has "+quoteShort(name), "a user is letters, digits, _ and -, at most 100")
 		}
 	}
 }

@@ -87,6 +87,7 @@ func TestInvalidConfigurations(t *testing.T) {
 		"no mode":              {func(c *Config) { c.Users.FileMode = 0 }, CodeRequired, "users.file_mode"},
 		"copies":               {func(c *Config) { c.Users.CopiesPerUser = 5 }, CodeValue, "users.copies_per_user"},
 		"nobody to log in":     {func(c *Config) { c.Auth.Mode, c.Server.UserHeader = "login", "" }, CodeLogin, "auth.mode"},
+		"reader of metrics":    {func(c *Config) { c.Metrics.Readers = []string{"../x"} }, CodeValue, "metrics.readers"},
 		"admin":                {func(c *Config) { c.Auth.Admins = []string{"../x"} }, CodeValue, "auth.admins"},
 		"half of verda":        {func(c *Config) { c.Verda.ClientID = "id" }, CodeRequired, "verda.client_id"},
 		"no capacity":          {func(c *Config) { c.Deployments[0].Capacity = 0 }, CodeValue, "deployment[0].capacity"},

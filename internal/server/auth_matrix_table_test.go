@@ -105,6 +105,7 @@ var matrix = []matrixRow{
 	{"GET " + api.PathHealth, nobodysThing, 200, ofEverybody},
 	{"GET " + api.PathAPIHealth, nobodysThing, 200, ofEverybody},
 	{"GET " + api.PathReady, nobodysThing, 200, ofEverybody},
+	{"GET " + api.PathMetrics, nobodysThing, 200, ofAdmins},
 }
 
 // matrixLists says of the routes that answer with several users' things whose

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -64,6 +65,18 @@ func (w *loginWorld) write(text string) {
 	}
 }
 
+// age makes the files of the login old, as they are at nearly all times: then
+// they are read once.
+func (w *loginWorld) age() {
+	w.t.Helper()
+	long := time.Now().Add(-time.Hour)
+	for _, name := range []string{w.file, filepath.Join(w.dir, tokenFile), filepath.Join(w.dir, endedFile)} {
+		if err := os.Chtimes(name, long, long); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
 // server starts a server on the folder, as after a restart.
 func (w *loginWorld) server(svc Service, change func(*Options)) *Server {
 	w.t.Helper()
@@ -71,6 +84,7 @@ func (w *loginWorld) server(svc Service, change func(*Options)) *Server {
 		o.RequireUser, o.Passwords, o.StateDir = true, w.file, w.dir
 		o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
 		o.Now = func() time.Time { return w.now }
+		o.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "qmtui_up 1") })
 		o.Backup = func(to io.Writer) (int64, error) { n, err := to.Write([]byte("ledger")); return int64(n), err }
 		if change != nil {
 			change(o)
@@ -109,11 +123,11 @@ type fakeWorld struct {
 	output             job.OutputID
 }
 
-func (f *fakeService) populate(t *testing.T, user string) fakeWorld {
+func (f *fakeService) populate(t *testing.T, user string, data []byte) fakeWorld {
 	t.Helper()
 	w := fakeWorld{waiting: f.add(t, user).ID, cancelled: f.add(t, user).ID}
 	done := f.add(t, user).ID
-	w.output = f.deliver(t, done, "a.png", picture(t, 4, 4)).ID
+	w.output = f.deliver(t, done, "a.png", data).ID
 	cancel := job.Action{Verb: job.DoCancel, Filter: job.Filter{IDs: []job.ID{w.cancelled}}}
 	if _, err := f.Act(context.Background(), cancel); err != nil {
 		t.Fatal(err)

@@ -32,13 +32,15 @@ func (s *Server) front(identify func(*http.Request) (who, error)) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		out, start := &recorder{ResponseWriter: w}, s.opts.Now()
+		h, pattern := mux.Handler(r)
+		defer s.measure(out, r, pattern)()
 		defer s.finish(out, r, start)
 		out.Header().Set("X-Content-Type-Options", "nosniff")
 		out.Header().Set("Referrer-Policy", "no-referrer")
 		if r.ContentLength != 0 {
 			_ = http.NewResponseController(out).SetReadDeadline(time.Now().Add(bodyTimeout)) // a recorder has none
 		}
-		if h, pattern := mux.Handler(r); pattern == "" {
+		if pattern == "" {
 			writeError(out, noRoute(h, out, r))
 			return
 		}

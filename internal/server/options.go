@@ -48,8 +48,9 @@ type Options struct {
 	// Backup writes a sound copy of the ledger while it is in use and returns
 	// its size in bytes. Nil: there is none to be had.
 	Backup func(io.Writer) (int64, error)
-	// Metrics answers GET /metrics, to admins. Nil: nobody measures.
-	Metrics http.Handler
+	// Metrics answers GET /metrics, to admins and to MetricsReaders. Nil: nobody measures.
+	Metrics        http.Handler
+	MetricsReaders []string // users who may read the metrics
 	// Meter hears of every call when it begins: its method, and the path of the
 	// contract that it is for (empty for none). What it returns is called at the
 	// end; stream says that the call stayed open on purpose. Nil: nobody counts.

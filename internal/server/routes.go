@@ -64,5 +64,6 @@ func (s *Server) routes() []route {
 		{"GET", api.PathHealth, s.health, true},
 		{"GET", api.PathAPIHealth, s.health, true},
 		{"GET", api.PathReady, s.ready, true},
+		{"GET", api.PathMetrics, s.metrics, false},
 	}
 }

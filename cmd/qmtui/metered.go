@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/comfyume/qmtui/internal/config"
+	"github.com/comfyume/qmtui/internal/engine/share"
+	"github.com/comfyume/qmtui/internal/job"
+	"github.com/comfyume/qmtui/internal/metrics"
+	"github.com/comfyume/qmtui/internal/server"
+	"github.com/comfyume/qmtui/internal/store"
+)
+
+// meteredShare measures every copy.
+type meteredShare struct {
+	*share.Share
+	metrics *metrics.Metrics
+}
+
+// Copy is the share's, measured.
+func (s meteredShare) Copy(ctx context.Context, t job.Transfer) (job.Receipt, error) {
+	began := time.Now()
+	r, err := s.Share.Copy(ctx, t)
+	s.metrics.Copied(r, err, time.Since(began))
+	return r, err
+}
+
+// meteredMemory hears of every time that the fleet measures.
+type meteredMemory struct {
+	*store.Store
+	metrics *metrics.Metrics
+}
+
+// AddSample is the ledger's, counted.
+func (m meteredMemory) AddSample(s job.Sample) error {
+	m.metrics.Sampled(s)
+	return m.Store.AddSample(s)
+}
+
+func metricsOptions(cfg config.Config, ledger *store.Store, log *slog.Logger) metrics.Options {
+	b := thisBuild()
+	o := metrics.Options{
+		Version: b.Version, Revision: b.Revision, TopUsers: cfg.Metrics.Users, Logger: log,
+		Store: func() metrics.StoreStats { return metrics.StoreStats(ledger.Stats()) },
+		Disks: map[string]string{"share": cfg.Share.Outputs, "users": cfg.Users.Outputs},
+	}
+	o.Disks["state"], _ = cfg.StateDir(nil) // empty leaves the disk out
+	for _, d := range cfg.Deployments {
+		o.Deployments = append(o.Deployments, d.Name)
+	}
+	return o
+}
+
+// measured lets the server answer /metrics and tell of its calls.
+func (m *manager) measured(o server.Options, readers []string) server.Options {
+	o.Metrics, o.MetricsReaders, o.Meter = m.metrics.Handler(), readers, m.metrics.Called
+	return o
+}

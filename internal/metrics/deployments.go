@@ -1,0 +1,58 @@
+package metrics
+
+import (
+	"cmp"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+var (
+	descDeploymentState    = desc("qmtui_deployment_state", "1 for the state that a deployment is in, as far as known.", "deployment", "state")
+	descDeploymentSince    = desc("qmtui_deployment_state_since_timestamp_seconds", "Since when it has been in that state.", "deployment")
+	descDeploymentEvidence = desc("qmtui_deployment_evidence_timestamp_seconds", "When the evidence for that came.", "deployment")
+	descDeploymentActive   = desc("qmtui_deployment_active", "1 for the deployment that takes work.", "deployment")
+	descDeploymentFlight   = desc("qmtui_deployment_in_flight", "Attempts that may occupy a GPU of a deployment.", "deployment")
+	descDeploymentCapacity = desc("qmtui_deployment_capacity", "Attempts that a deployment takes at once.", "deployment")
+	descDeploymentPrice    = desc("qmtui_deployment_price_per_hour", "Price of a GPU for an hour, in the currency of the bill.", "deployment")
+	descColdSamples        = desc("qmtui_deployment_cold_start_samples", "Measured cold starts that the next figures rest on.", "deployment")
+	descColdMedian         = desc("qmtui_deployment_cold_start_median_seconds", "Median of the last measured cold starts, kept over restarts.", "deployment")
+	descColdP90            = desc("qmtui_deployment_cold_start_p90_seconds", "Nine of ten of the last measured cold starts were shorter.", "deployment")
+	descWarmMedian         = desc("qmtui_deployment_run_median_seconds", "Median of the last measured runs, kept over restarts.", "deployment")
+
+	deploymentDescs = []*prometheus.Desc{descDeploymentState, descDeploymentSince, descDeploymentEvidence, descDeploymentActive, descDeploymentFlight,
+		descDeploymentCapacity, descDeploymentPrice, descColdSamples, descColdMedian, descColdP90, descWarmMedian}
+)
+
+// warmths are all states of a deployment.
+var warmths = []job.Warmth{job.WarmthUnknown, job.WarmthCold, job.Warming, job.WarmthWarm, job.WarmthFailing}
+
+func (c *moment) deployment(ch chan<- prometheus.Metric, d job.Deployment) {
+	name := d.Name
+	if c.deployments.label(name) != name {
+		return // not configured: cannot be
+	}
+	state := cmp.Or(d.State, job.WarmthUnknown)
+	for _, w := range warmths {
+		gauge(ch, descDeploymentState, truth(w == state), name, string(w))
+	}
+	if !d.Since.IsZero() {
+		gauge(ch, descDeploymentSince, stamp(d.Since), name)
+	}
+	if !d.At.IsZero() {
+		gauge(ch, descDeploymentEvidence, stamp(d.At), name)
+	}
+	gauge(ch, descDeploymentActive, truth(d.Active), name)
+	gauge(ch, descDeploymentFlight, float64(d.InFlight), name)
+	gauge(ch, descDeploymentCapacity, float64(d.Capacity), name)
+	gauge(ch, descDeploymentPrice, d.PricePerHour, name)
+	gauge(ch, descColdSamples, float64(d.Cold.Count), name)
+	if d.Cold.Count > 0 {
+		gauge(ch, descColdMedian, d.Cold.P50, name)
+		gauge(ch, descColdP90, d.Cold.P90, name)
+	}
+	if d.Warm.Count > 0 {
+		gauge(ch, descWarmMedian, d.Warm.P50, name)
+	}
+}

@@ -1,0 +1,7 @@
+//go:build !linux && !darwin
+
+package metrics
+
+import "errors"
+
+func lookRoom(string) (room, error) { return room{}, errors.ErrUnsupported }
