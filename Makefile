@@ -38,10 +38,6 @@ generate: ## write the generated documents anew
 	$(GO) generate ./...
 
 .PHONY: pictures
-pictures: build ## draw the README's pictures anew from the running demo (Debian: fonts-dejavu-core)
-	$(GO) run ./internal/pictures -bin bin/qmtui
-
-.PHONY: pictures
 pictures: ## the README's pictures of the panel, from the demo (a minute; needs DejaVu Sans Mono)
 	$(GO) run ./internal/ui/pictures -out docs/pictures
 
