@@ -1,6 +1,8 @@
 package server
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -91,21 +93,18 @@ func (b *backoff) forgive(accounts ...account) {
 	}
 }
 
-// makeRoom keeps the memory bounded: what is old goes, and when nothing is, the
-// oldest. The lock is held.
+// makeRoom keeps the memory bounded: what is old goes, and when that is not
+// enough, the older tenth. The lock is held.
 func (b *backoff) makeRoom(now time.Time) {
 	if len(b.keys) < backoffKeys {
 		return
 	}
-	oldest := ""
-	for key, f := range b.keys {
-		if now.Sub(f.last) > forgetFailure {
-			delete(b.keys, key)
-		} else if oldest == "" || f.last.Before(b.keys[oldest].last) {
-			oldest = key
-		}
+	maps.DeleteFunc(b.keys, func(_ string, f *failures) bool { return now.Sub(f.last) > forgetFailure })
+	if len(b.keys) <= backoffKeys*9/10 {
+		return
 	}
-	if len(b.keys) >= backoffKeys {
-		delete(b.keys, oldest)
+	oldest := slices.SortedFunc(maps.Keys(b.keys), func(x, y string) int { return b.keys[x].last.Compare(b.keys[y].last) })
+	for _, key := range oldest[:backoffKeys/10] {
+		delete(b.keys, key)
 	}
 }

@@ -1,6 +1,10 @@
 package server
 
-import "github.com/comfyume/qmtui/internal/api"
+import (
+	"strings"
+
+	"github.com/comfyume/qmtui/internal/api"
+)
 
 // Who calls, in the order of the columns of the matrix. Login is required;
 // admin is one of auth.admins.
@@ -92,6 +96,8 @@ var matrix = []matrixRow{
 	{"GET " + api.PathOutputPreview, user002, 200, ofUser002},
 
 	{"GET " + api.PathEvents, nobodysThing, 200, ofEveryUser}, // see matrixLists
+	{"GET " + api.PathSocket, user001, 400, ofUser001},        // 400: behind the wall it asks for an upgrade
+	{"GET " + api.PathSocket, user002, 400, ofUser002},
 	{"POST " + api.PathConsoleLogs, nobodysThing, 204, ofEveryUser},
 	{"GET " + api.PathBackup, nobodysThing, 200, ofTheSocket},
 
@@ -117,4 +123,43 @@ var matrixLists = []matrixRow{
 	{"GET " + api.PathUsers, user002, 200, "- - -   - o o   - -   - -   - - - -   o"},
 	{"GET " + api.PathEvents, user001, 200, "- - -   o - o   o -   o -   - - - -   o"},
 	{"GET " + api.PathEvents, user002, 200, "- - -   - o o   - -   - -   - - - -   o"},
+}
+
+// matrixOfFace has every route of the face of ComfyUI. Each stands at both
+// users' faces, with and without /api, and belongs to the user of the face.
+var matrixOfFace = []matrixRow{
+	{"POST /prompt", "", 200, ""},
+	{"GET /prompt", "", 200, ""},
+	{"GET /queue", "", 200, ""},
+	{"POST /queue", "", 200, ""},
+	{"POST /interrupt", "", 200, ""},
+	{"GET /history", "", 200, ""},
+	{"GET /history/{id}", "", 200, ""},
+	{"POST /history", "", 200, ""},
+	{"GET /jobs", "", 200, ""},
+	{"GET /jobs/{id}", "", 200, ""},
+	{"GET /view", "", 200, ""},
+	{"POST /upload/image", "", 200, ""},
+	{"GET /ws", "", 400, ""}, // 400: behind the wall it asks for an upgrade
+	{"GET /system_stats", "", 200, ""},
+	{"GET /object_info", "", 200, ""},
+	{"GET /object_info/{class}", "", 200, ""},
+	{"GET /features", "", 200, ""},
+	{"GET /embeddings", "", 200, ""},
+	{"GET /extensions", "", 200, ""},
+	{"GET /models", "", 200, ""},
+	{"GET /models/{folder}", "", 200, ""},
+}
+
+// wholeMatrix is the matrix with the face at each of its places.
+func wholeMatrix() []matrixRow {
+	all := append([]matrixRow{}, matrix...)
+	for _, row := range matrixOfFace {
+		method, path, _ := strings.Cut(row.route, " ")
+		for _, prefix := range []string{facePrefix, facePrefix + "/api"} {
+			route := method + " " + prefix + path
+			all = append(all, matrixRow{route, user001, row.status, ofUser001}, matrixRow{route, user002, row.status, ofUser002})
+		}
+	}
+	return all
 }

@@ -14,13 +14,14 @@ import (
 // TestMatrixHasEveryRoute keeps a new route from being forgotten.
 func TestMatrixHasEveryRoute(t *testing.T) {
 	rows := map[string]bool{}
-	for _, row := range matrix {
+	for _, row := range wholeMatrix() {
 		rows[row.route] = true
 		if n := len(strings.Fields(row.cells)); n != len(matrixCallers) {
 			t.Errorf("%s has %d cells for %d callers", row.route, n, len(matrixCallers))
 		}
 	}
-	for _, rt := range newServer(t, newFake(), nil).routes() {
+	s := newServer(t, newFake(), nil)
+	for _, rt := range append(s.routes(), s.mounted()...) {
 		if !rows[rt.method+" "+rt.path] {
 			t.Errorf("%s %s is not in the matrix: say there who may call it", rt.method, rt.path)
 		}
@@ -35,10 +36,12 @@ func TestMatrixHasEveryRoute(t *testing.T) {
 type matrixWorld struct {
 	*loginWorld
 	token, revoked, stolen, changed string
+	inputs                          string
+	picture                         []byte
 }
 
 func newMatrixWorld(t *testing.T) *matrixWorld {
-	m := &matrixWorld{loginWorld: newLoginWorld(t)}
+	m := &matrixWorld{loginWorld: newLoginWorld(t), inputs: t.TempDir(), picture: picture(t, 4, 4)}
 	old := m.server(newFake(), nil)
 	m.stolen = m.logIn(old, "admin", "third secret")
 	if w := askFrom(old.Handler(), afar, "GET", "/api/queue/status", "", m.stolen); w.Code != 200 {
@@ -54,6 +57,7 @@ func newMatrixWorld(t *testing.T) *matrixWorld {
 	if n, err := RevokeTokens(m.dir, "user001", "bad"); n != 1 || err != nil {
 		t.Fatalf("revoke: %d %v", n, err)
 	}
+	m.age()
 	return m
 }
 
@@ -98,19 +102,27 @@ func (m *matrixWorld) as(s *Server, caller string) (h http.Handler, peer string,
 	return h, peer, headers
 }
 
+func (m *matrixWorld) populate(svc *fakeService) map[string]fakeWorld {
+	m.t.Helper()
+	return map[string]fakeWorld{user001: svc.populate(m.t, user001, m.picture), user002: svc.populate(m.t, user002, m.picture)}
+}
+
 // call makes the call of a cell in a fresh world.
 func (m *matrixWorld) call(row matrixRow, caller string) (*fakeService, *httptest.ResponseRecorder) {
 	m.t.Helper()
 	svc := newFake()
-	things := map[string]fakeWorld{user001: svc.populate(m.t, user001), user002: svc.populate(m.t, user002)}
+	things := m.populate(svc)
 	whose := row.whose
 	if whose == nobodysThing {
 		whose = user001
 	}
-	s := m.server(svc, nil)
+	s := m.server(svc, func(o *Options) { o.Inputs = m.inputs })
 	h, peer, headers := m.as(s, caller)
 	method, path, _ := strings.Cut(row.route, " ")
-	body := matrixBody(row.route, whose)
+	body, kind := matrixBody(row.route, whose)
+	if kind != "" {
+		headers = append(headers, kind)
+	}
 	if row.route == "GET "+api.PathVerify {
 		headers = append(headers, "X-Original-URI: /"+whose+"/view?filename=a.png")
 	}
@@ -127,22 +139,35 @@ func matrixPath(path, whose string, w fakeWorld) string {
 		id = string(w.output)
 	case strings.HasPrefix(path, "/api/orphans/"):
 		id = "0123456789abcdef01234567"
+	case path == api.PathSocket:
+		path += "?user_id=" + whose
+	case strings.HasPrefix(path, facePrefix) && strings.HasSuffix(path, "/view"):
+		path += "?filename=a.png"
 	}
-	return strings.NewReplacer("{user}", whose, "{name}", "h200", "{id}", id).Replace(path)
+	return strings.NewReplacer("{user}", whose, "{name}", "h200", "{id}", id, "{class}", "SaveImage", "{folder}", "loras").Replace(path)
 }
 
-func matrixBody(route, whose string) string {
-	if route == "POST "+api.PathLogin {
-		return `{"user":"` + whose + `","password":"` + goodSecret + `"}`
+// matrixBody is a good body of a call, and its type when it is not JSON.
+func matrixBody(route, whose string) (body, kind string) {
+	method, path, _ := strings.Cut(route, " ")
+	switch {
+	case route == "POST "+api.PathLogin:
+		return `{"user":"` + whose + `","password":"` + goodSecret + `"}`, ""
+	case method == "POST" && strings.HasSuffix(path, "/upload/image"):
+		return "--x\r\nContent-Disposition: form-data; name=\"image\"; filename=\"a.png\"\r\n\r\npicture\r\n--x--\r\n", "Content-Type: multipart/form-data; boundary=x"
+	case method == "POST" && strings.HasPrefix(path, facePrefix):
+		return `{"prompt":{"9":{"class_type":"SaveImage","inputs":{}}},"clear":true}`, ""
 	}
-	return strings.ReplaceAll(goodBodies[route], "user001", whose)
+	return strings.ReplaceAll(goodBodies[route], "user001", whose), ""
 }
 
 // Every cell: who calls which route for whose things. What is refused changes
 // nothing, and nobody but the caller is named to the engine.
 func TestAccessMatrix(t *testing.T) {
 	m := newMatrixWorld(t)
-	for _, row := range matrix {
+	quiet := newFake() // a world in which nothing was done
+	m.populate(quiet)
+	for _, row := range wholeMatrix() {
 		for i, letter := range strings.Fields(row.cells) {
 			caller := matrixCallers[i]
 			svc, w := m.call(row, caller)
@@ -150,7 +175,7 @@ func TestAccessMatrix(t *testing.T) {
 			if w.Code != want {
 				t.Errorf("%s of %q by %s: %d %s, want %d", row.route, row.whose, caller, w.Code, w.Body, want)
 			}
-			if letter != "o" && (len(svc.callers) > 0 || svc.rev != svc.quiet(t)) {
+			if letter != "o" && (len(svc.callers) > 0 || svc.rev != quiet.rev) {
 				t.Errorf("%s of %q by %s was refused, and reached the engine as %+v", row.route, row.whose, caller, svc.callers)
 			}
 			for _, c := range svc.callers {
@@ -173,15 +198,6 @@ func namesOf(caller string) []string {
 	return []string{caller}
 }
 
-// quiet is the revision of a world in which nothing was done.
-func (f *fakeService) quiet(t *testing.T) uint64 {
-	t.Helper()
-	g := newFake()
-	g.populate(t, user001)
-	g.populate(t, user002)
-	return g.rev
-}
-
 // What lists show: everybody's own things, and all to admins.
 func TestAccessMatrixOfLists(t *testing.T) {
 	m := newMatrixWorld(t)
@@ -192,6 +208,39 @@ func TestAccessMatrixOfLists(t *testing.T) {
 			if shown != (letter == "o") || w.Code != row.status && strings.Contains(w.Body.String(), row.whose) {
 				t.Errorf("%s by %s shows things of %s: %v, want %s\n%d %s", row.route, matrixCallers[i], row.whose, shown, letter, w.Code, w.Body)
 			}
+		}
+	}
+}
+
+// At a face of their own, users find none of what is another's.
+func TestFaceShowsOnlyItsUser(t *testing.T) {
+	m := newMatrixWorld(t)
+	svc := newFake()
+	things := m.populate(svc)
+	mine, theirs := things[user001], things[user002]
+	s := m.server(svc, nil)
+	cookie := m.mint(s, user001, m.now)
+	for _, path := range []string{"/history", "/api/history", "/jobs", "/queue", "/history/" + string(theirs.waiting), "/jobs/" + string(theirs.waiting)} {
+		w := askFrom(s.Handler(), afar, "GET", "/comfy/user001"+path, "", cookie)
+		if strings.Contains(w.Body.String(), string(theirs.waiting)) || strings.Contains(w.Body.String(), string(theirs.cancelled)) || strings.Contains(w.Body.String(), user002) {
+			t.Errorf("%s shows another's: %s", path, w.Body)
+		}
+	}
+	for path, body := range map[string]string{
+		"/queue": `{"delete":["` + string(theirs.waiting) + `"]}`, "/interrupt": `{"prompt_id":"` + string(theirs.waiting) + `"}`,
+	} {
+		askFrom(s.Handler(), afar, "POST", "/comfy/user001"+path, body, cookie)
+	}
+	askFrom(s.Handler(), afar, "POST", "/comfy/user001/queue", `{"clear":true}`, cookie)
+	if j, _ := svc.Job(theirs.waiting); j.State().Terminal() {
+		t.Error("another's job was cancelled")
+	}
+	if j, _ := svc.Job(mine.waiting); !j.State().Terminal() {
+		t.Error("the own job was not cancelled, so this test shows nothing")
+	}
+	for _, user := range []string{"..", "user001%2f..%2fuser002", "USER001", "user001.", "user002", "%2e%2e", "user001%00"} {
+		if w := askFrom(s.Handler(), afar, "GET", "/comfy/"+user+"/queue", "", cookie); w.Code < 300 || strings.Contains(w.Body.String(), string(theirs.cancelled)) {
+			t.Errorf("%s: %d %s", user, w.Code, w.Body)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,15 +12,23 @@ import (
 )
 
 const (
-	passwordCost  = 12 // of the hashes that we write: about a quarter of a second
+	passwordCost  = 12 // about a quarter of a second
 	shortPassword = 8  // bytes that a new password must have
 	longPassword  = 72 // bytes of a password that bcrypt reads
 )
 
-// Users lists who stands in a password file. A file that is not there has
-// nobody. With an error, the list holds the users of the good lines.
-func Users(path string) ([]string, error) {
-	raw, err := readAuthFile(path)
+// PasswordFile is an htpasswd file to be edited. The manager reads it again
+// whenever it changes.
+type PasswordFile struct {
+	Path string
+	// Cost is bcrypt's, of the hashes that are written; zero means 12.
+	Cost int
+}
+
+// Users lists who stands in the file. One that is not there has nobody. With an
+// error, the list holds the users of the good lines.
+func (f PasswordFile) Users() ([]string, error) {
+	raw, err := readAuthFile(f.Path)
 	if err != nil {
 		return nil, &job.Error{Code: "bad_password_file", Class: job.Unavailable, Message: "cannot read the password file: " + err.Error(), Hint: "check auth.htpasswd"}
 	}
@@ -27,10 +36,10 @@ func Users(path string) ([]string, error) {
 	return p.users(), err
 }
 
-// AddUser writes a new user into a password file, and makes the file (mode
-// 0600) when there is none. All other lines stay as they are.
-func AddUser(path, user, password string) error {
-	return editPasswords(path, user, password, func(lines [][]byte, at int, line string) ([][]byte, error) {
+// Add writes a new user into the file, and makes the file (mode 0600) when
+// there is none. All other lines stay as they are.
+func (f PasswordFile) Add(user, password string) error {
+	return f.edit(user, password, func(lines [][]byte, at int, line string) ([][]byte, error) {
 		if at >= 0 {
 			return nil, &job.Error{Code: "user_exists", Class: job.Conflict, Message: user + " has a password already", Hint: fmt.Sprintf(`change it with "qmtui users passwd %s"`, user)}
 		}
@@ -38,10 +47,10 @@ func AddUser(path, user, password string) error {
 	})
 }
 
-// SetPassword changes the password of a user of the file, which ends all of
-// the user's logins.
-func SetPassword(path, user, password string) error {
-	return editPasswords(path, user, password, func(lines [][]byte, at int, line string) ([][]byte, error) {
+// Set changes the password of a user of the file, which ends all of the user's
+// logins.
+func (f PasswordFile) Set(user, password string) error {
+	return f.edit(user, password, func(lines [][]byte, at int, line string) ([][]byte, error) {
 		if at < 0 {
 			return nil, noSuchUser(user)
 		}
@@ -50,12 +59,13 @@ func SetPassword(path, user, password string) error {
 	})
 }
 
-// RemoveUser takes a user out of the file, which ends all of the user's logins.
-func RemoveUser(path, user string) error {
+// Remove takes a user out of the file, which ends all of the user's logins and
+// makes the user's tokens useless.
+func (f PasswordFile) Remove(user string) error {
 	if err := job.CheckUser(user); err != nil {
 		return err
 	}
-	return rewrite(path, func(old []byte) ([]byte, error) {
+	return rewrite(f.Path, func(old []byte) ([]byte, error) {
 		lines, at := linesOf(old, user)
 		if at < 0 {
 			return nil, noSuchUser(user)
@@ -64,15 +74,15 @@ func RemoveUser(path, user string) error {
 	})
 }
 
-func editPasswords(path, user, password string, change func(lines [][]byte, at int, line string) ([][]byte, error)) error {
+func (f PasswordFile) edit(user, password string, change func(lines [][]byte, at int, line string) ([][]byte, error)) error {
 	if err := firstError(job.CheckUser(user), checkPassword(password)); err != nil {
 		return err
 	}
-	hash, err := bcrypt.GenerateFromPassword([]byte(password), passwordCost)
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), cmp.Or(f.Cost, passwordCost))
 	if err != nil {
 		return fmt.Errorf("hash password: %w", err)
 	}
-	return rewrite(path, func(old []byte) ([]byte, error) {
+	return rewrite(f.Path, func(old []byte) ([]byte, error) {
 		lines, at := linesOf(old, user)
 		lines, err := change(lines, at, user+":"+string(hash))
 		return joinLines(lines), err
