@@ -65,7 +65,7 @@ func (m *manager) join(cfg config.Config) error {
 	if err != nil {
 		return err
 	}
-	gpus, err := fleet.New(fleetOptions(cfg, meteredMemory{m.ledger, m.metrics}, m.log))
+	gpus, err := fleet.New(fleetOptions(cfg, meteredMemory{m.ledger, m.metrics}, m.ledger, m.log))
 	if err != nil {
 		return err
 	}
@@ -147,8 +147,9 @@ func shareOptions(cfg config.Config, log *slog.Logger) share.Options {
 	}
 }
 
-func fleetOptions(cfg config.Config, memory fleet.Memory, log *slog.Logger) fleet.Options {
-	o := fleet.Options{Tag: fleet.Tagging{Prefix: cfg.Tag.Prefix, Metadata: cfg.Tag.Metadata, Marker: cfg.Tag.Marker}, Memory: memory, Logger: log}
+func fleetOptions(cfg config.Config, memory fleet.Memory, settings fleet.Settings, log *slog.Logger) fleet.Options {
+	o := fleet.Options{Tag: fleet.Tagging{Prefix: cfg.Tag.Prefix, Metadata: cfg.Tag.Metadata, Marker: cfg.Tag.Marker}, Memory: memory, Settings: settings, Logger: log,
+		Control: fleet.Control{URL: cfg.Verda.APIURL, ClientID: cfg.Verda.ClientID, Secret: cfg.Verda.ClientSecret.Reveal()}}
 	for _, d := range cfg.Deployments {
 		o.Deployments = append(o.Deployments, fleet.Spec{
 			Name: d.Name, Driver: d.Driver, URL: d.URL, Key: d.Key.Reveal(), Capacity: d.Capacity, PricePerHour: d.PricePerHour,
