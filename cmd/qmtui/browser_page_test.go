@@ -1,0 +1,107 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// playwright is the version of playwright-core that the page tests drive
+// Chromium with.
+const playwright = "playwright-core@1.56.1"
+
+// browser is what the page tests need beside Go.
+type browser struct{ node, chromium, modules string }
+
+// findBrowser skips the test when something is missing.
+func findBrowser(t *testing.T) browser {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("a browser takes its time")
+	}
+	b := browser{node: onPath(t, "node"), chromium: onPath(t, "chromium", "chromium-browser", "google-chrome")}
+	b.modules = os.Getenv("QMTUI_NODE_MODULES")
+	if b.modules == "" {
+		b.modules = installPlaywright(t)
+	}
+	if _, err := os.Stat(filepath.Join(b.modules, "playwright-core")); err != nil {
+		t.Skipf("no playwright-core: %v", err)
+	}
+	return b
+}
+
+func onPath(t *testing.T, names ...string) string {
+	t.Helper()
+	for _, name := range names {
+		if p, err := exec.LookPath(name); err == nil {
+			return p
+		}
+	}
+	t.Skipf("no %s on this machine", names[0])
+	return ""
+}
+
+// installPlaywright installs it once for this machine; it brings no browser of its own.
+func installPlaywright(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(os.TempDir(), "qmtui-"+strings.ReplaceAll(playwright, "@", "-"))
+	modules := filepath.Join(dir, "node_modules")
+	if _, err := os.Stat(filepath.Join(modules, "playwright-core", "package.json")); err == nil {
+		return modules
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	npm := exec.CommandContext(ctx, onPath(t, "npm"), "install", "--no-audit", "--no-fund", "--no-save", "--ignore-scripts", "--prefix", dir, playwright)
+	if said, err := npm.CombinedOutput(); err != nil {
+		t.Skipf("npm cannot install %s: %v: %s", playwright, err, said)
+	}
+	return modules
+}
+
+// play runs a scenario of testdata/page; answer does what it asks for.
+func (b browser) play(t *testing.T, scenario string, options map[string]string, answer func(ask string) string) {
+	t.Helper()
+	trouble, err := os.MkdirTemp("", "qmtui-page-")
+	check(t, err)
+	options["modules"], options["chromium"], options["trouble"] = b.modules, b.chromium, trouble
+	given, err := json.Marshal(options)
+	check(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, b.node, "testdata/page/drive.mjs", "testdata/page/"+scenario, string(given))
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	check(t, err)
+	out, err := cmd.StdoutPipe()
+	check(t, err)
+	check(t, cmd.Start())
+	good := converse(t, in, out, answer)
+	if err := cmd.Wait(); err != nil || !good {
+		t.Fatalf("%s did not come to its end: %v (pictures in %s)", scenario, err, trouble)
+	}
+	_ = os.RemoveAll(trouble)
+}
+
+// converse reports whether the scenario said that all is well.
+func converse(t *testing.T, in io.Writer, out io.Reader, answer func(string) string) bool {
+	good := false
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		switch verb, rest, _ := strings.Cut(lines.Text(), " "); verb {
+		case "ok":
+			good = true
+		case "ask":
+			fmt.Fprintln(in, answer(rest))
+		default:
+			t.Log(rest)
+		}
+	}
+	return good
+}

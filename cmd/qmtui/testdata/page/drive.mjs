@@ -1,0 +1,50 @@
+// Drives Chromium through one scenario, for the Go test that started it:
+//
+//   node drive.mjs SCENARIO.mjs '{"site": ..., "chromium": ..., "pictures": ...}'
+//
+// A scenario that needs something done prints "ask ..." and goes on when a line
+// comes back. The last line is "ok", or the process ends with 1.
+import { createRequire } from "node:module";
+import { createInterface } from "node:readline";
+import { pathToFileURL } from "node:url";
+
+const options = JSON.parse(process.argv[3]);
+const { chromium } = createRequire(options.modules + "/")("playwright-core");
+const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const browser = await chromium.launch({ executablePath: options.chromium, headless: true, args: flags });
+const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+
+export const tools = {
+  options,
+  /** A browser of one user: cookies, storage and pages of their own. */
+  async person(user, more = {}) {
+    const context = await browser.newContext({ viewport: { width: 1100, height: 700 }, ...more });
+    await context.addCookies([{ name: "who", value: user, url: options.site }]);
+    return context;
+  },
+  async ask(what) {
+    console.log(`ask ${what}`);
+    return (await answers.next()).value;
+  },
+  say: (text) => console.log(`say ${text}`),
+  check(ok, what) {
+    if (!ok) throw new Error(`not so: ${what}`);
+  },
+};
+
+try {
+  const { default: scenario } = await import(pathToFileURL(process.argv[2]).href);
+  await scenario(tools);
+  console.log("ok");
+} catch (e) {
+  console.log(`say ${String(e.stack ?? e).replaceAll("\n", "\nsay ")}`);
+  for (const [i, page] of browser.contexts().flatMap((c) => c.pages()).entries()) {
+    const file = `${options.trouble}/page-${i}.png`;
+    await page.screenshot({ path: file }).catch(() => {});
+    console.log(`say ${file} shows ${page.url()}`);
+  }
+  process.exitCode = 1;
+} finally {
+  await browser.close();
+  process.exit();
+}
