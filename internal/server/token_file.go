@@ -82,13 +82,17 @@ func AddToken(dir, user, name string, now time.Time) (string, error) {
 // RevokeTokens ends the token of that name, or all of the user's when the name
 // is empty, and says how many. Streams that they opened end within seconds.
 func RevokeTokens(dir, user, name string) (n int, err error) {
-	return n, editTokens(dir, func(all []Token) ([]Token, error) {
+	if all, err := Tokens(dir); err == nil && name == "" && !slices.ContainsFunc(all, func(t Token) bool { return t.User == user }) {
+		return 0, nil
+	}
+	err = editTokens(dir, func(all []Token) ([]Token, error) {
 		left := slices.DeleteFunc(slices.Clone(all), func(t Token) bool { return t.User == user && (name == "" || t.Name == name) })
 		if n = len(all) - len(left); n == 0 && name != "" {
 			return nil, &job.Error{Code: "no_such_token", Class: job.NotFound, Message: fmt.Sprintf("%s has no token called %s", user, name), Hint: `see "qmtui users token --list"`}
 		}
 		return left, nil
 	})
+	return n, err
 }
 
 func editTokens(dir string, change func([]Token) ([]Token, error)) error {
