@@ -220,8 +220,11 @@ func (m *Model) askRetry(targets []*row, hidden int) {
 	}
 	done := len(pick(can, func(j *api.Job) bool { return j.State == job.Done }))
 	lines := append(m.tell(can, len(targets)-len(can), hidden), "", "A new attempt begins for each, and takes GPU time.")
-	if done > 0 {
-		lines = append(lines, m.w.st.Warn.On(count(done, "job")+" of these came out well. The files that are there stay."))
+	switch {
+	case done == 1 && len(can) == 1:
+		lines = append(lines, m.w.st.Warn.On("It came out well; its files stay."))
+	case done > 0:
+		lines = append(lines, m.w.st.Warn.On(count(done, "job")+" of these came out well; their files stay."))
 	}
 	ids := idsOf(can)
 	m.ask(dialog{title: "Retry " + count(len(can), "job") + "?", lines: lines, yes: "Retry " + count(len(can), "job"),

@@ -33,8 +33,8 @@ func overlay(screen, over []string, w, h int) []string {
 	if len(over) == 0 {
 		return screen
 	}
-	if len(over) > h {
-		over = over[:h]
+	if n := len(over); n > h && h > 4 { // the buttons at the end matter most
+		over = append(append([]string(nil), over[:h-4]...), over[n-4:]...)
 	}
 	bw := fitWidth(over[0])
 	x, y := max(0, (w-bw)/2), max(0, (h-len(over))/2)

@@ -157,13 +157,19 @@ func (s *quietStream) Next() (api.Event, error) {
 }
 func (s *quietStream) Close() error { return nil }
 
+// stillClock never lets time pass.
+type stillClock struct{}
+
+func (stillClock) Now() time.Time                       { return epoch }
+func (stillClock) After(time.Duration, tea.Msg) tea.Cmd { return nil }
+
 // One job moves one place on, and with it one cell: at most 64 bytes go out,
 // with the renderer that people use.
 func TestOneCellCosts64Bytes(t *testing.T) {
 	f := fixture()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	m := New(ctx, Options{Manager: quietFeed{f}, Clock: &fakeClock{now: epoch}, Host: "render-01", Theme: ThemeDark})
+	m := New(ctx, Options{Manager: quietFeed{f}, Clock: stillClock{}, Host: "render-01", Theme: ThemeDark})
 	out := &byteMeter{n: make(chan struct{}, 1)}
 	p := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(nil), tea.WithOutput(out), tea.WithWindowSize(200, 50), tea.WithFPS(fps),
 		tea.WithColorProfile(colorprofile.TrueColor), tea.WithEnvironment([]string{"TERM=xterm-256color"}), tea.WithoutSignals())

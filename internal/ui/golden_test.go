@@ -51,7 +51,7 @@ func logSome(x *harness) {
 	x.changed()
 }
 
-var sizes = [][2]int{{80, 24}, {120, 32}, {200, 50}}
+var sizes = [][2]int{{60, 16}, {80, 24}, {120, 32}, {200, 50}}
 
 func TestGoldenScreens(t *testing.T) {
 	for _, s := range scenes {

@@ -28,14 +28,15 @@ type Model struct {
 	feed  *feed
 	prefs prefs
 
-	queue   *queuePane
-	panes   []pane
-	at      int
-	detail  *jobDetail // nil while a pane is shown
-	dialog  *dialog
-	palette *paletteBox
-	helping bool
-	line    *inputLine // the filter being typed; nil when none is
+	queue    *queuePane
+	panes    []pane
+	at       int
+	detail   *jobDetail // nil while a pane is shown
+	dialog   *dialog
+	palette  *paletteBox
+	helping  bool
+	helpPage int
+	line     *inputLine // the filter being typed; nil when none is
 
 	progress progress
 	undo     undoable
@@ -252,10 +253,7 @@ func (m *Model) press(k tea.KeyPressMsg) tea.Cmd {
 	case m.line != nil:
 		return m.pressLine(k)
 	case m.helping:
-		m.helping = false
-		if d := deedOf(k.String(), m.here()); d == help || d == back || d == quit {
-			return nil
-		}
+		return m.pressHelp(k)
 	}
 	if m.small() && deedOf(k.String(), everywhere) != quit {
 		return nil

@@ -91,24 +91,54 @@ func (p *paletteBox) view(st *Styles, w, h int) []string {
 	return box(st, st.Frame, "What shall be done?", lines, inner)
 }
 
-// helpBox lists every key that works here, in two columns where there is room.
+// helpBox lists the keys that work here: with all words where there is room,
+// otherwise in two columns with the deeds' names, and in pages.
 func (m *Model) helpBox(w, h int) []string {
-	st := m.w.st
+	st, all, rows := m.w.st, offered(m.here()), h-4
+	cols, inner := 1, 56
+	lines := longHelp(st, all)
+	if len(lines) > rows {
+		cols, inner = 2, (w-6)/2-1
+		if inner < 56 {
+			lines = shortHelp(st, all, inner+1)
+		}
+		inner = min(inner, 56)
+	}
+	title := "Keys of " + string(m.here())
+	if per := rows * cols; len(lines) > per {
+		pages := (len(lines) + per - 1) / per
+		m.helpPage = min(m.helpPage, pages-1)
+		lines = lines[m.helpPage*per : min(len(lines), (m.helpPage+1)*per)]
+		title += fmt.Sprintf(", %d of %d (PgDn PgUp)", m.helpPage+1, pages)
+	}
+	lines, inner = columnsOf(lines, cols, inner+1, rows)
+	return box(st, st.Frame, title, lines, min(inner, w-6))
+}
+
+// pressHelp turns the pages; any other key closes the help and does what it does.
+func (m *Model) pressHelp(k tea.KeyPressMsg) tea.Cmd {
+	d := deedOf(k.String(), m.here())
+	switch d {
+	case down, pageDown:
+		m.helpPage++
+		return nil
+	case up, pageUp:
+		m.helpPage = max(0, m.helpPage-1)
+		return nil
+	}
+	m.helping, m.helpPage = false, 0
+	if d == help || d == back || d == quit {
+		return nil
+	}
+	return m.do(d)
+}
+
+func longHelp(st *Styles, all []binding) []string {
 	var lines []string
-	for _, b := range offered(m.here()) {
+	for _, b := range all {
 		lines = append(lines, st.Key.On(fit(keyList(b.keys), 11))+" "+st.Row.On(fit(b.help, 44)))
 	}
-	inner := 56
-	if rows := h - 4; len(lines) > rows {
-		cols := min((w-6)/57, (len(lines)+rows-1)/rows)
-		if cols < 2 {
-			cols = 2
-			inner = (w-6)/cols - 1
-			lines = shortHelp(st, offered(m.here()), inner+1)
-		}
-		lines, inner = columnsOf(lines, cols, inner+1, rows)
-	}
-	return box(st, st.Frame, "Keys of "+string(m.here()), lines, min(inner, w-6))
+	return lines
 }
 
 // shortHelp names the deeds only, for small screens.

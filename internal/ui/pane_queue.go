@@ -21,14 +21,14 @@ type queuePane struct {
 var queueColumns = []column{
 	{id: "state", title: "STATE", width: 12},
 	{id: "user", title: "USER", width: 10},
-	{id: "name", title: "NAME", width: 14, flex: 1},
-	{id: "age", title: "AGE", width: 5, right: true, rank: 1},
+	{id: "name", title: "NAME", width: 12, flex: 1},
+	{id: "age", title: "AGE", width: 5, right: true, rank: 2},
 	{id: "wait", title: "WAIT", width: 5, right: true, rank: 3},
 	{id: "pri", title: "PRI", width: 3, right: true, rank: 7},
 	{id: "try", title: "TRY", width: 3, right: true, rank: 5},
 	{id: "deployment", title: "DEPLOYMENT", width: 14, rank: 6},
 	{id: "evidence", title: "EVIDENCE", width: 15, rank: 4},
-	{id: "phase", title: "WHAT NOW", width: 26, flex: 3, rank: 2},
+	{id: "phase", title: "WHAT NOW", width: 21, flex: 3, rank: 1},
 }
 
 var orderColumn = map[order]string{byAge: "age", byUser: "user", byState: "state", byWait: "wait", byName: "name"}

@@ -98,7 +98,7 @@ func (m *Model) headLink(w int) string {
 		where = m.w.manager.Target()
 	}
 	where = m.w.text(where)
-	if l.up { // while it is away there is more to say
+	if l.up && w >= narrow { // while it is away there is more to say
 		where += " " + st.glyphs.dot + " " + m.w.opts.Attached + " " + m.w.text(m.w.hello.Version)
 	}
 	left := st.Title.On(" qmtui ") + st.Bar.On(" "+where+"  ")
@@ -165,12 +165,16 @@ func (m *Model) headQueue(w int) string {
 		return st.Bar.On(blank(w))
 	}
 	sep := st.BarQuiet.On(" " + st.glyphs.vline + " ")
-	left := st.Bar.On(fmt.Sprintf(" queue %s", number(s.Depth))) + sep + st.Bar.On(fmt.Sprintf("in flight %d/%d", s.InFlight, s.Capacity)) + sep
+	flight, hour := "in flight", "1h: "
+	if w < narrow {
+		flight, hour = "flight", ""
+	}
+	left := st.Bar.On(fmt.Sprintf(" queue %s", number(s.Depth))) + sep + st.Bar.On(fmt.Sprintf("%s %d/%d", flight, s.InFlight, s.Capacity)) + sep
 	least := ""
 	if !m.headline.whole {
 		least = ">"
 	}
-	left += st.Bar.On("1h: ") + st.BarGood.On(least+number(m.headline.done)+" done") + st.Bar.On(" ")
+	left += st.Bar.On(hour) + st.BarGood.On(least+number(m.headline.done)+" done") + st.Bar.On(" ")
 	if m.headline.failed > 0 {
 		left += st.BarBad.On(least + number(m.headline.failed) + " failed")
 	} else {
@@ -196,7 +200,7 @@ func (m *Model) headDeployment() string {
 		k = st.BarBad
 	}
 	out := st.Bar.On(m.w.text(d.Name)+" ") + k.On(m.warmth(d))
-	if d.PricePerHour > 0 {
+	if d.PricePerHour > 0 && m.width >= narrow {
 		out += st.Bar.On(fmt.Sprintf(" %.2f/h", d.PricePerHour))
 	}
 	return out + st.Bar.On(" ")
@@ -218,8 +222,16 @@ func (m *Model) tabs(w int) string {
 	return fitStyled(b.String(), w)
 }
 
+// narrow is the width below which the header uses short words.
+const narrow = 76
+
+var shortTitles = map[scope]string{inQueue: "Queue", inOutputs: "Out", inWorkers: "Work", inWarnings: "Warn", inUsers: "Users", inLog: "Log", inCharts: "Chart"}
+
 func (m *Model) tabTitle(i int, p pane) string {
 	title := fmt.Sprintf("%d %s", i+1, p.title())
+	if m.width < narrow {
+		title = fmt.Sprintf("%d %s", i+1, shortTitles[p.scope()])
+	}
 	if n, _ := m.w.unacknowledged(); p.scope() == inWarnings && n > 0 {
 		title += fmt.Sprintf(" %d", n)
 	}
