@@ -90,8 +90,11 @@ func TestBackoffMemoryIsBounded(t *testing.T) {
 		t.Error("a flood of others washed a busy key's failures away")
 	}
 	now = now.Add(2 * forgetFailure)
-	if b.try(account{"new", 1, time.Minute}); len(b.keys) != 1 {
-		t.Errorf("%d old keys are kept", len(b.keys)-1)
+	for i := range backoffKeys - len(b.keys) + 1 {
+		b.try(account{fmt.Sprint("new", i), 1, time.Minute})
+	}
+	if b.keys["the one"] != nil || len(b.keys) > backoffKeys/5 {
+		t.Errorf("%d keys, and old ones are kept", len(b.keys))
 	}
 }
 

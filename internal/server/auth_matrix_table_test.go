@@ -101,6 +101,8 @@ var matrix = []matrixRow{
 	{"POST " + api.PathConsoleLogs, nobodysThing, 204, ofEveryUser},
 	{"GET " + api.PathBackup, nobodysThing, 200, ofTheSocket},
 
+	{"GET " + api.PathMetrics, nobodysThing, 200, ofAdmins},
+
 	{"GET " + api.PathLogin, nobodysThing, 200, ofEverybody},
 	{"POST " + api.PathLogin, user001, 200, ofEverybody},
 	{"POST " + api.PathLogin, user002, 200, ofNobody}, // with the password of user001

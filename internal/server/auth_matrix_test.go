@@ -107,6 +107,9 @@ func (m *matrixWorld) populate(svc *fakeService) map[string]fakeWorld {
 	return map[string]fakeWorld{user001: svc.populate(m.t, user001, m.picture), user002: svc.populate(m.t, user002, m.picture)}
 }
 
+// figures stands for the metrics.
+var figures = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("up 1\n")) })
+
 // call makes the call of a cell in a fresh world.
 func (m *matrixWorld) call(row matrixRow, caller string) (*fakeService, *httptest.ResponseRecorder) {
 	m.t.Helper()
@@ -116,7 +119,7 @@ func (m *matrixWorld) call(row matrixRow, caller string) (*fakeService, *httptes
 	if whose == nobodysThing {
 		whose = user001
 	}
-	s := m.server(svc, func(o *Options) { o.Inputs = m.inputs })
+	s := m.server(svc, func(o *Options) { o.Inputs, o.Metrics = m.inputs, figures })
 	h, peer, headers := m.as(s, caller)
 	method, path, _ := strings.Cut(row.route, " ")
 	body, kind := matrixBody(row.route, whose)
