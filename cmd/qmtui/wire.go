@@ -70,7 +70,7 @@ func (m *manager) join(cfg config.Config) error {
 		return err
 	}
 	m.engine = engine.New(engine.Options{Ledger: m.ledger, Share: meteredShare{disks, m.metrics}, Fleet: gpus, Policy: policy(cfg), Active: activeName(cfg), Log: m.log})
-	options, err := serverOptions(cfg, m.engine, m.log)
+	options, err := serverOptions(cfg, audited{m.engine, m.ledger.Audit, m.log}, m.log)
 	options.Backup = m.ledger.Backup
 	if err != nil {
 		return err

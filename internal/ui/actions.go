@@ -124,11 +124,11 @@ func firstFailure(r api.ActionReport) *api.Error {
 	return nil
 }
 
-// undoable are the jobs that waited and are cancelled now.
+// undoable are the jobs that waited, were never sent, and are cancelled now.
 func (a actedMsg) undoable() []job.ID {
 	var out []job.ID
 	for _, x := range a.report.Results {
-		if x.Error == nil && slices.Contains(a.queued, x.ID) {
+		if x.Error == nil && x.Job.PromptID == "" && slices.Contains(a.queued, x.ID) {
 			out = append(out, x.ID)
 		}
 	}
@@ -158,9 +158,9 @@ func (m *Model) simple(text string, limit time.Duration, do func(context.Context
 
 // askCancel asks before jobs are cancelled.
 func (m *Model) askCancel(targets []*row, hidden int) {
-	can := pick(targets, func(j *api.Job) bool { return !j.State.Terminal() && j.Want != job.WantCancel })
+	can := pick(targets, func(j *api.Job) bool { return !j.State.Terminal() && j.State != job.Rendered && j.Want != job.WantCancel })
 	if len(can) == 0 {
-		m.refuse("nothing to cancel: " + whyNot(targets, "they have ended, or are being cancelled"))
+		m.refuse("nothing to cancel: " + whyNot(targets, "they have ended, are being saved, or are being cancelled"))
 		return
 	}
 	queued := idsOf(pick(can, func(j *api.Job) bool { return j.State == job.Queued }))
