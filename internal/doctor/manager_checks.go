@@ -1,0 +1,249 @@
+package doctor
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// The checks of the running manager.
+var (
+	managerSocket = &Check{Name: "socket", Looks: "the manager's unix socket: there, answering, closed to others", Cases: []int{10},
+		Rulings: []Ruling{
+			{"answers", OK, "a manager answers", ""},
+			{"none", Warn, "no manager runs", "start it: systemctl start qmtui, or qmtui --daemon"},
+			{"dead", Fail, "the socket is there and nobody answers", "look whether the manager runs; a socket that is left over is taken over by the next one"},
+			{"denied", Fail, "this user may not connect to it", "run doctor as the manager's user, or as root"},
+			{"broken", Fail, "something answers that is not a manager, or it answers with an error", "look at the manager's log"},
+			{"open", Fail, "others may connect to it, and it is the admin's", "chmod 0600 it, and 0700 its folder"},
+		}}
+	managerWarnings = &Check{Name: "warnings", Looks: "what the manager itself warns of, its mode, and jobs that were lost without a trace", Cases: []int{2, 15},
+		Rulings: []Ruling{
+			{"none", OK, "it warns of nothing", ""},
+			{"warns", Warn, "it warns", "see qmtui queue status"},
+			{"halted", Warn, "the queue is paused or drains", "run qmtui queue resume"},
+			{"vanishing", Warn, "jobs never appeared, or ended without files, lately", "see qmtui jobs list --state lost, then run qmtui doctor --canary"},
+			{"not_known", Skip, "no manager answers", ""},
+		}}
+	processFiles = &Check{Name: "files", Looks: "open files of the manager's process against its limit, by /proc/PID",
+		Rulings: []Ruling{
+			{"enough", OK, "there is room", ""},
+			{"low", Warn, "the limit is under 4096: each page with a live connection takes one", "set LimitNOFILE=65536 in the service"},
+			{"full", Fail, "more than four of five are in use", "restart the manager with LimitNOFILE=65536, and look what it holds in /proc/PID/fd"},
+			{"not_known", Skip, "the process cannot be looked into", ""},
+		}}
+	processWatches = &Check{Name: "inotify", Looks: "fs.inotify.max_user_watches and max_user_instances, when events are used as hints",
+		Rulings: []Ruling{
+			{"enough", OK, "there is room", ""},
+			{"unused", OK, "the share is only looked into", ""},
+			{"low", Warn, "the limits are low, so events will be missed; looking still finds everything", "sysctl fs.inotify.max_user_watches=524288 fs.inotify.max_user_instances=512"},
+			{"not_known", Skip, "the limits cannot be read", ""},
+		}}
+	webServer = &Check{Name: "web", Looks: "GET /health at server.listen and at server.public_url",
+		Rulings: []Ruling{
+			{"answers", OK, "it answers with the manager's own health", ""},
+			{"off", OK, "server.listen is empty: only the socket", ""},
+			{"silent", Fail, "nothing answers at server.listen", "see the manager's log: the port may be taken or another configuration be in use"},
+			{"stranger", Fail, "something else than a manager answers at server.listen", "find what holds the port (ss -ltnp), and set server.listen"},
+			{"proxy", Warn, "server.public_url does not lead to the manager", "look at the proxy in front: it must pass the path of server.public_url on to server.listen"},
+			{"no_manager", Skip, "no manager runs", ""},
+		}}
+	loginFile = &Check{Name: "login-file", Looks: "auth.htpasswd: a file and not a folder, readable by the manager's user, bcrypt on every line", Cases: []int{11},
+		Rulings: []Ruling{
+			{"good", OK, "it can be read and every line is good", ""},
+			{"header", OK, "a trusted proxy names the user", ""},
+			{"socket_only", OK, "nothing listens but the socket", ""},
+			{"open", Warn, "there is no login: any process on this machine may submit as anybody", "set auth.htpasswd, or let the proxy name the user"},
+			{"missing", Fail, "it is not there: nobody can log in", "make it with qmtui users passwd USER, or htpasswd -B"},
+			{"folder", Fail, "a folder stands in its place: docker makes one when a bind mount's source is missing", "stop the container, rmdir the folder on the host, put the file there, start again"},
+			{"unreadable", Fail, "the manager's user may not read it", "give that user the right to read it"},
+			{"bad_line", Fail, "a line is no user:hash with bcrypt", "write it anew with qmtui users passwd USER, or with htpasswd -B"},
+			{"empty", Fail, "it has no user: nobody can log in", "add one with qmtui users passwd USER, or htpasswd -B"},
+			{"public", Warn, "everybody on the machine can read the hashes", "chmod 0640 it"},
+		}}
+)
+
+// SocketSeen is how the manager's socket answers.
+type SocketSeen struct {
+	Path    string
+	Missing bool
+	Mode    uint32
+	Network bool       // the target is an address, not a socket
+	Error   *job.Error // nil when it answered
+	Version string
+}
+
+func judgeSocket(o SocketSeen) Result {
+	c := managerSocket
+	switch {
+	case o.Error == nil && !o.Network && o.Mode&0o066 != 0:
+		return c.say("open", "%s has mode %04o: others may connect to it", o.Path, o.Mode&0o777)
+	case o.Error == nil:
+		return c.say("answers", "qmtui %s answers on %s", o.Version, o.Path)
+	case o.Missing:
+		return c.say("none", "no manager runs: there is no socket at %s", o.Path)
+	case o.Error.Code == "no_daemon":
+		return c.say("dead", "nobody answers on %s", o.Path)
+	case o.Error.Code == "socket_denied":
+		return c.say("denied", "this user may not connect to %s", o.Path)
+	}
+	return c.say("broken", "%s: %s", o.Path, o.Error.Message)
+}
+
+// WarningsSeen is what the manager says of itself.
+type WarningsSeen struct {
+	Answers   bool
+	Mode      job.Mode
+	Warnings  []job.Warning
+	Vanishing int // recent jobs that never appeared or ended without files
+	Looked    int // recent jobs
+}
+
+func judgeWarnings(o WarningsSeen) Result {
+	c := managerWarnings
+	switch {
+	case !o.Answers:
+		return c.say("not_known", "no manager answers")
+	case o.Vanishing > 0:
+		return c.say("vanishing", "%d of the %d newest jobs never appeared or ended without files", o.Vanishing, o.Looked)
+	case len(o.Warnings) > 0:
+		w := o.Warnings[0]
+		r := c.say("warns", "%s: %s%s", w.Code, w.Message, more(len(o.Warnings)-1))
+		if w.Hint != "" {
+			r.Next = w.Hint
+		}
+		return r
+	case o.Mode != "" && o.Mode != job.ModeRunning:
+		return c.say("halted", "the queue is %s", o.Mode)
+	}
+	return c.say("none", "the manager warns of nothing")
+}
+
+func more(n int) string {
+	if n <= 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (and %d more)", n)
+}
+
+// ProcessSeen is how much room a process has.
+type ProcessSeen struct {
+	Who         string // "the manager", or "doctor"
+	FilesKnown  bool
+	Files       int    // open; -1 when not known
+	Limit       uint64 // soft
+	Watching    bool   // events are used as hints
+	WatchKnown  bool
+	Watches     int // fs.inotify.max_user_watches
+	Instances   int // fs.inotify.max_user_instances
+	WatchesUsed int // by the process
+}
+
+func judgeProcess(o ProcessSeen) []Result { return []Result{judgeFiles(o), judgeInotify(o)} }
+
+func judgeFiles(o ProcessSeen) Result {
+	c := processFiles
+	switch {
+	case !o.FilesKnown:
+		return c.say("not_known", "the limits of the manager's process cannot be read")
+	case o.Files > 0 && uint64(o.Files) > o.Limit/5*4:
+		return c.say("full", "%s has %d of %d files open", o.Who, o.Files, o.Limit)
+	case o.Limit < 4096:
+		return c.say("low", "%s may open %d files", o.Who, o.Limit)
+	case o.Files < 0:
+		return c.say("enough", "%s may open %d files", o.Who, o.Limit)
+	}
+	return c.say("enough", "%s has %d of %d files open", o.Who, o.Files, o.Limit)
+}
+
+func judgeInotify(o ProcessSeen) Result {
+	c := processWatches
+	switch {
+	case !o.Watching:
+		return c.say("unused", "no events are asked for: the share is looked into")
+	case !o.WatchKnown:
+		return c.say("not_known", "the limits cannot be read")
+	case o.Watches < 8192 || o.Instances < 64 || o.WatchesUsed > o.Watches/5*4:
+		return c.say("low", "%d of %d watches are in use, and %d instances allowed", o.WatchesUsed, o.Watches, o.Instances)
+	}
+	return c.say("enough", "%d of %d watches are in use", o.WatchesUsed, o.Watches)
+}
+
+// WebSeen is what the addresses answered.
+type WebSeen struct {
+	Listen  string // empty: none
+	Manager bool   // one runs
+	Answer  string // why the health was not read; empty when it was
+	Silent  bool   // nothing accepted the connection
+	Public  string // server.public_url; empty: none
+	Outside string // why the health was not read there; empty when it was
+}
+
+func judgeWeb(o WebSeen) Result {
+	c := webServer
+	switch {
+	case o.Listen == "":
+		return c.say("off", "server.listen is empty, so only the socket is served")
+	case !o.Manager:
+		return c.say("no_manager", "no manager runs")
+	case o.Silent:
+		return c.say("silent", "nothing answers at %s: %s", o.Listen, o.Answer)
+	case o.Answer != "":
+		return c.say("stranger", "what answers at %s is not the manager: %s", o.Listen, o.Answer)
+	case o.Public != "" && o.Outside != "":
+		return c.say("proxy", "%s does not lead to the manager: %s", o.Public, o.Outside)
+	}
+	return c.say("answers", "the manager answers at %s", o.Listen)
+}
+
+// LoginSeen is the password file.
+type LoginSeen struct {
+	Path       string // empty: none is set
+	Login      bool   // auth asks for one
+	Header     string // in which trusted proxies name the user; empty: none
+	Listens    bool   // on TCP
+	Missing    bool
+	Folder     bool
+	Unreadable string
+	Mode       uint32
+	Users      int
+	BadLine    string // what is wrong with the first line that is not good
+}
+
+func judgeLogin(o LoginSeen) Result {
+	const others = 0o004
+	c := loginFile
+	switch {
+	case o.Path == "" && !o.Listens:
+		return c.say("socket_only", "nothing listens but the socket, which is the admin's")
+	case o.Path == "" && o.Login:
+		return c.say("header", "trusted proxies name the user in %s", o.Header)
+	case o.Path == "":
+		return c.say("open", "there is no login: any process on this machine may submit as anybody")
+	case o.Folder:
+		return c.say("folder", "%s is a folder", o.Path)
+	case o.Missing:
+		return c.say("missing", "%s does not exist", o.Path)
+	case o.Unreadable != "":
+		return c.say("unreadable", "%s cannot be read: %s", o.Path, o.Unreadable)
+	case o.BadLine != "":
+		return c.say("bad_line", "%s, %s", o.Path, o.BadLine)
+	case o.Users == 0:
+		return c.say("empty", "%s has no user", o.Path)
+	case o.Mode&others != 0:
+		return c.say("public", "everybody can read %s, mode %04o", o.Path, o.Mode&0o777)
+	}
+	return c.say("good", "%s has %d users, each with bcrypt", o.Path, o.Users)
+}
+
+// ago is the age of something for people.
+func ago(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return d.Round(time.Second).String() + " ago"
+	case d < 48*time.Hour:
+		return d.Round(time.Minute).String() + " ago"
+	}
+	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
+}

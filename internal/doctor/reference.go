@@ -1,0 +1,82 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Checks lists every check, in the order in which doctor tells them.
+func Checks() []*Check {
+	return []*Check{
+		settingsGood, settingsAdvice, settingsFair, settingsTags, settingsEvidence, settingsWaits,
+		managerSocket, managerWarnings,
+		stateFolder, stateLock, stateDatabase, stateSpace,
+		shareMounted, shareAlive, shareType, shareCache, shareWritable, shareSpace, shareClock, shareView, shareSame,
+		usersFolder, usersWritable, usersSticky, usersSpace, inputsFolders,
+		processFiles, processWatches, webServer, loginFile,
+		workerAnswers, workerOutput, workerVersion, workerModels, workerClock,
+		tofuRead, tofuOutput, tofuHealth, tofuConcurrency, tofuScaleDown,
+		canaryAccepted, canaryShare, canaryDelivered,
+	}
+}
+
+// withoutCheck says why a case of the field has no check.
+var withoutCheck = map[int]string{
+	13: "none is possible from outside: both forms of the request are understood, see [field-cases.md](field-cases.md)",
+}
+
+const fieldCases = 16 // of docs/field-cases.md
+
+const referenceHead = `# What qmtui doctor looks at
+
+<!-- Made by "go generate ./internal/doctor" from the checks themselves. Do not edit. -->
+
+` + "`qmtui doctor`" + ` looks at everything at the same time, each with a deadline of its own, so that a mount that hangs does not hang it; what
+does not answer in time is a *fail* of its own. It ends with 1 when something fails, and with 0 when it only warns. Run it as the
+manager's user or as root: as root it asks the kernel what the manager's user may do, by taking on that user's rights for the question.
+
+Without being told to, it asks nothing of a deployment that may be asleep, and says what the manager knows of it and how old that is.
+` + "`--wake`" + ` asks, and ` + "`--canary`" + ` sends a small prompt through the whole; both say first what that may cost. ` + "`--tf DIR`" + ` reads OpenTofu
+files, in the schema of the provider verda-cloud/verda 1.1, and never runs anything. Apart from the canary's picture, doctor leaves
+nothing behind: to read the clock of the share it makes one file without a name.
+
+`
+
+// Reference is docs/doctor.md.
+func Reference() string {
+	var b strings.Builder
+	b.WriteString(referenceHead)
+	b.WriteString(caseTable())
+	for _, c := range Checks() {
+		fmt.Fprintf(&b, "\n## `%s`\n\nLooks at %s.\n\n| verdict | code | when | next step |\n|---|---|---|---|\n", c.Name, c.Looks)
+		for _, r := range c.Rulings {
+			fmt.Fprintf(&b, "| %s | `%s` | %s | %s |\n", r.Verdict, r.Code, cell(r.When), cell(r.Next))
+		}
+	}
+	return b.String()
+}
+
+// caseTable says which checks look for each case of the field.
+func caseTable() string {
+	var b strings.Builder
+	b.WriteString("The sixteen cases of [field-cases.md](field-cases.md), and the checks that look for them:\n\n| case | checks |\n|---|---|\n")
+	for n := 1; n <= fieldCases; n++ {
+		var names []string
+		for _, c := range Checks() {
+			if slices.Contains(c.Cases, n) {
+				names = append(names, "`"+c.Name+"`")
+			}
+		}
+		text := strings.Join(names, ", ")
+		if text == "" {
+			text = withoutCheck[n]
+		}
+		fmt.Fprintf(&b, "| %d | %s |\n", n, text)
+	}
+	return b.String()
+}
+
+func cell(s string) string {
+	return strings.NewReplacer("|", `\|`, "<", "&lt;", ">", "&gt;").Replace(s)
+}

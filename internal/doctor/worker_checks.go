@@ -1,0 +1,223 @@
+package doctor
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// The checks of each deployment.
+var (
+	workerAnswers = &Check{Name: "deployment", Looks: "whether its address answers and takes the key. A deployment that may be asleep is asked nothing without --wake: what the manager knows is told, with its age", Cases: []int{1, 7},
+		Rulings: []Ruling{
+			{"answers", OK, "it answers", ""},
+			{"asleep", OK, "it was not asked, and nothing is known against it", ""},
+			{"key", Fail, "404, 401 or 403: the platform says 404 for a missing key", "check the deployment's key first, then its url"},
+			{"unreachable", Fail, "nobody answers at the address", "check the deployment's url and the way out of this machine"},
+			{"errors", Fail, "it answers with errors", "look at the deployment's log on the platform"},
+			{"failing", Warn, "it was not asked, and failed when the manager last did", "run qmtui doctor --wake, which costs money when it is asleep"},
+			{"stuck", Warn, "it has taken prompts and answers nothing of them", "look at the deployment's log on the platform; restart the replica"},
+		}}
+	workerOutput = &Check{Name: "output-directory", Looks: "argv of the worker in /system_stats: --output-directory", Cases: []int{3},
+		Rulings: []Ruling{
+			{"set", OK, "it is there", ""},
+			{"missing", Fail, "it is not: results go to the container's own disk and vanish with it", "add --output-directory with the mounted share to the deployment's command line"},
+			{"local", OK, "it is not, and the server runs on this machine with a folder of its own", ""},
+			{"not_known", Skip, "nobody has asked the worker yet", ""},
+		}}
+	workerVersion = &Check{Name: "comfyui-version", Looks: "comfyui_version in /system_stats",
+		Rulings: []Ruling{
+			{"known", OK, "it is a version that was tried, or newer", ""},
+			{"old", Warn, "it is older than 0.3.64, the oldest that was cross-checked", "try one prompt of each kind with qmtui doctor --canary and qmtui submit"},
+			{"not_known", Skip, "nobody has asked the worker yet, or it does not say", ""},
+		}}
+	workerModels = &Check{Name: "models", Looks: "/object_info: node classes and model files that the example prompts name", Cases: []int{9, 14},
+		Rulings: []Ruling{
+			{"there", OK, "all are there", ""},
+			{"models", Warn, "model files are missing", "put them into the models folder of the workers, or choose other prompts"},
+			{"classes", Warn, "node classes are missing", "install the custom nodes on the workers, or choose other prompts"},
+			{"not_known", Skip, "nobody may ask: it could wake a machine", ""},
+		}}
+	workerClock = &Check{Name: "worker-clock", Looks: "the Date header of the deployment's answer",
+		Rulings: []Ruling{
+			{"agrees", OK, "the clocks agree", ""},
+			{"skewed", Warn, "they differ by more than five seconds", "let this machine keep time by NTP: stamps of the platform are compared with its clock"},
+			{"not_known", Skip, "nobody asked, or the answer had no date", ""},
+		}}
+)
+
+// WorkerSeen is one deployment.
+type WorkerSeen struct {
+	Name   string
+	URL    string
+	Asked  bool           // just now, by doctor
+	Known  bool           // the manager knows it
+	Report job.Deployment // what the manager knows
+	Now    time.Time
+
+	Error  *job.Error // what asking ended with; nil when it answered
+	System *job.System
+	At     time.Time // of System
+	Date   time.Time // the Date header; zero when there was none
+	DateAt time.Time // when it was read
+
+	NodesKnown     bool
+	Classes        []string // that are missing
+	Models         []string // that are missing
+	Prompts        int      // that were looked at
+	WhyNotAsked    string
+	MachineIsLocal bool // the url leads to this machine
+}
+
+func judgeWorker(o WorkerSeen) []Result {
+	all := []Result{judgeAnswer(o), judgeOutputDirectory(o), judgeVersion(o), judgeModels(o), judgeWorkerClock(o)}
+	for i := range all {
+		all[i] = all[i].about(o.Name)
+	}
+	return all
+}
+
+func judgeAnswer(o WorkerSeen) Result {
+	c := workerAnswers
+	if !o.Asked {
+		return judgeHearsay(o)
+	}
+	switch e := o.Error; {
+	case e == nil:
+		return c.say("answers", "%s answers", o.Name)
+	case e.Code == "endpoint_or_key":
+		return c.say("key", "%s: %s", o.Name, e.Message)
+	case e.Code == "timeout" || e.Code == "unreachable" || e.Class == job.Unavailable && e.Code != "server_error" && e.Code != "busy":
+		return c.say("unreachable", "%s: %s", o.Name, e.Message)
+	default:
+		return c.say("errors", "%s: %s", o.Name, e.Message)
+	}
+}
+
+// judgeHearsay says what the manager knows of a deployment that nobody asked.
+func judgeHearsay(o WorkerSeen) Result {
+	c, r := workerAnswers, o.Report
+	why := o.WhyNotAsked
+	switch {
+	case !o.Known:
+		return c.say("asleep", "%s was not asked (%s), and no manager knows of it", o.Name, why)
+	case r.Error != nil && r.Error.Code == "dead_worker":
+		return c.say("stuck", "%s: %s", o.Name, r.Error.Message)
+	case r.State == job.WarmthFailing:
+		return c.say("failing", "%s was not asked (%s); the manager knows it as failing%s%s", o.Name, why, because(r), o.age(r.At))
+	case r.At.IsZero():
+		return c.say("asleep", "%s was not asked (%s), and the manager has not heard of it yet", o.Name, why)
+	}
+	return c.say("asleep", "%s was not asked (%s); the manager knows it as %s%s", o.Name, why, r.State, o.age(r.At))
+}
+
+func because(d job.Deployment) string {
+	switch {
+	case d.Error != nil:
+		return ": " + d.Error.Message
+	case d.Because != "":
+		return ": " + d.Because
+	}
+	return ""
+}
+
+func (o WorkerSeen) age(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return ", heard " + ago(max(0, o.Now.Sub(at)))
+}
+
+func judgeOutputDirectory(o WorkerSeen) Result {
+	c := workerOutput
+	switch {
+	case o.System == nil:
+		return c.say("not_known", "nobody has asked %s for its command line yet", o.Name)
+	case o.System.OutputDirectory != "":
+		return c.say("set", "%s writes to %s%s", o.Name, o.System.OutputDirectory, o.heard())
+	case slices.ContainsFunc(o.System.Argv, func(a string) bool { return strings.HasPrefix(a, "--base-directory") }):
+		return c.say("set", "%s has --base-directory%s", o.Name, o.heard())
+	case len(o.System.Argv) == 0:
+		return c.say("not_known", "%s does not tell its command line", o.Name)
+	case o.MachineIsLocal:
+		return c.say("local", "%s runs on this machine with an output folder of its own; make that the share", o.Name)
+	}
+	return c.say("missing", "%s runs without --output-directory%s", o.Name, o.heard())
+}
+
+// heard says how old the worker's word is, when nobody asked just now.
+func (o WorkerSeen) heard() string {
+	if o.Asked {
+		return ""
+	}
+	return o.age(o.At)
+}
+
+func judgeVersion(o WorkerSeen) Result {
+	c := workerVersion
+	switch {
+	case o.System == nil || o.System.Version == "":
+		return c.say("not_known", "the version of %s is not known", o.Name)
+	case olderThan(o.System.Version, "0.3.64"):
+		return c.say("old", "%s runs ComfyUI %s%s", o.Name, o.System.Version, o.heard())
+	}
+	return c.say("known", "%s runs ComfyUI %s%s", o.Name, o.System.Version, o.heard())
+}
+
+// olderThan compares versions of numbers with dots; what is no number counts as newer.
+func olderThan(v, than string) bool {
+	a, b := strings.Split(strings.TrimPrefix(v, "v"), "."), strings.Split(than, ".")
+	for i := range b {
+		var x, y int
+		if i < len(a) {
+			if n, err := fmt.Sscanf(a[i], "%d", &x); n == 0 || err != nil {
+				return false
+			}
+		}
+		_, _ = fmt.Sscanf(b[i], "%d", &y)
+		if x != y {
+			return x < y
+		}
+	}
+	return false
+}
+
+func judgeModels(o WorkerSeen) Result {
+	c := workerModels
+	switch {
+	case !o.NodesKnown:
+		return c.say("not_known", "nobody asked %s for its nodes (%s)", o.Name, o.WhyNotAsked)
+	case len(o.Classes) > 0:
+		return c.say("classes", "%s lacks node classes that example prompts use: %s", o.Name, few(o.Classes))
+	case len(o.Models) > 0:
+		return c.say("models", "%s lacks models that example prompts name: %s", o.Name, few(o.Models))
+	}
+	return c.say("there", "%s has the nodes and models of %d example prompts", o.Name, o.Prompts)
+}
+
+func judgeWorkerClock(o WorkerSeen) Result {
+	c := workerClock
+	skew := o.Date.Sub(o.DateAt)
+	switch {
+	case o.Date.IsZero():
+		return c.say("not_known", "no answer of %s told the time", o.Name)
+	case skew.Abs() > maxSkew:
+		return c.say("skewed", "%s is %s %s this machine", o.Name, skew.Abs().Round(time.Second), aheadOrBehind(skew))
+	}
+	return c.say("agrees", "the clocks of %s and of this machine agree", o.Name)
+}
+
+// isLocalURL reports an address on this machine.
+func isLocalURL(raw string) bool {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+}
