@@ -199,3 +199,21 @@ func TestChartsFollowFromTheJobs(t *testing.T) {
 		t.Errorf("%v %v", done, wait)
 	}
 }
+
+// Over SSH nobody asks the terminal for synchronized output, so the panel
+// turns it on, unless told otherwise.
+func TestSynchronizedOutputOverSSH(t *testing.T) {
+	ssh, here := tea.EnvMsg{"TERM=xterm", "SSH_TTY=/dev/pts/1"}, tea.EnvMsg{"TERM=xterm"}
+	for _, c := range []struct {
+		opts Options
+		env  tea.EnvMsg
+		want bool
+	}{{Options{}, ssh, true}, {Options{NoSync: true}, ssh, false}, {Options{}, here, false}} {
+		x := newHarness(t, fixture(), 80, 24, c.opts)
+		x.send(c.env)
+		got := len(x.other) == 1 && strings.HasPrefix(x.other[0], "tea.ModeReportMsg")
+		if got != c.want {
+			t.Errorf("%+v %v: %v", c.opts, c.env, x.other)
+		}
+	}
+}
