@@ -158,7 +158,9 @@ func (m *Model) simple(text string, limit time.Duration, do func(context.Context
 
 // askCancel asks before jobs are cancelled.
 func (m *Model) askCancel(targets []*row, hidden int) {
-	can := pick(targets, func(j *api.Job) bool { return !j.State.Terminal() && j.State != job.Rendered && j.Want != job.WantCancel })
+	can := pick(targets, func(j *api.Job) bool {
+		return !j.State.Terminal() && j.State != job.Rendered && j.Want != job.WantCancel
+	})
 	if len(can) == 0 {
 		m.refuse("nothing to cancel: " + whyNot(targets, "they have ended, are being saved, or are being cancelled"))
 		return
