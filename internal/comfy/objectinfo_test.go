@@ -1,6 +1,8 @@
 package comfy
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 )
 
@@ -93,11 +95,14 @@ func TestParseObjectInfo(t *testing.T) {
 	if _, ok := info.Class("D"); ok || info.Len() != 3 || !info.lacks("D") {
 		t.Error("D came from nowhere")
 	}
+	if !json.Valid(info.JSON()) || !strings.Contains(string(info.JSON()), `"NaN, -Infinity"`) || !strings.Contains(string(info.JSON()), `"max":null`) {
+		t.Errorf("handed on as %s", info.JSON())
+	}
 }
 
 func TestNilObjectInfoKnowsNothing(t *testing.T) {
 	var info *ObjectInfo
-	if _, ok := info.Class("SaveImage"); ok || info.Len() != 0 || info.lacks("SaveImage") {
+	if _, ok := info.Class("SaveImage"); ok || info.Len() != 0 || info.lacks("SaveImage") || info.JSON() != nil {
 		t.Error("nil knows something")
 	}
 }

@@ -17,6 +17,7 @@ var _ interface {
 	Interrupt(ctx context.Context, f job.Flight) error
 	Ran(deployment string, d time.Duration)
 	Deployments() []job.Deployment
+	Nodes() []byte
 	Warm(ctx context.Context, name string) (job.Deployment, error)
 	Refresh(ctx context.Context, name string) (job.Deployment, error)
 } = (*Fleet)(nil)

@@ -1,0 +1,35 @@
+package engine_test
+
+import (
+	"testing"
+
+	"github.com/comfyume/qmtui/internal/engine"
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// What the front remembers is durable and cannot touch the loop's own settings.
+func TestRemember(t *testing.T) {
+	open(t, 0, engine.Policy{}, func(h *house) {
+		var said string
+		if found, err := h.Remembered("mode", &said); found || err != nil {
+			t.Errorf("before anything: %v %v", found, err)
+		}
+		if err := h.Remember("mode", "paused"); err != nil {
+			t.Fatal(err)
+		}
+		h.stop()
+		h.start()
+		if found, err := h.Remembered("mode", &said); !found || err != nil || said != "paused" {
+			t.Errorf("after a restart: %v %v %q", found, err, said)
+		}
+		if mode := h.Status().Mode; mode != job.ModeRunning {
+			t.Errorf("the queue is %s", mode)
+		}
+		if _, err := h.ByKey("user001", "comfy:x"); job.AsError(err).Class != job.NotFound {
+			t.Errorf("an unknown key: %v", err)
+		}
+		if string(h.Nodes()) == "" {
+			t.Error("the fleet's nodes are not told")
+		}
+	})
+}
