@@ -118,6 +118,7 @@ func (s *site) pythonClients(t *testing.T) {
 }
 
 // dumpImages is put behind ComfyUI's example, which holds the bytes in images.
+// It comes that far only when it has heard executing with node null.
 const dumpImages = `
 import hashlib
 print("REPORT " + json.dumps({"events": ["executing"], "files": [

@@ -68,8 +68,8 @@ func (s *Server) Addr() net.Addr {
 	return s.doors.tcp.Addr()
 }
 
-// Run serves until ctx ends, then drains: event streams and WebSockets end at once, other
-// calls have [Options.Grace] to finish. It returns when nothing of it runs any
+// Run serves until ctx ends, then drains: event streams and WebSockets end at
+// once, other calls have [Options.Grace] to finish. It returns when nothing of it runs any
 // more; nil after a drain. It may be called once.
 func (s *Server) Run(ctx context.Context) error {
 	if s.opts.Service == nil {
@@ -120,7 +120,6 @@ func (s *Server) drain(servers []*http.Server) {
 	ctx, cancel := context.WithTimeout(context.Background(), s.opts.Grace)
 	defer cancel()
 	var all sync.WaitGroup
-	all.Go(func() { s.sockets.drain(ctx) })
 	for _, srv := range servers {
 		all.Go(func() {
 			if srv.Shutdown(ctx) != nil {
@@ -129,4 +128,5 @@ func (s *Server) drain(servers []*http.Server) {
 		})
 	}
 	all.Wait()
+	s.sockets.drain(ctx) // from now on none is added; all have heard of the stop
 }
