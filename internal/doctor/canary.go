@@ -139,8 +139,9 @@ func (v Visit) compare(ctx context.Context, o *CanarySeen) {
 		return
 	}
 	o.Place = filepath.Join(v.Config.Users.Outputs, CanaryUser, filepath.FromSlash(out.Path))
+	before := *o
 	seen, ended := within(diskPatience, func() CanarySeen {
-		s := *o
+		s := before
 		s.OnShare = countThere(v.Config.Share.Outputs, []string{string(out.Source)}) == 1
 		body, err := readFew(s.Place)
 		s.InFolder = err == nil

@@ -101,7 +101,7 @@ func judgeAlive(o ShareSeen) Result {
 	case o.Took > time.Second:
 		return c.say("slow", "one look at %s took %s", o.Path, o.Took.Round(time.Millisecond))
 	}
-	return c.say("alive", "%s answered within %s", o.Path, o.Took.Round(time.Microsecond*100))
+	return c.say("alive", "%s answered within %s", o.Path, max(o.Took.Round(time.Millisecond), time.Millisecond))
 }
 
 func judgeType(o ShareSeen) Result {

@@ -158,8 +158,7 @@ func parseTofuText(text []byte, path string) (body hcl.Body, err error) {
 	}
 	f, diags := parse(text, path)
 	if diags.HasErrors() {
-		d := diags.Errs()[0]
-		return nil, fmt.Errorf("read %s: %w", filepath.Base(path), d)
+		return nil, fmt.Errorf("read %s: %s", place(diags, path), strings.ToLower(strings.TrimRight(firstError(diags).Summary, ".")))
 	}
 	return f.Body, nil
 }
@@ -193,4 +192,16 @@ func rankVariables(path string) int {
 		return 0
 	}
 	return 1
+}
+
+func firstError(diags hcl.Diagnostics) *hcl.Diagnostic {
+	return diags[slices.IndexFunc(diags, func(d *hcl.Diagnostic) bool { return d.Severity == hcl.DiagError })]
+}
+
+// place is file:line of the first error, or the file.
+func place(diags hcl.Diagnostics, path string) string {
+	if s := firstError(diags).Subject; s != nil {
+		return fmt.Sprintf("%s:%d", path, s.Start.Line)
+	}
+	return path
 }

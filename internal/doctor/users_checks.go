@@ -35,7 +35,8 @@ var (
 	inputsFolders = &Check{Name: "inputs", Looks: "whether share.inputs and users.inputs are both set, are there, and the first can be written", Cases: []int{14},
 		Rulings: []Ruling{
 			{"carried", OK, "uploads are carried to the workers", ""},
-			{"off", Warn, "neither or only one is set: pictures that users upload do not reach the workers, and LoadImage fails", "set share.inputs and users.inputs, if users upload pictures"},
+			{"off", Skip, "neither is set: pictures that users upload do not reach the workers, and LoadImage fails", "set share.inputs and users.inputs, if users upload pictures"},
+			{"half", Warn, "only one is set, so nothing is carried", "set both, or neither"},
 			{"missing", Fail, "one of them is not there", "make it or mount it"},
 			{"not_writable", Fail, "the manager's user may not write to share.inputs", "mount it for writing, and give the manager's user the right to it"},
 		}}
@@ -168,8 +169,11 @@ type InputsSeen struct {
 
 func judgeInputs(o InputsSeen) Result {
 	c := inputsFolders
-	if o.Share.Path == "" || o.Users.Path == "" {
-		return c.say("off", "share.inputs and users.inputs are not both set, so uploads do not reach the workers")
+	switch a, b := o.Share.Path, o.Users.Path; {
+	case a == "" && b == "":
+		return c.say("off", "share.inputs and users.inputs are not set, so uploads do not reach the workers")
+	case a == "" || b == "":
+		return c.say("half", "only %s of share.inputs and users.inputs is set, so uploads do not reach the workers", a+b)
 	}
 	for _, f := range []FolderSeen{o.Share, o.Users} {
 		if !f.there() {

@@ -32,11 +32,12 @@ func (v Visit) seeShare(who Who) ShareSeen {
 		o.Mount, o.Known = mountOf(mounts, resolved(s.Outputs))
 	}
 	seen, ended := within(diskPatience, func() ShareSeen { return lookShare(o, s.Sentinel, who) })
-	if !ended {
-		o.Stalled = diskPatience
-		return o
+	if ended {
+		return seen
 	}
-	return seen
+	hung := o // what hangs still has o
+	hung.Stalled = diskPatience
+	return hung
 }
 
 // resolved follows symbolic links above the folder; the path itself when it

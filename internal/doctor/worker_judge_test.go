@@ -1,0 +1,143 @@
+package doctor
+
+import (
+	"testing"
+	"time"
+
+	"github.com/comfyume/qmtui/internal/config"
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+func settingsCases() []ruled {
+	problem := func(code string) config.Problems {
+		return config.Problems{{Code: code, Key: "queue.mode", File: "/q.toml", Line: 3, Message: "queue.mode is odd", Hint: "mend it"}}
+	}
+	cfg := func(change func(*config.Config)) config.Config {
+		c := config.Default()
+		c.Deployments = []config.Deployment{config.NewDeployment("h200")}
+		c.Deployments[0].URL = "https://containers.example/h200"
+		change(&c)
+		return c
+	}
+	waits := func(cold, render time.Duration, change func(*config.Config)) Result {
+		return judgeWaits(SettingsSeen{Config: cfg(change), Cold: map[string]time.Duration{"h200": cold}, Render: map[string]time.Duration{"h200": render}})
+	}
+	same := func(*config.Config) {}
+	return []ruled{
+		{"healthy", judgeConfig(SettingsSeen{})[0], "good"},
+		{"wrong", judgeConfig(SettingsSeen{Problems: problem(config.CodeValue)})[0], "problem"},
+		{"no secret, no manager", judgeConfig(SettingsSeen{Problems: problem(config.CodeSecretMissing)})[0], "problem"},
+		{"no secret, manager", judgeConfig(SettingsSeen{Problems: problem(config.CodeSecretMissing), Manager: true})[0], "secret"},
+		{"nothing odd", judgeAdvice(SettingsSeen{}), "none"},
+		{"odd", judgeAdvice(SettingsSeen{Advice: problem("open_to_network")}), "odd"},
+		{"fair", judgeMode(cfg(same)), "fair"},
+		{"fifo", judgeMode(cfg(func(c *config.Config) { c.Queue.Mode = "fifo" })), "fifo"},
+		{"tagged", judgeTags(cfg(same)), "tagged"},
+		{"untagged", judgeTags(cfg(func(c *config.Config) { c.Tag.Prefix = false })), "untagged"},
+		{"polled", judgeEvidence(cfg(same)), "polls"},
+		{"not polled", judgeEvidence(cfg(func(c *config.Config) { c.Deployments[0].Keepalive = 0 })), "silent"},
+		{"none", judgeEvidence(config.Default()), "none"},
+		{"healthy", waits(5*time.Minute, time.Minute, same), "enough"},
+		{"nothing measured", waits(0, 0, same), "enough"},
+		{"cold", waits(20*time.Minute, 0, same), "cold"},
+		{"render", waits(0, time.Hour, same), "render"},
+		{"tight", waits(0, 0, func(c *config.Config) { c.Queue.AcceptTimeout = config.Duration(5 * time.Minute) }), "tight"},
+		{"tight, but measured", waits(time.Minute, 0, func(c *config.Config) { c.Queue.AcceptTimeout = config.Duration(5 * time.Minute) }), "enough"},
+	}
+}
+
+func goodWorker() WorkerSeen {
+	now := time.Date(2026, 10, 1, 10, 0, 0, 0, time.UTC)
+	return WorkerSeen{Name: "h200", Asked: true, Known: true, Now: now, At: now, Date: now, DateAt: now, NodesKnown: true, Prompts: 6,
+		System: &job.System{Version: "0.8.0", Argv: []string{"main.py", "--output-directory", "/mnt/sfs/outputs"}, OutputDirectory: "/mnt/sfs/outputs"}}
+}
+
+func TestHealthyWorkerRaisesNoAlarm(t *testing.T) {
+	for _, r := range judgeWorker(goodWorker()) {
+		if r.Verdict != OK || r.Subject != "h200" {
+			t.Errorf("%s: %s %s", r.Title(), r.Code, r.Reason)
+		}
+	}
+}
+
+// workerCases tries the judges of a deployment; case 3 of the field is the one
+// without --output-directory.
+func workerCases() []ruled {
+	with := func(judge func(WorkerSeen) Result, break_ func(*WorkerSeen)) Result {
+		o := goodWorker()
+		sys := *o.System
+		o.System = &sys
+		break_(&o)
+		return judge(o)
+	}
+	fails := func(code string, class job.Class) func(*WorkerSeen) {
+		return func(o *WorkerSeen) { o.Error = &job.Error{Code: code, Class: class, Message: "it says so"} }
+	}
+	heard := func(d job.Deployment) func(*WorkerSeen) {
+		return func(o *WorkerSeen) { o.Asked, o.Report, o.WhyNotAsked = false, d, "it may be asleep" }
+	}
+	nothing := func(*WorkerSeen) {}
+	old := goodWorker().Now.Add(-3 * time.Hour)
+	a, dir, ver, mod, clk := judgeAnswer, judgeOutputDirectory, judgeVersion, judgeModels, judgeWorkerClock
+	return []ruled{
+		{"healthy", with(a, nothing), "answers"},
+		{"404", with(a, fails("endpoint_or_key", job.Unavailable)), "key"},
+		{"nobody", with(a, fails("unreachable", job.Unavailable)), "unreachable"},
+		{"503", with(a, fails("busy", job.Unavailable)), "errors"},
+		{"500", with(a, fails("server_error", job.Unavailable)), "errors"},
+		{"not asked, never heard of", with(a, heard(job.Deployment{})), "asleep"},
+		{"not asked, warm", with(a, heard(job.Deployment{State: job.WarmthWarm, At: old})), "asleep"},
+		{"not asked, no manager", with(a, func(o *WorkerSeen) { o.Asked, o.Known, o.WhyNotAsked = false, false, "it may be asleep" }), "asleep"},
+		{"not asked, failing", with(a, heard(job.Deployment{State: job.WarmthFailing, At: old, Because: "502"})), "failing"},
+		{"not asked, failing with an error", with(a, heard(job.Deployment{State: job.WarmthFailing, At: old, Error: &job.Error{Message: "404"}})), "failing"},
+		{"takes and does not run", with(a, heard(job.Deployment{At: old, Error: &job.Error{Code: "dead_worker", Message: "3 wait and none runs"}})), "stuck"},
+
+		{"healthy", with(dir, nothing), "set"},
+		{"heard of", with(dir, func(o *WorkerSeen) { o.Asked, o.At = false, old }), "set"},
+		{"missing", with(dir, func(o *WorkerSeen) { o.System.OutputDirectory, o.System.Argv = "", []string{"main.py"} }), "missing"},
+		{"base", with(dir, func(o *WorkerSeen) {
+			o.System.OutputDirectory, o.System.Argv = "", []string{"main.py", "--base-directory=/m"}
+		}), "set"},
+		{"on this machine", with(dir, func(o *WorkerSeen) {
+			o.System.OutputDirectory, o.System.Argv, o.MachineIsLocal = "", []string{"main.py"}, true
+		}), "local"},
+		{"tells no argv", with(dir, func(o *WorkerSeen) { o.System.OutputDirectory, o.System.Argv = "", nil }), "not_known"},
+		{"never asked", with(dir, func(o *WorkerSeen) { o.System = nil }), "not_known"},
+
+		{"healthy", with(ver, nothing), "known"},
+		{"newer", with(ver, func(o *WorkerSeen) { o.System.Version = "1.0" }), "known"},
+		{"odd", with(ver, func(o *WorkerSeen) { o.System.Version = "nightly" }), "known"},
+		{"old", with(ver, func(o *WorkerSeen) { o.System.Version = "0.3.40" }), "old"},
+		{"never asked", with(ver, func(o *WorkerSeen) { o.System = nil }), "not_known"},
+
+		{"healthy", with(mod, nothing), "there"},
+		{"models", with(mod, func(o *WorkerSeen) { o.Models = []string{"wan.safetensors"} }), "models"},
+		{"classes", with(mod, func(o *WorkerSeen) { o.Classes = []string{"SaveGLB"} }), "classes"},
+		{"not asked", with(mod, func(o *WorkerSeen) { o.NodesKnown, o.WhyNotAsked = false, "it may be asleep" }), "not_known"},
+
+		{"healthy", with(clk, nothing), "agrees"},
+		{"skewed", with(clk, func(o *WorkerSeen) { o.Date = o.Date.Add(time.Minute) }), "skewed"},
+		{"no date", with(clk, func(o *WorkerSeen) { o.Date = time.Time{} }), "not_known"},
+	}
+}
+
+func TestMayAsk(t *testing.T) {
+	asleep, always := config.NewDeployment("a"), config.NewDeployment("b")
+	always.ScaleToZero = false
+	for _, c := range []struct {
+		name string
+		d    config.Deployment
+		r    job.Deployment
+		want bool
+	}{
+		{"never sleeps", always, job.Deployment{}, true},
+		{"renders now", asleep, job.Deployment{State: job.WarmthWarm, InFlight: 1}, true},
+		{"was warm", asleep, job.Deployment{State: job.WarmthWarm}, false},
+		{"is starting", asleep, job.Deployment{State: job.Warming, InFlight: 1}, false},
+		{"not known", asleep, job.Deployment{}, false},
+	} {
+		if got, why := MayAsk(c.d, c.r); got != c.want || (why == "") != got {
+			t.Errorf("%s: %v %q", c.name, got, why)
+		}
+	}
+}
