@@ -103,29 +103,3 @@ func (l *loop) troubles() map[job.OutputID]*job.Error {
 	}
 	return t
 }
-
-// warnings are what an admin should know of the whole, now.
-func (l *loop) warnings(share job.ShareStatus, workers []job.Deployment) []job.Warning {
-	var ws []job.Warning
-	add := func(e *job.Error, at time.Time) {
-		if e != nil {
-			ws = append(ws, job.Warning{Code: e.Code, Message: e.Message, Hint: e.Hint, At: at})
-		}
-	}
-	add(l.fault, time.Now().UTC())
-	add(share.Error, share.LookedAt)
-	for _, d := range workers {
-		add(d.Error, d.At)
-	}
-	if l.orphans > 0 {
-		add(&job.Error{Code: "orphans", Message: "files on the share belong to no job", Hint: `look at them with "qmtui outputs orphans"`}, time.Now().UTC())
-	}
-	seen := map[string]bool{}
-	for _, d := range l.deliveries {
-		if d.err != nil && !seen[d.err.Code] {
-			seen[d.err.Code] = true
-			add(d.err, d.next)
-		}
-	}
-	return ws
-}

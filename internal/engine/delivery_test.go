@@ -48,8 +48,16 @@ func TestDiskFullHeals(t *testing.T) {
 		if w := h.Status().Warnings; len(w) == 0 || w[0].Code != "disk_full" {
 			t.Errorf("the queue does not say so: %+v", w)
 		}
+		began := h.Status().Warnings[0].At
+		h.pass(3 * time.Second)
+		if w := h.Status().Warnings; len(w) != 1 || !w[0].At.Equal(began) {
+			t.Errorf("since when it has been so changed: %v, then %+v", began, w)
+		}
 		h.pass(time.Minute)
 		h.want(j, job.Done)
+		if w := h.Status().Warnings; len(w) != 0 {
+			t.Errorf("healed, and still warned of: %+v", w)
+		}
 	})
 }
 

@@ -62,6 +62,9 @@ func (l *loop) saw(s job.Sighting) []job.Fact {
 			Hint: "look at it on the share; only plain files are delivered"}
 		return []job.Fact{f}
 	}
+	if a, _ := l.jobs[o.job].Attempt(o.attempt); s.Mark == job.MarkStarted || s.Mark == job.MarkSeen {
+		l.skew = clockSkew(s.Modified, a.When(job.Assigned), s.At)
+	}
 	id := job.NewOutputID(o.promptID, s.Path)
 	l.trace(o.promptID, id, s)
 	kind, ok := sightingKinds[s.Mark]

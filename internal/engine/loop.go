@@ -37,6 +37,8 @@ type loop struct {
 	usage      usage
 	closing    bool // takes no more work
 	orphans    int
+	skew       time.Duration        // of the share's clock, as the last new file showed it
+	warned     map[string]time.Time // since when each warning has stood
 	// named holds the files that histories of open attempts have named, by prompt id.
 	named map[string][]job.Path
 	// unrecorded facts wait for room on the disk of the ledger; fault says why.

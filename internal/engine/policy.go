@@ -32,6 +32,8 @@ type Policy struct {
 	Retries int
 	// Copies and CopiesPerUser bound deliveries at one time; zero means 4 and 2.
 	Copies, CopiesPerUser int
+	// LowDisk is the free space in bytes below which the share counts as nearly full; zero means 5 GiB.
+	LowDisk int64
 	// Untagged says that prompts are sent without a prefix folder of their own.
 	Untagged bool
 	// Admins may use the instructor priority.
@@ -50,6 +52,7 @@ func (p Policy) filled() Policy {
 	p.Settle = cmp.Or(p.Settle, 3*time.Second)
 	p.LateWindow = cmp.Or(p.LateWindow, 15*time.Minute)
 	p.Retries = max(0, cmp.Or(p.Retries, 2))
+	p.LowDisk = cmp.Or(p.LowDisk, 5<<30)
 	p.Copies = cmp.Or(p.Copies, 4)
 	p.CopiesPerUser = cmp.Or(p.CopiesPerUser, 2)
 	return p
