@@ -36,6 +36,7 @@ const (
 	PathOutputPreview = "/api/outputs/{id}/preview"
 
 	PathEvents      = "/api/events"
+	PathLog         = "/api/log"
 	PathSocket      = "/ws"
 	PathConsoleLogs = "/api/console-logs"
 	PathBackup      = "/api/admin/backup"

@@ -98,6 +98,7 @@ var matrix = []matrixRow{
 	{"GET " + api.PathEvents, nobodysThing, 200, ofEveryUser}, // see matrixLists
 	{"GET " + api.PathSocket, user001, 400, ofUser001},        // 400: behind the wall it asks for an upgrade
 	{"GET " + api.PathSocket, user002, 400, ofUser002},
+	{"GET " + api.PathLog, nobodysThing, 200, ofAdmins},
 	{"POST " + api.PathConsoleLogs, nobodysThing, 204, ofEveryUser},
 	{"GET " + api.PathBackup, nobodysThing, 200, ofTheSocket},
 

@@ -119,7 +119,7 @@ func (m *matrixWorld) call(row matrixRow, caller string) (*fakeService, *httptes
 	if whose == nobodysThing {
 		whose = user001
 	}
-	s := m.server(svc, func(o *Options) { o.Inputs, o.Metrics = m.inputs, figures })
+	s := m.server(svc, func(o *Options) { o.Inputs, o.Metrics, o.Log = m.inputs, figures, &LogTail{} })
 	h, peer, headers := m.as(s, caller)
 	method, path, _ := strings.Cut(row.route, " ")
 	body, kind := matrixBody(row.route, whose)

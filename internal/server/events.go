@@ -34,9 +34,8 @@ func (s *Server) events(w http.ResponseWriter, r *request) error {
 	if r.Method == http.MethodHead {
 		return writeNothing(w)
 	}
-	if !s.streams.try() {
-		return &job.Error{Code: "too_many_streams", Class: job.Unavailable, Message: fmt.Sprintf("%d event streams are open already", cap(s.streams)),
-			Hint: "close some, or wait"}
+	if err := s.enterStream(); err != nil {
+		return err
 	}
 	defer s.streams.leave()
 	watch, err := s.svc.Watch(limit)
@@ -44,10 +43,7 @@ func (s *Server) events(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	defer watch.Stop()
-	h := w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no") // nginx: hand on at once
+	streamHeaders(w.Header())
 	st := &stream{s: s, w: w, rc: http.NewResponseController(w), watch: watch, own: r.who.scope(), readOnly: r.who.readOnly, rev: watch.Rev,
 		pending: map[job.ID]job.Change{}, open: map[job.ID]job.Job{}, told: map[job.ID]api.Standing{}}
 	if err := st.run(r); err != nil {
@@ -55,6 +51,21 @@ func (s *Server) events(w http.ResponseWriter, r *request) error {
 	}
 	bound(w) // for the end of the answer
 	return nil
+}
+
+// enterStream takes a place among the event streams.
+func (s *Server) enterStream() error {
+	if s.streams.try() {
+		return nil
+	}
+	return &job.Error{Code: "too_many_streams", Class: job.Unavailable, Message: fmt.Sprintf("%d event streams are open already", cap(s.streams)),
+		Hint: "close some, or wait"}
+}
+
+func streamHeaders(h http.Header) {
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // nginx: hand on at once
 }
 
 // stream is one reader of events. The handler's goroutine owns it.

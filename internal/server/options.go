@@ -48,6 +48,8 @@ type Options struct {
 	// Backup writes a sound copy of the ledger while it is in use and returns
 	// its size in bytes. Nil: there is none to be had.
 	Backup func(io.Writer) (int64, error)
+	// Log is what GET /api/log tells of our own log, see [Tailed]. Nil: nothing.
+	Log *LogTail
 	// Metrics answers GET /metrics, to admins and to MetricsReaders. Nil: nobody measures.
 	Metrics        http.Handler
 	MetricsReaders []string // users who may read the metrics

@@ -52,6 +52,7 @@ func (s *Server) routes() []route {
 		{"GET", api.PathOutputPreview, s.outputPreview, false},
 
 		{"GET", api.PathEvents, s.events, false},
+		{"GET", api.PathLog, s.followLog, false},
 		{"GET", api.PathSocket, s.websocket, false},
 		{"POST", api.PathConsoleLogs, s.consoleLogs, false},
 		{"GET", api.PathBackup, s.backup, false},
