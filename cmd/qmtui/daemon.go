@@ -2,26 +2,10 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"log/slog"
 
 	"github.com/comfyume/qmtui/internal/config"
-	"github.com/comfyume/qmtui/internal/job"
 )
-
-// newLogger writes to w as the configuration says.
-func newLogger(w io.Writer, c config.Log) (*slog.Logger, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
-		return nil, &job.Error{Code: "bad_log_level", Class: job.Invalid, Message: fmt.Sprintf("log.level: %q is not a level", c.Level), Hint: "use debug, info, warn or error"}
-	}
-	o := &slog.HandlerOptions{Level: level}
-	if c.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, o)), nil
-	}
-	return slog.New(slog.NewTextHandler(w, o)), nil
-}
 
 // serve runs the manager until ctx ends. It returns once everything has
 // stopped; what was in flight is found again at the next start.

@@ -38,7 +38,8 @@ type manager struct {
 	server    *server.Server
 	metrics   *metrics.Metrics
 	retention time.Duration
-	log       *slog.Logger
+	log       *slog.Logger    // with the tail
+	tail      *server.LogTail // what the server tells of the log
 }
 
 // newManager joins the rooms as the configuration says. It opens the ledger
@@ -48,11 +49,12 @@ func newManager(cfg config.Config, log *slog.Logger) (*manager, error) {
 	if err != nil {
 		return nil, err
 	}
+	log, tail := server.Tailed(log)
 	ledger, err := store.Open(store.Options{Path: filepath.Join(dir, databaseFile)})
 	if err != nil {
 		return nil, err
 	}
-	m := &manager{ledger: ledger, metrics: metrics.New(metricsOptions(cfg, ledger, log)), retention: time.Duration(cfg.Retention.Jobs), log: log}
+	m := &manager{ledger: ledger, metrics: metrics.New(metricsOptions(cfg, ledger, log)), retention: time.Duration(cfg.Retention.Jobs), log: log, tail: tail}
 	if err := m.join(cfg); err != nil {
 		_ = ledger.Close()
 		return nil, err
@@ -71,7 +73,7 @@ func (m *manager) join(cfg config.Config) error {
 	}
 	m.engine = engine.New(engine.Options{Ledger: m.ledger, Share: meteredShare{disks, m.metrics}, Fleet: gpus, Policy: policy(cfg), Active: activeName(cfg), Log: m.log})
 	options, err := serverOptions(cfg, audited{m.engine, m.ledger.Audit, m.log}, m.log)
-	options.Backup = m.ledger.Backup
+	options.Backup, options.Log = m.ledger.Backup, m.tail
 	if err != nil {
 		return err
 	}
