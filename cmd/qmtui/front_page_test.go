@@ -60,7 +60,9 @@ func toManager(listen string) http.Handler {
 	p := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: listen})
 	direct := p.Director
 	p.Director = func(r *http.Request) { host := r.Host; direct(r); r.Host = host }
-	p.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { http.Error(w, "bad gateway", http.StatusBadGateway) }
+	p.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) {
+		http.Error(w, "bad gateway", http.StatusBadGateway)
+	}
 	return p
 }
 

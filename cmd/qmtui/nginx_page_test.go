@@ -1,0 +1,322 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/comfyume/qmtui/assets"
+	"github.com/comfyume/qmtui/internal/api"
+)
+
+// TestNginx runs Debian's nginx with the configuration that is shipped, TLS
+// left out: 20 users log in, each has a page, and no other's.
+func TestNginx(t *testing.T) {
+	w := openWorkshop(t, 20)
+	for i := range w.users {
+		user := fmt.Sprintf("user%03d", i+1)
+		t.Run(user, func(t *testing.T) {
+			t.Parallel()
+			w.visit(t, user, fmt.Sprintf("user%03d", (i+1)%w.users+1))
+		})
+	}
+}
+
+// TestNginxStrangers: without a login there is nothing, whatever one claims.
+func TestNginxStrangers(t *testing.T) {
+	w := openWorkshop(t, 2)
+	v := &visitor{T: t, url: w.url, http: &http.Client{CheckRedirect: stay}}
+	page := v.get("/user001/?x=1", "Accept", "text/html")
+	if page.code != 302 || page.location != "/auth/login?next=/user001/?x=1" {
+		t.Errorf("a page: %+v", page)
+	}
+	for _, path := range []string{"/user001/", "/user001/api/view?filename=a", "/api/jobs", "/comfy/user001/queue"} {
+		if got := v.get(path, "X-Remote-User", "user001"); got.code != 401 {
+			t.Errorf("%s with a forged header: %+v", path, got)
+		}
+	}
+	if got := v.get("/nobody/"); got.code != 404 {
+		t.Errorf("no such page: %+v", got)
+	}
+	if got := v.get("/user001"); got.code != 301 || got.location != "/user001/" {
+		t.Errorf("without a slash: %+v", got)
+	}
+}
+
+// visit is one user's whole stay; other is somebody else.
+func (w *workshop) visit(t *testing.T, user, other string) {
+	v := w.login(t, user)
+	for path, want := range map[string]string{
+		"/" + user + "/": user + " /",
+		"/" + user + "/api/userdata/workflows%2Fa%20b.json?x=%26y": user + " /api/userdata/workflows%2Fa%20b.json?x=%26y",
+		"/" + user + "/a//b": user + " /a//b",
+	} {
+		if got := v.get(path); got.code != 200 || got.body != want {
+			t.Errorf("%s: %+v, want %q", path, got, want)
+		}
+	}
+	for _, path := range []string{"/" + other + "/", "/" + user + "/../" + other + "/", "/" + user + "/%2e%2e/" + other + "/x", "/" + user + "/..%2f" + other + "/", "//" + other + "/"} {
+		if got := v.get(path); got.code != 403 {
+			t.Errorf("%s: %+v, want 403", path, got)
+		}
+	}
+	if got := v.get("/api/jobs?user_id=" + other); got.code != 403 {
+		t.Errorf("another's jobs: %+v", got)
+	}
+	v.echo("/" + user + "/ws")
+	v.follow(user)
+	if v.post("/auth/logout", ""); v.get("/"+user+"/").code != 401 {
+		t.Error("the page is open after the logout")
+	}
+}
+
+// follow hears of its own job, and of nobody else's, by the WebSocket.
+func (v *visitor) follow(user string) {
+	ctx, cancel := context.WithTimeout(v.Context(), patience)
+	defer cancel()
+	conn := v.dial(ctx, "/ws?user_id="+user)
+	defer conn.CloseNow()
+	body, _ := json.Marshal(api.SubmitRequest{User: user, Workflow: saving("of-" + user)})
+	if got := v.post("/api/jobs", string(body)); got.code != 201 {
+		v.Fatalf("submit: %+v", got)
+	}
+	for {
+		_, raw, err := conn.Read(ctx)
+		check(v.T, err)
+		var f struct {
+			Type string
+			Data struct {
+				User    string `json:"user_id"`
+				State   string
+				Outputs []api.Output
+			}
+		}
+		check(v.T, json.Unmarshal(raw, &f))
+		if f.Data.User != "" && f.Data.User != user {
+			v.Fatalf("told of a job of %s: %s", f.Data.User, raw)
+		}
+		if f.Type == "job_updated" && f.Data.State == "done" {
+			if len(f.Data.Outputs) != 1 || f.Data.Outputs[0].Filename != "of-"+user+"_00001_.png" {
+				v.Errorf("delivered %+v", f.Data.Outputs)
+			}
+			return
+		}
+	}
+}
+
+// workshop is the site behind nginx.
+type workshop struct {
+	url   string
+	users int
+}
+
+const workshopPassword = "correct horse"
+
+func openWorkshop(t *testing.T, users int) *workshop {
+	t.Helper()
+	program := onPath(t, "nginx", "/usr/sbin/nginx")
+	manager, front := freeAddress(t), freeAddress(t)
+	s := openSite(t, func(p *plan) {
+		p.config.Server.Listen, p.config.Server.PublicURL = manager, "http://"+front
+		p.config.Auth.Mode, p.config.Auth.Htpasswd = "login", filepath.Join(p.scene.Dir, "htpasswd")
+		p.before = func(p plan) { check(t, os.WriteFile(p.config.Auth.Htpasswd, passwords(t, users), 0o600)) }
+	})
+	conf := nginxFiles(t, s.mkdir(t, "nginx"), manager, front, pageMap(t, users))
+	ctx, stop := context.WithCancel(context.Background())
+	said := &logbook{}
+	cmd := exec.CommandContext(ctx, program, "-e", "stderr", "-c", conf, "-g", "daemon off;")
+	cmd.Stderr = said
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // its workers must end, too
+	cmd.WaitDelay = 10 * time.Second
+	check(t, cmd.Start())
+	t.Cleanup(func() {
+		stop()
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("nginx said:\n%s", said.tail(40))
+		}
+	})
+	w := &workshop{"http://" + front, users}
+	s.eventually("nginx answers", func() bool {
+		resp, err := http.Get(w.url + "/health")
+		if err != nil {
+			return false
+		}
+		defer resp.Body.Close()
+		return resp.StatusCode == 200
+	})
+	return w
+}
+
+func passwords(t *testing.T, users int) []byte {
+	t.Helper()
+	hash, err := bcrypt.GenerateFromPassword([]byte(workshopPassword), bcrypt.MinCost)
+	check(t, err)
+	var b strings.Builder
+	for i := range users {
+		fmt.Fprintf(&b, "user%03d:%s\n", i+1, hash)
+	}
+	return []byte(b.String())
+}
+
+// pageMap starts a page for each user, which says whose it is and what it was
+// asked for, and lists them as qmtui-pages.map does.
+func pageMap(t *testing.T, users int) string {
+	t.Helper()
+	var b strings.Builder
+	for i := range users {
+		user := fmt.Sprintf("user%03d", i+1)
+		page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/ws" {
+				echo(w, r)
+				return
+			}
+			fmt.Fprintf(w, "%s %s", user, r.RequestURI)
+		}))
+		t.Cleanup(page.Close)
+		fmt.Fprintf(&b, "%s %s;\n", user, strings.TrimPrefix(page.URL, "http://"))
+	}
+	return b.String()
+}
+
+func echo(w http.ResponseWriter, r *http.Request) {
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
+	if err != nil {
+		return
+	}
+	defer conn.CloseNow()
+	if kind, b, err := conn.Read(r.Context()); err == nil {
+		_ = conn.Write(r.Context(), kind, b)
+		_ = conn.Close(websocket.StatusNormalClosure, "")
+	}
+}
+
+// nginxFiles writes the shipped files with the addresses of this test, and an
+// nginx.conf that takes them in as Debian's does.
+func nginxFiles(t *testing.T, dir, manager, front, pages string) string {
+	t.Helper()
+	swap := strings.NewReplacer("listen 80;", "listen "+front+";", "127.0.0.1:3000", manager, "/etc/nginx/conf.d/", dir+"/")
+	all, err := fs.ReadDir(assets.Nginx, "nginx")
+	check(t, err)
+	for _, f := range all {
+		shipped, err := fs.ReadFile(assets.Nginx, "nginx/"+f.Name())
+		check(t, err)
+		content := swap.Replace(string(shipped))
+		if strings.HasSuffix(f.Name(), ".map") {
+			content = pages
+		}
+		check(t, os.WriteFile(filepath.Join(dir, f.Name()), []byte(content), 0o644))
+	}
+	conf := filepath.Join(dir, "nginx.conf")
+	var temp strings.Builder
+	for _, what := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
+		fmt.Fprintf(&temp, "%s_temp_path %s/%s;\n", what, dir, what)
+	}
+	check(t, os.WriteFile(conf, fmt.Appendf(nil, "%spid %s/nginx.pid;\nevents {}\nhttp {\naccess_log off;\n%sinclude %s/qmtui.conf;\n}\n",
+		asOurselves(), dir, temp.String(), dir), 0o644))
+	return conf
+}
+
+// asOurselves keeps workers from becoming a user who may not read the test's folders.
+func asOurselves() string {
+	if os.Getuid() == 0 {
+		return "user root;\n"
+	}
+	return ""
+}
+
+// visitor is one browser.
+type visitor struct {
+	*testing.T
+	url  string
+	http *http.Client
+}
+
+type visit struct {
+	code           int
+	body, location string
+}
+
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+func (w *workshop) login(t *testing.T, user string) *visitor {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	check(t, err)
+	v := &visitor{T: t, url: w.url, http: &http.Client{Jar: jar, CheckRedirect: stay}}
+	if got := v.post("/auth/login", fmt.Sprintf(`{"user":%q,"password":%q}`, user, workshopPassword)); got.code != 200 {
+		t.Fatalf("login: %+v", got)
+	}
+	return v
+}
+
+func (v *visitor) get(path string, header ...string) visit {
+	v.Helper()
+	return v.do(http.MethodGet, path, "", header)
+}
+
+func (v *visitor) post(path, body string) visit {
+	v.Helper()
+	return v.do(http.MethodPost, path, body, []string{"Content-Type", "application/json"})
+}
+
+// do sends the path as it is written; net/http would tidy it up.
+func (v *visitor) do(method, path, body string, header []string) visit {
+	v.Helper()
+	req, err := http.NewRequestWithContext(v.Context(), method, v.url, strings.NewReader(body))
+	check(v.T, err)
+	req.URL.Opaque = "//" + req.URL.Host + path
+	req.Header.Set("Origin", v.url)
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := v.http.Do(req)
+	check(v.T, err)
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	check(v.T, err)
+	return visit{resp.StatusCode, string(b), resp.Header.Get("Location")}
+}
+
+func (v *visitor) dial(ctx context.Context, path string) *websocket.Conn {
+	v.Helper()
+	u, err := url.Parse(v.url)
+	check(v.T, err)
+	header := http.Header{"Origin": {v.url}}
+	for _, c := range v.http.Jar.Cookies(u) {
+		header.Add("Cookie", c.String())
+	}
+	conn, _, err := websocket.Dial(ctx, "ws://"+u.Host+path, &websocket.DialOptions{HTTPHeader: header})
+	check(v.T, err)
+	conn.SetReadLimit(1 << 20)
+	return conn
+}
+
+// echo talks to the page's own ComfyUI by its WebSocket.
+func (v *visitor) echo(path string) {
+	v.Helper()
+	ctx, cancel := context.WithTimeout(v.Context(), patience)
+	defer cancel()
+	conn := v.dial(ctx, path)
+	defer conn.CloseNow()
+	check(v.T, conn.Write(ctx, websocket.MessageText, []byte("hello")))
+	if _, b, err := conn.Read(ctx); err != nil || string(b) != "hello" {
+		v.Errorf("%s answers %q (%v)", path, b, err)
+	}
+}
