@@ -16,7 +16,8 @@ func daemonCommand(a *app) *cobra.Command {
 		Use: "daemon", Short: "Run the manager without a screen (also: qmtui --daemon)", Args: takes(0, 0, ""),
 		Long: `Runs engine, HTTP and socket until it is told to stop (SIGINT, SIGTERM). It logs
 to stderr. Stopping it harms no job: what is in flight is found again at the
-next start.`,
+next start. SIGUSR1 makes it log everything from then on, SIGUSR2 as much as
+log.level says again.`,
 		Example: "  qmtui daemon --config /etc/qmtui/qmtui.toml\n  qmtui daemon --log-format json --log-level debug",
 		RunE:    func(c *cobra.Command, _ []string) error { return a.daemon(c.Context()) },
 	}
@@ -53,10 +54,11 @@ func (a *app) daemon(ctx context.Context) error {
 	if err := src.Locate(cfg.Validate()); err != nil {
 		return err
 	}
-	log, err := newLogger(a.stderr, cfg.Log)
+	log, level, err := newLeveledLogger(a.stderr, cfg.Log)
 	if err != nil {
 		return err
 	}
+	defer obeyLevelSignals(log, level)()
 	if err := makeHomeFolders(cfg, src); err != nil {
 		return err
 	}

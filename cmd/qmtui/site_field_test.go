@@ -2,12 +2,12 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -55,6 +55,8 @@ type plan struct {
 	before func(plan)
 	// apart leaves the manager to the test, which runs it as a process.
 	apart bool
+	// logs is how the manager logs; the zero value is text from info on.
+	logs config.Log
 }
 
 // openSite opens a site that closes with the test. Its folder is not
@@ -118,7 +120,9 @@ func (s *site) openFleet(l net.Listener) {
 // start starts the manager and waits until it has loaded its jobs.
 func (s *site) start() {
 	s.Helper()
-	m, err := newManager(s.config, slog.New(slog.NewTextHandler(s.log, nil)))
+	log, err := newLogger(s.log, config.Log{Level: cmp.Or(s.logs.Level, "info"), Format: s.logs.Format})
+	check(s.T, err)
+	m, err := newManager(s.config, log)
 	check(s.T, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
