@@ -57,9 +57,12 @@ func freeAddress(t *testing.T) string {
 }
 
 func toManager(listen string) http.Handler {
-	p := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: listen})
-	direct := p.Director
-	p.Director = func(r *http.Request) { host := r.Host; direct(r); r.Host = host }
+	to := &url.URL{Scheme: "http", Host: listen}
+	p := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(to)
+		r.SetXForwarded()
+		r.Out.Host = r.In.Host
+	}}
 	p.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) {
 		http.Error(w, "bad gateway", http.StatusBadGateway)
 	}

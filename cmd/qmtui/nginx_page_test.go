@@ -28,7 +28,7 @@ import (
 // TestNginx runs Debian's nginx with the configuration that is shipped, TLS
 // left out: 20 users log in, each has a page, and no other's.
 func TestNginx(t *testing.T) {
-	w := openWorkshop(t, 20)
+	w := openWorkshop(t, 20, shipped)
 	for i := range w.users {
 		user := fmt.Sprintf("user%03d", i+1)
 		t.Run(user, func(t *testing.T) {
@@ -40,7 +40,7 @@ func TestNginx(t *testing.T) {
 
 // TestNginxStrangers: without a login there is nothing, whatever one claims.
 func TestNginxStrangers(t *testing.T) {
-	w := openWorkshop(t, 2)
+	w := openWorkshop(t, 2, shipped)
 	v := &visitor{T: t, url: w.url, http: &http.Client{CheckRedirect: stay}}
 	page := v.get("/user001/?x=1", "Accept", "text/html")
 	if page.code != 302 || page.location != "/auth/login?next=/user001/?x=1" {
@@ -56,6 +56,38 @@ func TestNginxStrangers(t *testing.T) {
 	}
 	if got := v.get("/user001"); got.code != 301 || got.location != "/user001/" {
 		t.Errorf("without a slash: %+v", got)
+	}
+}
+
+// TestNginxFace: a page without the extension runs its prompts with the
+// manager, as if that were its own ComfyUI.
+func TestNginxFace(t *testing.T) {
+	w := openWorkshop(t, 2, strings.NewReplacer("#include", "include"))
+	v := w.login(t, "user001")
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	conn := v.dial(ctx, "/user001/ws?clientId=c1")
+	defer conn.CloseNow()
+	body := fmt.Sprintf(`{"client_id":"c1","prompt":%s}`, saving("faced"))
+	if got := v.post("/user001/api/prompt", body); got.code != 200 || !strings.Contains(got.body, `"prompt_id"`) {
+		t.Fatalf("prompt: %+v", got)
+	}
+	for done := false; !done; {
+		_, raw, err := conn.Read(ctx)
+		check(t, err)
+		done = strings.Contains(string(raw), `"execution_success"`)
+	}
+	if got := v.get("/user001/api/history?max_items=5"); !strings.Contains(got.body, "faced_00001_.png") {
+		t.Errorf("history: %+v", got)
+	}
+	if got := v.get("/user001/api/view?filename=faced_00001_.png"); got.body != "user001 /api/view?filename=faced_00001_.png" {
+		t.Errorf("the picture comes from the user's own ComfyUI: %+v", got)
+	}
+	for path, want := range map[string]int{"/user002/api/queue": 403, "/user002/history": 403, "/comfy/user002/queue": 403,
+		"/user001/../user002/api/jobs": 307} { // to the address as it is meant
+		if got := v.get(path); got.code != want {
+			t.Errorf("%s: %+v, want %d", path, got, want)
+		}
 	}
 }
 
@@ -128,7 +160,10 @@ type workshop struct {
 
 const workshopPassword = "correct horse"
 
-func openWorkshop(t *testing.T, users int) *workshop {
+// shipped takes the configuration as it is.
+var shipped = strings.NewReplacer()
+
+func openWorkshop(t *testing.T, users int, change *strings.Replacer) *workshop {
 	t.Helper()
 	program := onPath(t, "nginx", "/usr/sbin/nginx")
 	manager, front := freeAddress(t), freeAddress(t)
@@ -137,7 +172,7 @@ func openWorkshop(t *testing.T, users int) *workshop {
 		p.config.Auth.Mode, p.config.Auth.Htpasswd = "login", filepath.Join(p.scene.Dir, "htpasswd")
 		p.before = func(p plan) { check(t, os.WriteFile(p.config.Auth.Htpasswd, passwords(t, users), 0o600)) }
 	})
-	conf := nginxFiles(t, s.mkdir(t, "nginx"), manager, front, pageMap(t, users))
+	conf := nginxFiles(t, s.mkdir(t, "nginx"), manager, front, pageMap(t, users), change)
 	ctx, stop := context.WithCancel(context.Background())
 	said := &logbook{}
 	cmd := exec.CommandContext(ctx, program, "-e", "stderr", "-c", conf, "-g", "daemon off;")
@@ -209,7 +244,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 
 // nginxFiles writes the shipped files with the addresses of this test, and an
 // nginx.conf that takes them in as Debian's does.
-func nginxFiles(t *testing.T, dir, manager, front, pages string) string {
+func nginxFiles(t *testing.T, dir, manager, front, pages string, change *strings.Replacer) string {
 	t.Helper()
 	swap := strings.NewReplacer("listen 80;", "listen "+front+";", "127.0.0.1:3000", manager, "/etc/nginx/conf.d/", dir+"/")
 	all, err := fs.ReadDir(assets.Nginx, "nginx")
@@ -217,7 +252,7 @@ func nginxFiles(t *testing.T, dir, manager, front, pages string) string {
 	for _, f := range all {
 		shipped, err := fs.ReadFile(assets.Nginx, "nginx/"+f.Name())
 		check(t, err)
-		content := swap.Replace(string(shipped))
+		content := swap.Replace(change.Replace(string(shipped)))
 		if strings.HasSuffix(f.Name(), ".map") {
 			content = pages
 		}

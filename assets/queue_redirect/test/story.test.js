@@ -51,6 +51,11 @@ test("a job cancelled before it began just leaves the queue", () => {
   assert.deepEqual(tell(running(), running({ state: "cancelled" }))[1], ["execution_interrupted", "executing:null"]);
 });
 
+test("a start that is noticed after the end begins nothing", () => {
+  const cancelled = { state: "cancelled", completed_at: "2026-01-31T12:00:09Z" };
+  assert.deepEqual(tell(queued(), queued(cancelled), running(cancelled)), [[], [], []]);
+});
+
 test("an error has every field that the page's dialog reads", () => {
   const { detail } = follow(failed()).events.find((e) => e.type === "execution_error");
   assert.deepEqual(detail, {

@@ -28,9 +28,10 @@ function waiting(job, told) {
   return [["notification", { value: `Waiting for a machine: ${job.phase_text}`, id: job.id }]];
 }
 
+/** A start that is noticed only after the end is no news: nothing would end it again. */
 function start(job, told) {
   const n = attemptOf(job);
-  if (told.attempt === n || !startedAt(job)) return [];
+  if (told.attempt === n || told.ended === n || !startedAt(job)) return [];
   Object.assign(told, { attempt: n, begun: {} });
   const base = { prompt_id: job.id, timestamp: millis(startedAt(job)) };
   return [["execution_start", base], ["execution_cached", { ...base, nodes: [] }]];
