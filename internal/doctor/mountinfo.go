@@ -18,8 +18,20 @@ type Mount struct {
 	Source  string
 }
 
-// Same reports that both are the same folder of the same file system.
-func (m Mount) Same(o Mount) bool { return m.Device == o.Device && m.Root == o.Root }
+// same reports that a path is the same folder of the same file system in both,
+// whichever mounts lead to it.
+func (m Mount) same(o Mount, path string) bool {
+	return m.Device == o.Device && m.folder(path) == o.folder(path)
+}
+
+// folder is where a path in this mount stands in the file system itself.
+func (m Mount) folder(path string) string {
+	rel, err := filepath.Rel(m.Point, path)
+	if err != nil {
+		return m.Root
+	}
+	return filepath.Join(m.Root, rel)
+}
 
 // has reports an option, such as "ro" or "soft".
 func (m Mount) has(name string) bool {

@@ -151,7 +151,10 @@ func viewCases() []ruled {
 	root, _ := parseMount(ext4Line)
 	clone := here
 	clone.Root = "/clone"
-	good := ViewSeen{Answers: true, Path: "/o", Here: here, There: here, Known: true, ThereKnown: true, Alive: true, Status: job.ShareStatus{Path: "/o", Mounted: true, FSType: "nfs"}}
+	const at = "/mnt/sfs/outputs"
+	bind := here
+	bind.Root, bind.Point = "/outputs", at
+	good := ViewSeen{Answers: true, Path: at, Here: here, There: here, Known: true, ThereKnown: true, Alive: true, Status: job.ShareStatus{Path: at, Mounted: true, FSType: "nfs"}}
 	with := func(break_ func(*ViewSeen)) Result {
 		o := good
 		break_(&o)
@@ -163,10 +166,12 @@ func viewCases() []ruled {
 		{"nobody", with(func(o *ViewSeen) { o.Answers = false }), "not_known"},
 		{"other path", with(func(o *ViewSeen) { o.Status.Path = "/p" }), "other_path"},
 		{"container without the mount", with(func(o *ViewSeen) { o.There = root }), "other_mount"},
+		{"the same, bound", with(func(o *ViewSeen) { o.There = bind }), "same"},
 		{"clone", with(func(o *ViewSeen) { o.There = clone }), "other_mount"},
 		{"other type, by its word", with(func(o *ViewSeen) { o.ThereKnown, o.Status.FSType = false, "ext4" }), "other_mount"},
 		{"stalled there", with(func(o *ViewSeen) { o.Status.Stalled = true }), "blind"},
-		{"away there", with(func(o *ViewSeen) { o.Status.Mounted = false }), "blind"},
+		{"away there", with(func(o *ViewSeen) { o.Status.Mounted, o.Status.LookedAt = false, time.Now() }), "blind"},
+		{"just started", with(func(o *ViewSeen) { o.Status = job.ShareStatus{Path: at} }), "not_known"},
 		{"trouble there", with(func(o *ViewSeen) { o.Status.Mounted, o.Status.Error = false, &job.Error{Message: "it is away"} }), "blind"},
 	}
 }

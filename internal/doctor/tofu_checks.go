@@ -49,7 +49,7 @@ var (
 			{"longer", OK, "it is longer than the longest render", ""},
 			{"never", OK, "min_replica_count keeps a replica", ""},
 			{"shorter", Warn, "it is shorter: the platform counts messages and not renders, and only the manager's polls keep a rendering replica", "set scale_down_policy.delay_seconds above the longest render"},
-			{"kills", Fail, "it is shorter, and the deployment is not polled here (keepalive off, or not in the configuration): renders are killed", "set scale_down_policy.delay_seconds above the longest render, and keepalive"},
+			{"kills", Fail, "it is shorter, and keepalive is off for it here: renders are killed", "set scale_down_policy.delay_seconds above the longest render, and keepalive"},
 			{"unknown", Skip, "it depends on values that only a run knows", ""},
 		}}
 )
@@ -82,8 +82,8 @@ type Tofu struct {
 type TofuSeen struct {
 	Tofu
 	Longest  time.Duration // measured; zero when nobody measured
-	Polled   bool          // the configuration has it, with a keepalive
-	InConfig bool
+	InConfig bool          // the configuration has it
+	Polled   bool          // with a keepalive
 }
 
 func judgeTofu(o TofuSeen) []Result {
@@ -200,7 +200,7 @@ func judgeTofuScaleDown(o TofuSeen) Result {
 		return c.say("unknown", "the scale-down delay of %s is not known before a run", o.Name)
 	case delay > longest:
 		return c.say("longer", "%s scales down after %s without a message; renders take up to %s, %s", o.Name, delay, longest, source)
-	case o.Polled:
+	case o.Polled || !o.InConfig:
 		return c.say("shorter", "%s scales down after %s without a message, but renders take up to %s, %s", o.Name, delay, longest, source)
 	}
 	return c.say("kills", "%s scales down after %s without a message, renders take up to %s (%s), and nothing polls it", o.Name, delay, longest, source)

@@ -20,7 +20,7 @@ func tofuCases() []ruled {
 	words := func(w ...string) func(*Tofu) { return func(o *Tofu) { o.Command = w } }
 	health := func(p string) func(*Tofu) { return func(o *Tofu) { o.HealthPath = p } }
 	delay := func(seconds int, longest time.Duration, polled bool) Result {
-		o := TofuSeen{Tofu: good, Longest: longest, Polled: polled}
+		o := TofuSeen{Tofu: good, Longest: longest, InConfig: true, Polled: polled}
 		o.ScaleDown = seconds
 		return judgeTofuScaleDown(o)
 	}
@@ -62,6 +62,7 @@ func tofuCases() []ruled {
 		{"shorter, polled", delay(60, 0, true), "shorter"},
 		{"shorter than measured, polled", delay(300, 10*time.Minute, true), "shorter"},
 		{"shorter, not polled", delay(60, 0, false), "kills"},
+		{"shorter, of somebody else", judgeTofuScaleDown(TofuSeen{Tofu: Tofu{Name: "x", ScaleDown: 60}}), "shorter"},
 		{"by a run", delay(-1, 0, true), "unknown"},
 		{"kept", judgeTofuScaleDown(kept), "never"},
 	}
@@ -106,7 +107,7 @@ worker-b-1: image off one kills`,
 		var got strings.Builder
 		for _, f := range found {
 			got.WriteString("\n" + f.Name + ":")
-			for _, r := range judgeTofu(TofuSeen{Tofu: f}) {
+			for _, r := range judgeTofu(TofuSeen{Tofu: f, InConfig: true}) {
 				got.WriteString(" " + r.Code)
 			}
 		}

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -12,6 +13,7 @@ type ViewSeen struct {
 	Answers bool            // a manager does
 	Status  job.ShareStatus // what it says
 	Path    string          // share.outputs of the configuration here
+	Real    string          // the same without symbolic links; empty when there are none
 	Here    Mount
 	Known   bool // Here is
 	Alive   bool // from here
@@ -20,6 +22,8 @@ type ViewSeen struct {
 	ThereKnown bool
 }
 
+func (o ViewSeen) real() string { return cmp.Or(o.Real, o.Path) }
+
 func judgeView(o ViewSeen) Result {
 	c, s := shareView, o.Status
 	switch {
@@ -27,21 +31,24 @@ func judgeView(o ViewSeen) Result {
 		return c.say("not_known", "no manager answers, so there is no other view")
 	case s.Path != "" && s.Path != o.Path:
 		return c.say("other_path", "the manager looks at %s, and the configuration here names %s", s.Path, o.Path)
-	case o.Known && o.ThereKnown && !o.Here.Same(o.There):
-		return c.say("other_mount", "the manager sees %s at %s, and this process sees %s", mountWords(o.There), o.Path, mountWords(o.Here))
+	case o.Known && o.ThereKnown && !o.Here.same(o.There, o.real()):
+		return c.say("other_mount", "the manager sees %s at %s, and this process sees %s", mountWords(o.There, o.real()), o.Path, mountWords(o.Here, o.real()))
+	case s.LookedAt.IsZero() && s.Error == nil && !s.Stalled && !s.Mounted:
+		return c.say("not_known", "the manager has not looked at %s yet", o.Path)
 	case o.Alive && (s.Stalled || !s.Mounted):
 		return c.say("blind", "%s is alive from here, but the manager says: %s", o.Path, shareWords(s))
 	case o.Known && !o.ThereKnown && s.FSType != "" && !sameType(s.FSType, o.Here.Type):
-		return c.say("other_mount", "the manager sees a file system of type %s at %s, and this process sees %s", s.FSType, o.Path, mountWords(o.Here))
+		return c.say("other_mount", "the manager sees a file system of type %s at %s, and this process sees %s", s.FSType, o.Path, mountWords(o.Here, o.real()))
 	}
 	return c.say("same", "the manager and this process see the same mount")
 }
 
-func mountWords(m Mount) string {
-	if m.Root == "/" || m.Root == "" {
-		return fmt.Sprintf("%s (%s)", m.Source, m.Type)
+// mountWords names what a path is in a mount.
+func mountWords(m Mount, path string) string {
+	if f := m.folder(path); f != "/" && f != "" {
+		return fmt.Sprintf("%s of %s (%s)", f, m.Source, m.Type)
 	}
-	return fmt.Sprintf("%s of %s (%s)", m.Root, m.Source, m.Type)
+	return fmt.Sprintf("%s (%s)", m.Source, m.Type)
 }
 
 func shareWords(s job.ShareStatus) string {

@@ -83,10 +83,10 @@ func allRemote(ds []config.Deployment) bool {
 }
 
 func (v Visit) seeView(k known, o ShareSeen) ViewSeen {
-	w := ViewSeen{Answers: k.answers(), Status: k.status.Share, Path: o.Path, Here: o.Mount, Known: o.Known, Alive: !o.gone()}
+	w := ViewSeen{Answers: k.answers(), Status: k.status.Share, Path: o.Path, Real: resolved(o.Path), Here: o.Mount, Known: o.Known, Alive: !o.gone()}
 	if k.pid > 0 {
 		if mounts, err := readMounts(strconv.Itoa(k.pid)); err == nil {
-			w.There, w.ThereKnown = mountOf(mounts, resolved(o.Path))
+			w.There, w.ThereKnown = mountOf(mounts, w.Real)
 		}
 	}
 	return w
