@@ -14,8 +14,9 @@ func (s *Server) metrics(w http.ResponseWriter, r *request) error {
 	if s.opts.Metrics == nil {
 		return &job.Error{Code: "no_metrics", Class: job.NotFound, Message: "this server measures nothing", Hint: "ask the manager itself"}
 	}
-	if err := r.who.adminOnly("reading the metrics"); err != nil && (r.who.anyone || !slices.Contains(s.opts.MetricsReaders, r.who.Name)) {
-		return err
+	if !r.who.Admin && (r.who.anyone || !slices.Contains(s.opts.MetricsReaders, r.who.Name)) {
+		return &job.Error{Code: "admin_only", Class: job.Forbidden, Message: "reading the metrics is for admins and for metrics.readers",
+			Hint: `make a token with "qmtui users token prometheus", or use the unix socket on the manager's machine`}
 	}
 	s.opts.Metrics.ServeHTTP(w, r.Request)
 	return nil
