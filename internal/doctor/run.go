@@ -11,8 +11,9 @@ import (
 
 // stage gathers for some checks and judges.
 type stage struct {
-	name   string // for the progress
-	checks []*Check
+	name    string // for the progress
+	subject string // of its results, when it stalls; may be empty
+	checks  []*Check
 	// limit bounds run; zero means patience.
 	limit time.Duration
 	run   func(ctx context.Context) []Result
@@ -96,9 +97,9 @@ func (s stage) gaveUp(why error, limit time.Duration) []Result {
 	}
 	first := Result{Name: s.checks[0].Name, Verdict: Fail, Code: "stalled",
 		Reason: fmt.Sprintf("there was no answer within %s: %s", limit, s.name), Next: "see whether the disk or server behind it answers; a hung NFS mount is named in /proc/self/mountinfo and in the kernel's log"}
-	out := []Result{first}
+	out := []Result{first.about(s.subject)}
 	for _, c := range s.checks[1:] {
-		out = append(out, Result{Name: c.Name, Verdict: Skip, Code: "stalled", Reason: "not looked at, because " + first.Name + " stalled"})
+		out = append(out, Result{Name: c.Name, Subject: s.subject, Verdict: Skip, Code: "stalled", Reason: "not looked at, because " + first.Name + " stalled"})
 	}
 	return out
 }

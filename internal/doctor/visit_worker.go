@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -16,7 +17,7 @@ import (
 const wakePatience = 20 * time.Minute
 
 func (v Visit) workerStage(k known, d config.Deployment) stage {
-	s := stage{name: d.Name, checks: []*Check{workerAnswers, workerOutput, workerVersion, workerModels, workerClock}, limit: 45 * time.Second,
+	s := stage{name: d.Name, subject: d.Name, checks: []*Check{workerAnswers, workerOutput, workerVersion, workerModels, workerClock}, limit: 45 * time.Second,
 		run: func(ctx context.Context) []Result { return judgeWorker(v.seeWorker(ctx, k, d)) }}
 	if v.Wake {
 		s.limit = wakePatience
@@ -52,16 +53,17 @@ func (v Visit) seeWorker(ctx context.Context, k known, d config.Deployment) Work
 		// says of a failure is found out again below.
 		_, _ = v.Manager.WarmWorker(ctx, d.Name)
 	}
-	o.ask(ctx, d, v.Prompts)
+	o.ask(ctx, d, v.Prompts, v.Wake && d.ScaleToZero)
 	return o
 }
 
-// ask asks a deployment with its own address and key.
-func (o *WorkerSeen) ask(ctx context.Context, d config.Deployment, prompts map[string][]byte) {
+// ask asks a deployment with its own address and key. With wait it asks again
+// for as long as a machine may be starting.
+func (o *WorkerSeen) ask(ctx context.Context, d config.Deployment, prompts map[string][]byte, wait bool) {
 	dates := &dateKeeper{}
 	c := &comfy.Client{Base: d.URL, Key: d.Key.Reveal(), HTTP: &http.Client{Transport: dates, Timeout: 30 * time.Second}}
 	stats, err := c.SystemStats(ctx)
-	for err != nil && d.ScaleToZero && mayWakeUp(err) && pause(ctx, 2*time.Second) {
+	for err != nil && wait && mayWakeUp(err) && pause(ctx, 2*time.Second) {
 		stats, err = c.SystemStats(ctx)
 	}
 	o.Asked, o.Error, o.Now = true, answerError(err), time.Now()
@@ -79,10 +81,15 @@ func (o *WorkerSeen) ask(ctx context.Context, d config.Deployment, prompts map[s
 	}
 }
 
-// mayWakeUp reports an error that a starting machine may cause.
+// mayWakeUp reports an error that a starting machine may cause: the platform
+// takes the connection, and answers late or with an error of the gateway.
 func mayWakeUp(err error) bool {
 	var a *comfy.AnswerError
-	return !errors.As(err, &a) || a.Code == "server_error" || a.Code == "busy"
+	var n net.Error
+	if errors.As(err, &a) {
+		return a.Code == "server_error" || a.Code == "busy"
+	}
+	return errors.As(err, &n) && n.Timeout() || errors.Is(err, context.DeadlineExceeded)
 }
 
 // pause waits; false when ctx ended first.
