@@ -71,5 +71,10 @@ func safeNext(text string) string {
 	if err != nil || u.IsAbs() || u.Host != "" || u.User != nil || strings.HasPrefix(u.Path, "//") || strings.Contains(u.Path, `\`) {
 		return ""
 	}
+	for segment := range strings.SplitSeq(u.Path, "/") {
+		if segment == "." || segment == ".." { // what is left when they are resolved may begin with two slashes
+			return ""
+		}
+	}
 	return text
 }

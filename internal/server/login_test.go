@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -129,7 +130,7 @@ func TestSafeNext(t *testing.T) {
 	for text, good := range map[string]bool{
 		"/": true, "/user001/": true, "/user001/?a=b&c=d#e": true, "/a%20b": true, "/a:b": true, "/a//b": true,
 		"": false, "user001": false, "//evil.example": false, "///evil.example": false, `/\evil.example`: false, `\\evil.example`: false, "/\t/evil.example": false, "/\n/evil.example": false,
-		"https://evil.example": false, "javascript:alert(1)": false, " /x": false, "/x y": false, "/%2fevil.example": false, "/%5cevil.example": false, "/\u00e9": false, "/%zz": false,
+		"https://evil.example": false, "javascript:alert(1)": false, " /x": false, "/x y": false, "/%2fevil.example": false, "/.//evil.example": false, "/a/..//evil.example": false, "/%2e//evil.example": false, "/%5cevil.example": false, "/\u00e9": false, "/%zz": false,
 		"/" + strings.Repeat("x", 2000): false,
 	} {
 		if got := safeNext(text); (got == text && text != "") != good || !good && got != "" {
@@ -306,6 +307,12 @@ func TestLoginFailuresWait(t *testing.T) {
 	if w := try(afar, "user002", "another secret", device); w.Code != 200 {
 		t.Errorf("another user's device: %d", w.Code)
 	}
+	shown := request4(afar, "")
+	key, value, _ := strings.Cut(device, ": ")
+	shown.Header.Set(key, value)
+	if own, other := s.accounts(shown, "user001"), s.accounts(shown, "user002"); len(own) != 1 || len(other) != 3 {
+		t.Errorf("a browser known for user001 is charged to %v, and for user002 to %v", own, other)
+	}
 	world.now = world.now.Add(2 * time.Second)
 	if w := try(afar, "user001", goodSecret); w.Code != 200 {
 		t.Errorf("after the wait: %d %s", w.Code, w.Body)
@@ -370,9 +377,11 @@ func TestStreamsEndWithTheLogin(t *testing.T) {
 			s := world.server(svc, nil)
 			header := c.header(s)
 			opened, done := make(chan struct{}), make(chan struct{})
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
 			go func() {
 				defer close(done)
-				r := httptest.NewRequest("GET", api.PathEvents, nil)
+				r := httptest.NewRequest("GET", api.PathEvents, nil).WithContext(ctx)
 				key, value, _ := strings.Cut(header, ": ")
 				r.RemoteAddr = afar
 				r.Header.Set(key, value)
@@ -381,6 +390,9 @@ func TestStreamsEndWithTheLogin(t *testing.T) {
 			<-opened
 			c.end(s, header)
 			<-done
+			if ctx.Err() != nil {
+				t.Error("the stream outlived its login")
+			}
 			if n := len(s.logins.live.calls); n != 0 {
 				t.Errorf("%d calls are still known", n)
 			}
