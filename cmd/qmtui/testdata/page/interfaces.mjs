@@ -64,6 +64,24 @@ export default async function ({ person, ask, check, say, options }) {
   check(refusal.kind === "PromptExecutionError" && refusal.message && refusal.details, JSON.stringify(refusal));
   await page.evaluate(() => delete app.graphToPrompt);
 
+  say("failed at the worker: said in words, with what to do");
+  await page.evaluate(() => {
+    const whole = app.graphToPrompt.bind(app);
+    app.graphToPrompt = () => {
+      const p = whole();
+      p.output[1].inputs.width = "wide";
+      return p;
+    };
+    return app.queuePrompt(0, 1);
+  });
+  await banner(page).locator("[data-tone=bad]").waitFor();
+  check(/This did not work: .+\w/.test(await banner(page).locator("[data-tone=bad] .qmtui-text").textContent()), "in words");
+  check((await banner(page).locator("[data-tone=bad] .qmtui-hint").textContent()).length > 10, "with what to do");
+  check((await seen(page)).includes("execution_error"), "the page's own dialog has it");
+  await page.screenshot({ path: `${options.pictures}/failed.png` });
+  await banner(page).locator("[data-tone=bad]").getByRole("button", { name: /^OK/ }).press("Enter");
+  await page.evaluate(() => delete app.graphToPrompt);
+
   say("two users at once, each sees only their own");
   const bob = await person("user002", { colorScheme: "light" });
   const other = await bob.newPage();
