@@ -29,6 +29,7 @@ var scenes = []struct {
 	{name: "warnings", go_: func(x *harness) { x.press("4") }},
 	{name: "users", go_: func(x *harness) { x.press("5") }},
 	{name: "log", go_: func(x *harness) { logSome(x); x.press("6") }},
+	{name: "log-manager", go_: func(x *harness) { x.f.logs = fixtureLog(); x.press("6") }},
 	{name: "charts", go_: func(x *harness) { x.press("7") }},
 	{name: "job-done", go_: func(x *harness) { x.press("/"); x.typeText("portrait"); x.press("enter", "enter") }},
 	{name: "job-failed", go_: func(x *harness) { x.press("/"); x.typeText("err:memory"); x.press("enter", "enter") }},

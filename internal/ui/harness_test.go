@@ -66,12 +66,20 @@ type fakeManager struct {
 	acts    []api.ActionRequest
 	said    []string
 	picture []byte
+	logs    *scriptedLog // nil is a manager that does not tell its log
 }
 
 func (f *fakeManager) Target() string { return "/run/qmtui/qmtui.sock" }
 
 func (f *fakeManager) Watch(context.Context, int) (Stream, error) {
 	return nil, api.ErrNoDaemon
+}
+
+func (f *fakeManager) FollowLog(context.Context) (LogStream, error) {
+	if f.logs == nil {
+		return nil, &job.Error{Code: "not_found", Class: job.NotFound, Message: "there is no such call"}
+	}
+	return f.logs.open()
 }
 
 func (f *fakeManager) QueueStatus(context.Context) (api.QueueStatus, error) { return f.status, nil }
@@ -225,6 +233,10 @@ func (x *harness) run(cmd tea.Cmd) {
 	}
 	switch msg := cmd().(type) {
 	case nil:
+	case logLinesMsg:
+		if msg.err != errLogWaits {
+			x.send(msg)
+		}
 	case tea.BatchMsg:
 		for _, c := range msg {
 			x.run(c)

@@ -62,6 +62,7 @@ const (
 	acknowledge deed = "acknowledge"
 	follow      deed = "follow"
 	level       deed = "next level"
+	source      deed = "other log"
 	fold        deed = "fold"
 	nextMatch   deed = "next match"
 )
@@ -103,7 +104,7 @@ var bindings = []binding{
 	{goWorkers, []string{"3"}, everywhere, "", "deployments and what they cost"},
 	{goWarnings, []string{"4"}, everywhere, "", "what needs a person"},
 	{goUsers, []string{"5"}, everywhere, "", "users and their share"},
-	{goLog, []string{"6"}, everywhere, "", "what happened since the panel was opened"},
+	{goLog, []string{"6"}, everywhere, "", "the manager's log, or what the panel saw"},
 	{goCharts, []string{"7"}, everywhere, "", "the last hour at a glance"},
 	{nextPane, []string{"tab"}, everywhere, "", "the next pane"},
 	{prevPane, []string{"shift+tab"}, everywhere, "", "the pane before"},
@@ -154,6 +155,7 @@ var bindings = []binding{
 
 	{follow, []string{"f"}, inLog, "follow", "stay at the newest line, or stop"},
 	{level, []string{"l"}, inLog, "level", "show more or fewer kinds of lines"},
+	{source, []string{"s"}, inLog, "", "the manager's log, or what the panel saw"},
 }
 
 // deedOf finds what a key does in a scope; empty for nothing. A pane's own

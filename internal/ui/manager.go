@@ -11,6 +11,8 @@ import (
 // of the contract has all of it, see [Attach].
 type Manager interface {
 	Watch(ctx context.Context, limit int) (Stream, error)
+	// FollowLog opens the manager's own log. An older manager does not have it.
+	FollowLog(ctx context.Context) (LogStream, error)
 	Target() string
 
 	QueueStatus(ctx context.Context) (api.QueueStatus, error)
@@ -38,9 +40,17 @@ type Stream interface {
 	Close() error
 }
 
+// LogStream is the manager's log as it is written; every error of Next is final.
+type LogStream interface {
+	Next() ([]api.LogLine, error)
+	Close() error
+}
+
 // Attach makes a Manager of a client.
 func Attach(c *api.Client) Manager { return remote{c} }
 
 type remote struct{ *api.Client }
 
 func (r remote) Watch(ctx context.Context, limit int) (Stream, error) { return r.Events(ctx, limit) }
+
+func (r remote) FollowLog(ctx context.Context) (LogStream, error) { return r.Log(ctx, "") }

@@ -129,7 +129,7 @@ func (m *Model) route(msg tea.Msg) tea.Cmd {
 func (m *Model) learn(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case newsMsg:
-		return tea.Batch(m.hear(msg.news), m.feed.collect)
+		return tea.Batch(m.hear(msg.news), m.lookAgain(msg.news), m.feed.collect)
 	case lostMsg:
 		return m.lose(msg.err)
 	case reconnectMsg:
@@ -152,6 +152,11 @@ func (m *Model) learn(msg tea.Msg) tea.Cmd {
 		if m.detail != nil {
 			m.detail.learn(msg)
 		}
+	case logLinesMsg:
+		return m.hearLog(msg)
+	case logAgainMsg:
+		m.logs().told.waits = false
+		return m.followLog()
 	case outputsMsg:
 		return m.outputs().learn(msg)
 	case previewMsg:
@@ -205,6 +210,15 @@ func (m *Model) hear(n news) tea.Cmd {
 		return m.detail.refresh(n)
 	}
 	return nil
+}
+
+// lookAgain opens the manager's log where somebody looks at it: another manager
+// may be there now, which has one.
+func (m *Model) lookAgain(n news) tea.Cmd {
+	if n.snapshot == nil || m.front().scope() != inLog {
+		return nil
+	}
+	return m.followLog()
 }
 
 // lose keeps the last screen and tries again after a while.
