@@ -61,7 +61,12 @@ func (s stage) bounded(ctx context.Context) []Result {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	came := make(chan []Result, 1)
-	go func() { came <- s.guarded(ctx) }()
+	go func() {
+		// A little less, so that what keeps its deadline can still say how it ended.
+		inner, cancel := context.WithTimeout(ctx, limit-limit/20)
+		defer cancel()
+		came <- s.guarded(inner)
+	}()
 	select {
 	case r := <-came:
 		return r
