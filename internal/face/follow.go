@@ -38,10 +38,11 @@ type follower struct {
 
 func (f *follower) add(frames ...Frame) { f.frames = append(f.frames, frames...) }
 
-// start tells that a worker has begun this attempt.
+// start tells that a worker has begun this attempt. A start that is learned
+// of only after the end was told stays untold: nothing would end it again.
 func (f *follower) start() {
 	n := f.j.Current().N
-	if f.told.attempt == n || f.j.StartedAt().IsZero() {
+	if f.told.attempt == n || f.told.ended == n || f.j.StartedAt().IsZero() {
 		return
 	}
 	f.told = Told{attempt: n, ended: f.told.ended, begun: map[string]int{}, files: f.told.files}

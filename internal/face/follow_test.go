@@ -125,6 +125,23 @@ func TestFollowAttempts(t *testing.T) {
 	}
 }
 
+// A start that is learned of after a cancel was told starts nothing on the
+// page; and a job that another overtook still gets a higher number at its end.
+func TestFollowStartAfterTheEnd(t *testing.T) {
+	s := begin(t)
+	s.assign()
+	waiting := Number(s.job)
+	s.tell(job.Fact{Kind: job.Withdrawn})
+	_, told := Follow(api.View{}, s.job, Told{})
+	s.tell(job.Fact{Kind: job.Started, Evidence: job.ByPrefix})
+	if late, _ := Follow(api.View{}, s.job, told); len(late) != 0 {
+		t.Errorf("after the end: %s", names(late))
+	}
+	if ended := Number(s.job); ended <= waiting {
+		t.Errorf("number %v at the end, %v while waiting", ended, waiting)
+	}
+}
+
 func TestNotification(t *testing.T) {
 	s := begin(t)
 	in := Notification(s.job, job.Standing{Phase: "waiting in line, 2 ahead"})

@@ -63,12 +63,18 @@ func NoteOf(j job.Job) Note {
 var numberEpoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // Number is what stands for ComfyUI's running number: the client's own, or
-// milliseconds since 2026 (UTC), which grow as ComfyUI's do.
+// milliseconds since 2026 (UTC), which grow as ComfyUI's do. An ended job
+// counts by its end: the page takes in only history above the highest number
+// it knows (front end 1.35.9, run), so one that was overtaken must still grow.
 func Number(j job.Job) float64 {
 	if n := NoteOf(j).Number; n != nil {
 		return *n
 	}
-	return float64(j.Submitted.Sub(numberEpoch).Milliseconds())
+	at := j.Submitted
+	if end := j.EndedAt(); !end.IsZero() {
+		at = end
+	}
+	return float64(at.Sub(numberEpoch).Milliseconds())
 }
 
 // millis is a time as ComfyUI writes it; zero for none.
