@@ -7,6 +7,7 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,11 +19,14 @@ import (
 
 // Pictures are drawn with half blocks, two pixels a cell: they work on every
 // terminal, through tmux and over SSH. Without colours a ramp of signs stands
-// for brightness.
+// for brightness. A terminal that knows kitty's protocol gets them whole.
 
-// previewWidth is how many pixels are asked for; no terminal shows more with
-// half blocks.
-const previewWidth = 160
+// How many pixels wide a picture is asked for: no terminal shows more with half
+// blocks; with kitty's protocol a cell has about eight.
+const (
+	previewWidth      = 160
+	kittyPreviewWidth = 640
+)
 
 // maxPreviews bounds how many pictures are held.
 const maxPreviews = 32
@@ -30,6 +34,7 @@ const maxPreviews = 32
 // preview is one picture, or why there is none.
 type preview struct {
 	img     image.Image
+	png     []byte // for a terminal that takes it; else nil
 	err     error
 	pending bool
 	drawn   []string // as drawn last, for the size below
@@ -40,6 +45,7 @@ type preview struct {
 type previews struct {
 	held  map[job.OutputID]*preview
 	order []job.OutputID
+	kitty *Kitty // nil for half blocks
 }
 
 func newPreviews() previews { return previews{held: map[job.OutputID]*preview{}} }
@@ -48,6 +54,7 @@ func newPreviews() previews { return previews{held: map[job.OutputID]*preview{}}
 type previewMsg struct {
 	id  job.OutputID
 	img image.Image
+	png []byte // as it came
 	err error
 }
 
@@ -61,23 +68,44 @@ func (p *previews) forget() {
 // want makes the command that fetches a picture; nil when it is here or on its way.
 func (w *world) want(id job.OutputID) tea.Cmd {
 	p := &w.previews
-	if w.opts.Images == "off" || id == "" || p.held[id] != nil {
+	if w.opts.Images == ImagesOff || id == "" || p.held[id] != nil {
 		return nil
 	}
+	p.kitty = w.opts.Kitty
+	p.hold(id)
+	fetch := w.fetch(id)
+	if p.kitty == nil {
+		return fetch
+	}
+	return tea.Batch(fetch, p.kitty.start(w.ctx))
+}
+
+// hold makes room for a picture that is on its way.
+func (p *previews) hold(id job.OutputID) {
 	p.held[id] = &preview{pending: true}
 	p.order = append(p.order, id)
-	if len(p.order) > maxPreviews {
-		delete(p.held, p.order[0])
-		p.order = p.order[1:]
+	if len(p.order) <= maxPreviews {
+		return
 	}
-	manager := w.manager
+	if p.kitty != nil {
+		p.kitty.forget(p.order[0])
+	}
+	delete(p.held, p.order[0])
+	p.order = p.order[1:]
+}
+
+func (w *world) fetch(id job.OutputID) tea.Cmd {
+	manager, pixels := w.manager, previewWidth
+	if w.opts.Kitty != nil {
+		pixels = kittyPreviewWidth
+	}
 	return w.call(30*time.Second, func(ctx context.Context) tea.Msg {
-		b, err := manager.Preview(ctx, id, previewWidth)
+		b, err := manager.Preview(ctx, id, pixels)
 		if err != nil {
 			return previewMsg{id: id, err: err}
 		}
 		img, err := decodePreview(b)
-		return previewMsg{id, img, err}
+		return previewMsg{id, img, b, err}
 	})
 }
 
@@ -97,6 +125,9 @@ func decodePreview(b []byte) (image.Image, error) {
 func (p *previews) learn(msg previewMsg) {
 	if x := p.held[msg.id]; x != nil {
 		*x = preview{img: msg.img, err: msg.err}
+		if p.kitty != nil {
+			x.png = msg.png
+		}
 	}
 }
 
@@ -112,6 +143,9 @@ func (p *previews) draw(st *Styles, id job.OutputID, w, h int) []string {
 		e := job.AsError(x.err)
 		return []string{st.Quiet.On(fit("no picture: "+st.text(e.Message), w))}
 	}
+	if lines := p.placed(st, id, x, w, h); lines != nil {
+		return lines
+	}
 	if x.drawn == nil || x.w != w || x.h != h {
 		x.w, x.h = w, h
 		x.drawn = blocks(st, x.img, w, h)
@@ -119,18 +153,40 @@ func (p *previews) draw(st *Styles, id job.OutputID, w, h int) []string {
 	return x.drawn
 }
 
-// blocks draws a picture with its proportions kept: a cell is twice as high
-// as wide, so half of one is about square.
+// placed lets the terminal show a picture; nil where it cannot. The room is
+// empty until the terminal has the picture.
+func (p *previews) placed(st *Styles, id job.OutputID, x *preview, w, h int) []string {
+	if p.kitty == nil || x.png == nil || !st.colour || st.ascii || x.img.Bounds().Empty() {
+		return nil
+	}
+	pw, ph := proportions(x.img.Bounds(), min(w, maxPlaced), min(h, maxPlaced))
+	image, ready := p.kitty.place(id, x.png, pw, ph/2)
+	switch {
+	case image == 0:
+		return nil
+	case !ready:
+		return slices.Repeat([]string{blank(pw)}, ph/2)
+	}
+	return placeholders(image, pw, ph/2)
+}
+
+// proportions is how many half cells a picture takes in w by h cells: a cell
+// is twice as high as wide, so half of one is about square.
+func proportions(b image.Rectangle, w, h int) (pw, ph int) {
+	pw, ph = w, w*b.Dy()/b.Dx()
+	if ph > 2*h {
+		pw, ph = 2*h*b.Dx()/b.Dy(), 2*h
+	}
+	return max(1, pw), max(2, ph+ph%2)
+}
+
+// blocks draws a picture with its proportions kept.
 func blocks(st *Styles, img image.Image, w, h int) []string {
 	b := img.Bounds()
 	if b.Empty() {
 		return nil
 	}
-	pw, ph := w, w*b.Dy()/b.Dx()
-	if ph > 2*h {
-		pw, ph = 2*h*b.Dx()/b.Dy(), 2*h
-	}
-	pw, ph = max(1, pw), max(2, ph+ph%2)
+	pw, ph := proportions(b, w, h)
 	small := image.NewRGBA(image.Rect(0, 0, pw, ph))
 	draw.Draw(small, small.Bounds(), image.NewUniform(color.Gray{40}), image.Point{}, draw.Src)
 	draw.ApproxBiLinear.Scale(small, small.Bounds(), img, b, draw.Over, nil)

@@ -19,8 +19,12 @@ type Options struct {
 	Limit    int // ended jobs to hold; zero means 5000
 	Theme    Theme
 	ASCII    bool
-	// Images is how pictures are shown: "blocks" or "off"; empty means blocks.
+	// Images is how pictures are shown: ImagesBlocks, ImagesKitty or ImagesOff;
+	// empty means blocks.
 	Images string
+	// Kitty is what the terminal holds with ImagesKitty; nil makes one. Whoever
+	// gives it writes its Clear after the panel has ended.
+	Kitty *Kitty
 	// NoSync keeps synchronized output off where the terminal does not ask for it.
 	NoSync bool
 	// Prefs is the file that keeps pane, sort, filter and theme between starts; empty for none.
@@ -36,7 +40,13 @@ func (o Options) withDefaults() Options {
 		o.Theme = ThemeAuto
 	}
 	if o.Images == "" {
-		o.Images = "blocks"
+		o.Images = ImagesBlocks
+	}
+	switch {
+	case o.Images != ImagesKitty:
+		o.Kitty = nil
+	case o.Kitty == nil:
+		o.Kitty = NewKitty(false)
 	}
 	if o.Attached == "" {
 		o.Attached = "daemon"
