@@ -12,6 +12,7 @@ import (
 
 	"github.com/comfyume/qmtui/internal/config"
 	"github.com/comfyume/qmtui/internal/job"
+	"github.com/comfyume/qmtui/internal/server"
 )
 
 // newLogger writes to w as the configuration says.
@@ -21,16 +22,19 @@ func newLogger(w io.Writer, c config.Log) (*slog.Logger, error) {
 }
 
 // newLeveledLogger is newLogger with the level, which may be changed at any time.
+// It keeps a tail from the first line on, which the manager tells its admins.
 func newLeveledLogger(w io.Writer, c config.Log) (*slog.Logger, *slog.LevelVar, error) {
 	level := &slog.LevelVar{}
 	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
 		return nil, nil, &job.Error{Code: "bad_log_level", Class: job.Invalid, Message: fmt.Sprintf("log.level: %q is not a level", c.Level), Hint: "use debug, info, warn or error"}
 	}
 	o := &slog.HandlerOptions{Level: level}
+	var h slog.Handler = slog.NewTextHandler(w, o)
 	if c.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, o)), level, nil
+		h = slog.NewJSONHandler(w, o)
 	}
-	return slog.New(slog.NewTextHandler(w, o)), level, nil
+	log, _ := server.Tailed(slog.New(h))
+	return log, level, nil
 }
 
 // obeyLevelSignals changes the level while the program runs: SIGUSR1 logs
