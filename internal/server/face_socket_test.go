@@ -91,6 +91,7 @@ func TestFaceFramesOfOthers(t *testing.T) {
 	s, _ := listening(t, svc, nil)
 	bystander := mustOpen(t, s, "/comfy/user001/ws?clientId=other", "X-Remote-User: user001")
 	stranger := mustOpen(t, s, "/comfy/user002/ws?clientId="+recordedClient, "X-Remote-User: user002")
+	bystander.next() // its greeting, counted before anything is posted
 	stranger.next()
 	posted(t, s.Handler(), wholeBody)
 	svc.deliver(t, fakeID(1), "a.png", []byte("x"))
