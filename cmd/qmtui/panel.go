@@ -31,7 +31,7 @@ func (p *panelFlags) add(c *cobra.Command) {
 	f.BoolVar(&p.ascii, "ascii", false, "panel: only signs that every font has")
 	f.BoolVar(&p.noSync, "no-sync", false, "panel: no synchronized output over SSH, for terminals that show it wrongly")
 	f.StringVar(&p.theme, "theme", "auto", "panel: auto, dark or light")
-	f.StringVar(&p.images, "images", "auto", "panel: pictures as half blocks (auto or blocks), or off")
+	f.StringVar(&p.images, "images", "auto", "panel: pictures: auto, kitty (its graphics protocol), blocks (half blocks) or off")
 }
 
 func (p *panelFlags) check(c *cobra.Command) error {
@@ -41,10 +41,10 @@ func (p *panelFlags) check(c *cobra.Command) error {
 		return usage(c.CommandPath(), "--theme %q is not auto, dark or light", p.theme)
 	}
 	switch p.images {
-	case "auto", "blocks", "off":
+	case "auto", ui.ImagesKitty, ui.ImagesBlocks, ui.ImagesOff:
 		return nil
 	}
-	return usage(c.CommandPath(), "--images %q is not auto, blocks or off", p.images)
+	return usage(c.CommandPath(), "--images %q is not auto, kitty, blocks or off", p.images)
 }
 
 // panelOptions say what the panel attaches to and how it looks.
@@ -105,9 +105,11 @@ func (o panelOptions) withManager(ctx context.Context) error {
 
 func (o panelOptions) show(ctx context.Context) error {
 	p := ui.Options{Manager: ui.Attach(o.client), Host: panelHost(o.client.Target()), Embedded: o.embedded, Theme: ui.Theme(o.theme),
-		ASCII: o.ascii, NoSync: o.noSync, Prefs: panelPrefs(), Images: o.images}
-	if p.Images == "auto" {
-		p.Images = "blocks"
+		ASCII: o.ascii, NoSync: o.noSync, Prefs: panelPrefs()}
+	mode, tmux := ui.ChooseImages(o.images, os.Environ())
+	if p.Images = mode; mode == ui.ImagesKitty {
+		p.Kitty = ui.NewKitty(tmux)
+		defer func() { _, _ = io.WriteString(o.out, p.Kitty.Clear()) }()
 	}
 	if o.embedded {
 		p.Attached = "in this process"
