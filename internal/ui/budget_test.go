@@ -60,7 +60,7 @@ func TestKeyToScreenWith100000Jobs(t *testing.T) {
 		"down": {"down"}, "end": {"end"}, "home": {"home"}, "page": {"pgdown"}, "mark": {"space"},
 		"a letter of a filter": {"/", "p", "esc"}, "sort": {"s"}, "help": {"?", "?"},
 	} {
-		took := fastest(5, func() {
+		took := fastest(25, func() { // the machine may be busy with other tests
 			for _, k := range keys {
 				x.press(k)
 				_ = x.m.View()
