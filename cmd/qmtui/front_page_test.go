@@ -45,17 +45,6 @@ func openPageSite(t *testing.T, page func(*pageSite) http.Handler, change func(*
 	return s
 }
 
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	u := &url.URL{Host: "127.0.0.1"}
-	l := httptest.NewServer(nil)
-	defer l.Close()
-	if got, err := url.Parse(l.URL); err == nil {
-		u = got
-	}
-	return u.Host
-}
-
 func toManager(listen string) http.Handler {
 	to := &url.URL{Scheme: "http", Host: listen}
 	p := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {

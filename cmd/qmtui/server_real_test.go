@@ -105,19 +105,6 @@ func testNodes(t *testing.T, dir string) string {
 	return file
 }
 
-// freePorts finds n ports that nobody listens on.
-func freePorts(t *testing.T, n int) []int {
-	t.Helper()
-	var ports []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		orFatal(t, err)
-		defer l.Close() // all at once at the end, so that no port comes twice
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports
-}
-
 // ready waits until the server answers.
 func (r *replica) ready(t *testing.T) comfy.SystemStats {
 	t.Helper()
