@@ -249,7 +249,12 @@ func publicBinary(ts *testscript.TestScript) string {
 	return path
 }
 
+// copyBig copies a program. No other child is born meanwhile: it would hold
+// the copy open for writing, and a program that is being written does not run
+// ("text file busy").
 func copyBig(from, to string) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	in, err := os.Open(from)
 	if err != nil {
 		return err
