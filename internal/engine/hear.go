@@ -85,7 +85,7 @@ var sightingKinds = map[job.Mark]job.Kind{
 func (l *loop) trace(promptID string, id job.OutputID, s job.Sighting) {
 	t, ok := l.traces[promptID]
 	if !ok {
-		t = Trace{Settling: map[job.OutputID]bool{}, Vanished: map[job.OutputID]bool{}}
+		t = Trace{Settling: map[job.OutputID]bool{}}
 	}
 	if s.Mark != job.MarkSettling && s.Mark != job.MarkVanished {
 		t.Moved = latest(t.Moved, s.At)
@@ -93,9 +93,6 @@ func (l *loop) trace(promptID string, id job.OutputID, s job.Sighting) {
 	t.Settling[id] = s.Mark == job.MarkSettling
 	if !t.Settling[id] {
 		delete(t.Settling, id)
-	}
-	if t.Vanished[id] = s.Mark == job.MarkVanished; !t.Vanished[id] {
-		delete(t.Vanished, id)
 	}
 	l.traces[promptID] = t
 }

@@ -39,6 +39,4 @@ type Trace struct {
 	Moved time.Time
 	// Settling holds outputs of a format that does not tell its end, and that were quiet.
 	Settling map[job.OutputID]bool
-	// Vanished holds outputs that were there and are not any more.
-	Vanished map[job.OutputID]bool
 }
