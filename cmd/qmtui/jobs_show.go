@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -53,12 +54,12 @@ func (a *app) jobHead(j api.Job, now time.Time) {
 	a.field("job", string(j.ID))
 	a.field("user", j.User)
 	if j.By != "" {
-		a.field("submitted by", j.By)
+		a.field("sender", j.By)
 	}
 	if j.Name != "" {
 		a.field("name", j.Name)
 	}
-	a.field("state", j.State.String()+": "+j.Phase)
+	a.field("state", stateLine(j))
 	if j.Evidence != "" {
 		a.field("evidence", fmt.Sprintf("%s, %s", j.Evidence, age(j.EvidenceAt.Time, now)))
 	}
@@ -67,6 +68,14 @@ func (a *app) jobHead(j api.Job, now time.Time) {
 	if j.Want == job.WantCancel && !j.State.Terminal() {
 		a.field("wanted", "cancelled")
 	}
+}
+
+// stateLine is the state and its sentence; that of an ended job begins with the state.
+func stateLine(j api.Job) string {
+	if state := j.State.String(); !strings.HasPrefix(j.Phase, state) {
+		return state + ": " + j.Phase
+	}
+	return j.Phase
 }
 
 // field prints a line of the head.

@@ -25,13 +25,16 @@ const boardEvery = 100 * time.Millisecond
 // maxPositions bounds how many places in the line are computed.
 const maxPositions = 5000
 
+// publishBoard makes it anew after news, and every second for what time alone
+// changes. News that came too soon after a board wait for a later turn.
 func (l *loop) publishBoard(news bool) {
+	l.unpublished = l.unpublished || news
 	now := time.Now()
 	since := now.Sub(l.standing)
-	if since < boardEvery || (!news && since < time.Second && !l.standing.IsZero()) {
+	if since < boardEvery || (!l.unpublished && since < time.Second && !l.standing.IsZero()) {
 		return
 	}
-	l.standing = now
+	l.standing, l.unpublished = now, false
 	l.board.Store(l.makeBoard(now))
 }
 

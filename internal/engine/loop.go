@@ -49,6 +49,8 @@ type loop struct {
 	acts       sync.WaitGroup
 	kill       context.Context // acts end with it
 	standing   time.Time       // when the board was last made
+	// unpublished says that something happened since the board was made.
+	unpublished bool
 }
 
 func newLoop(e *Engine) (*loop, error) {

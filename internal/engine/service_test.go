@@ -24,6 +24,19 @@ func TestCapsAndDepth(t *testing.T) {
 	})
 }
 
+// What happens right after a board is on the next one, not on that of a second later.
+func TestStatusTellsWhatCameRightAfterTheLastOne(t *testing.T) {
+	open(t, 0, engine.Policy{}, func(h *house) {
+		h.pass(time.Second)
+		h.submit("user001", 1)
+		h.submit("user002", 1)
+		h.pass(300 * time.Millisecond)
+		if s := h.Status(); s.Depth != 2 {
+			t.Errorf("the depth is told as %d of 2", s.Depth)
+		}
+	})
+}
+
 func TestPauseDrainResume(t *testing.T) {
 	open(t, 1, engine.Policy{}, func(h *house) {
 		set := func(m job.Mode) {
