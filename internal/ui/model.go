@@ -428,4 +428,8 @@ func (m *Model) sized() tea.Cmd {
 	return m.front().enter()
 }
 
-func (m *Model) small() bool { return m.width < minWidth || m.height < minHeight }
+// small reports a screen that the panel does not fit on. One whose size has not
+// been told yet is none: keys typed while the panel starts count.
+func (m *Model) small() bool {
+	return m.width > 0 && m.width < minWidth || m.height > 0 && m.height < minHeight
+}

@@ -179,6 +179,16 @@ func TestTooSmallSaysSo(t *testing.T) {
 	}
 }
 
+// Bubble Tea tells the size from a goroutine of its own: keys on the line may
+// come first.
+func TestKeysBeforeTheFirstSizeCount(t *testing.T) {
+	x := newHarness(t, fixture(), 0, 0, Options{})
+	x.snapshot()
+	x.press("2", "down", "enter")
+	x.send(tea.WindowSizeMsg{Width: 120, Height: 32})
+	x.sees("ComfyUI_00001_.png")
+}
+
 // The charts go back before the panel was opened, since the jobs tell.
 func TestChartsFollowFromTheJobs(t *testing.T) {
 	f := fixture()
