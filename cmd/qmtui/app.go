@@ -15,8 +15,11 @@ import (
 	"github.com/comfyume/qmtui/internal/config"
 )
 
-// envServer names the manager to talk to when --server does not.
-const envServer = config.EnvPrefix + "SERVER"
+// What the environment says to clients.
+const (
+	envServer = config.EnvPrefix + "SERVER" // the manager to talk to when --server does not
+	envToken  = config.EnvPrefix + "TOKEN"  // the token to show to a manager that is not on a socket
+)
 
 // app is one run of the command line: its streams and the flags that every
 // command has. Only the goroutine of the command uses it.
@@ -52,7 +55,7 @@ func (a *app) config() (config.Config, config.Source, error) {
 	if a.loaded {
 		return a.cfg, a.src, nil
 	}
-	cfg, src, err := config.Load(config.Options{Path: a.configPath, Explicit: a.configPath != "", Flags: a.flags, KnownEnv: []string{envServer}})
+	cfg, src, err := config.Load(config.Options{Path: a.configPath, Explicit: a.configPath != "", Flags: a.flags, KnownEnv: []string{envServer, envToken}})
 	if err != nil {
 		return cfg, src, err
 	}
@@ -76,7 +79,11 @@ func (a *app) client() (*api.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return api.Dial(target)
+	c, err := api.Dial(target)
+	if token := os.Getenv(envToken); err == nil && token != "" && !filepath.IsAbs(c.Target()) {
+		c = c.Bearer(token)
+	}
+	return c, err
 }
 
 // absoluteSocket completes a relative path of a socket, which would otherwise

@@ -75,7 +75,7 @@ func TestManagerTellsItsFigures(t *testing.T) {
 // TestReaderOfMetricsReadsNothingElse: the token of a scraper is no key to the house.
 func TestReaderOfMetricsReadsNothingElse(t *testing.T) {
 	s := openSite(t, func(p *plan) { p.config.Server.Listen, p.config.Auth.Mode = "127.0.0.1:0", "login" })
-	token, err := server.AddToken(s.scene.State(), config.Default().Metrics.Readers[0], "scrape", time.Now())
+	token, err := server.AddToken(s.scene.State(), server.Token{User: config.Default().Metrics.Readers[0], Name: "scrape", Created: time.Now()})
 	check(t, err)
 	if !strings.Contains(scrape(t, s, token), "qmtui_queue_depth") {
 		t.Error("the reader reads no figures")

@@ -40,7 +40,7 @@ func TestPrometheusReadsEverything(t *testing.T) {
 		p.workers.Deployments[0].ColdStart = 6 * time.Second // shorter does not count as cold
 		p.workers.Deployments[0].ScaleDown = time.Hour
 	})
-	token, err := server.AddToken(s.scene.State(), "prometheus", "scrape", time.Now())
+	token, err := server.AddToken(s.scene.State(), server.Token{User: "prometheus", Name: "scrape", Created: time.Now()})
 	check(t, err)
 	prom := startPrometheus(t, bin, s.manager.server.Addr().String(), token)
 	events, err := s.client.Events(t.Context(), 0) // a stream that stays open

@@ -150,16 +150,15 @@ func (a *app) panel(ctx context.Context, f panelFlags) error {
 	return runPanel(ctx, o)
 }
 
-// panelClient is the client for the panel: with readOnly it takes the
-// manager's second socket, where the manager itself refuses to act.
+// panelClient is the client for the panel. With readOnly the manager itself
+// refuses to act: on its second socket, or as the client asks for by TCP.
 func (a *app) panelClient(readOnly bool) (*api.Client, error) {
 	c, err := a.client()
 	if err != nil || !readOnly {
 		return c, err
 	}
 	if !filepath.IsAbs(c.Target()) {
-		return nil, &job.Error{Code: "read_only_needs_socket", Class: job.Invalid, Message: "--read-only works on the manager's machine, by its second socket",
-			Hint: "log in there, or give --server the path of the socket"}
+		return c.LookOnly(), nil
 	}
 	return api.Dial(readOnlySocket(c.Target()))
 }

@@ -16,6 +16,7 @@ import (
 type tokenFlags struct {
 	name, revoke string
 	list         bool
+	readOnly     bool
 	asJSON       *bool
 }
 
@@ -23,14 +24,16 @@ func usersTokenCommand(a *app) *cobra.Command {
 	var f tokenFlags
 	c := &cobra.Command{Use: "token [USER]", Short: "Make a bearer token for a user's scripts, list or revoke them", Args: takes(0, 1, ""),
 		Long: `Makes a token and prints it. That is the only time it can be seen: the state
-folder holds its hash. A token may do what its user may, until it is revoked. A
-running manager knows at once.`,
-		Example: "  qmtui users token user001 --name nightly\n  curl -H \"Authorization: Bearer qmt_...\" https://film.example/api/jobs\n" +
+folder holds its hash. A token may do what its user may, until it is revoked; with
+--read-only it may look and change nothing. A running manager knows at once.`,
+		Example: "  qmtui users token user001 --name nightly\n  qmtui users token admin --name wall --read-only\n  curl -H \"Authorization: Bearer qmt_...\" https://film.example/api/jobs\n" +
 			"  qmtui users token --list\n  qmtui users token user001 --revoke nightly"}
 	c.Flags().StringVar(&f.name, "name", "", "what to call the new token (else token-1 and so on)")
 	c.Flags().StringVar(&f.revoke, "revoke", "", "revoke the token of that name")
 	c.Flags().BoolVar(&f.list, "list", false, "list the tokens, of all users or of one")
+	c.Flags().BoolVar(&f.readOnly, "read-only", false, "the new token may look and change nothing")
 	c.MarkFlagsMutuallyExclusive("name", "revoke", "list")
+	c.MarkFlagsMutuallyExclusive("read-only", "revoke", "list")
 	f.asJSON = jsonFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if len(args) == 0 && !f.list {
@@ -57,30 +60,38 @@ func (a *app) tokens(user string, f tokenFlags, revoking bool) error {
 	case revoking:
 		return a.revokeToken(dir, user, f.revoke, *f.asJSON)
 	}
-	return a.makeToken(dir, user, f.name, *f.asJSON)
+	return a.makeToken(dir, server.Token{User: user, Name: f.name, ReadOnly: f.readOnly, Created: time.Now()}, *f.asJSON)
 }
 
-func (a *app) makeToken(dir, user, name string, asJSON bool) error {
-	if err := a.mayHaveToken(user); err != nil {
+func (a *app) makeToken(dir string, t server.Token, asJSON bool) error {
+	if err := a.mayHaveToken(t.User); err != nil {
 		return err
 	}
-	if name == "" {
+	if t.Name == "" {
 		all, err := server.Tokens(dir)
 		if err != nil {
 			return err
 		}
-		name = freeName(all, user)
+		t.Name = freeName(all, t.User)
 	}
-	token, err := server.AddToken(dir, user, name, time.Now())
+	secret, err := server.AddToken(dir, t)
 	if err != nil {
 		return err
 	}
 	if asJSON {
-		return writeJSON(a.stdout, map[string]string{"user": user, "name": name, "token": token})
+		return writeJSON(a.stdout, map[string]any{"user": t.User, "name": t.Name, "token": secret, "read_only": t.ReadOnly})
 	}
-	a.printf("%s\n", token)
-	a.note("this is %s's token %s; it is not shown again", user, name)
+	a.printf("%s\n", secret)
+	a.note("this is %s's token %s, which may %s; it is not shown again", t.User, t.Name, mayWords(t))
 	return nil
+}
+
+// mayWords is what a token is for.
+func mayWords(t server.Token) string {
+	if t.ReadOnly {
+		return "only look"
+	}
+	return "do what its user may"
 }
 
 // mayHaveToken refuses a token that would not be good: with a password file,
@@ -138,9 +149,9 @@ func (a *app) listTokens(dir, user string, asJSON bool) error {
 		a.printf("no tokens\n")
 		return nil
 	}
-	t := newColumns("USER", "NAME", "MADE")
+	t := newColumns("USER", "NAME", "MADE", "MAY")
 	for _, one := range all {
-		t.add(one.User, one.Name, one.Created.Local().Format("2006-01-02 15:04"))
+		t.add(one.User, one.Name, one.Created.Local().Format("2006-01-02 15:04"), mayWords(one))
 	}
 	return t.write(a.stdout)
 }
@@ -150,12 +161,14 @@ type tokenRow struct {
 	User    string    `json:"user"`
 	Name    string    `json:"name"`
 	Created time.Time `json:"created_at"`
+	// ReadOnly tokens may look and change nothing.
+	ReadOnly bool `json:"read_only"`
 }
 
 func tokenRows(all []server.Token) []tokenRow {
 	out := make([]tokenRow, 0, len(all))
 	for _, t := range all {
-		out = append(out, tokenRow{t.User, t.Name, t.Created})
+		out = append(out, tokenRow{t.User, t.Name, t.Created, t.ReadOnly})
 	}
 	return out
 }

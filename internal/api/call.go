@@ -93,6 +93,12 @@ func (c *Client) send(ctx context.Context, k call) (*http.Response, error) {
 	if c.userHeader != "" {
 		req.Header.Set(c.userHeader, c.user)
 	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	if c.lookOnly {
+		req.Header.Set(HeaderReadOnly, "1")
+	}
 	return c.http.Do(req)
 }
 

@@ -32,6 +32,8 @@ type Client struct {
 	maxAnswer int64
 
 	userHeader, user string // see As; empty for none
+	token            string // see Bearer; empty for none
+	lookOnly         bool   // see LookOnly
 }
 
 // Dial makes a client for a target: an address such as http://127.0.0.1:3000
@@ -59,6 +61,25 @@ func (c *Client) As(header, user string) *Client {
 	as := *c
 	as.userHeader, as.user = header, user
 	return &as
+}
+
+// HeaderReadOnly with any value makes the manager refuse what would change
+// something, whoever asks.
+const HeaderReadOnly = "X-Qmtui-Read-Only"
+
+// LookOnly returns a client for whom the manager refuses to change anything.
+func (c *Client) LookOnly() *Client {
+	look := *c
+	look.lookOnly = true
+	return &look
+}
+
+// Bearer returns a client that shows a token, see "qmtui users token". On the
+// unix socket nobody asks for one.
+func (c *Client) Bearer(token string) *Client {
+	with := *c
+	with.token = token
+	return &with
 }
 
 // Target is where the client speaks to, for people.

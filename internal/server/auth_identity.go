@@ -20,8 +20,8 @@ func (s *Server) byToken(r *http.Request) (w who, shown bool, err error) {
 		return who{}, false, nil
 	}
 	if hash, ok := hashToken(text); ok {
-		if user := s.logins.userOfToken(hash); user != "" {
-			return s.member(viaToken, credential{token: hash, user: user}), true, nil
+		if t, ok := s.logins.tokenOf(hash); ok {
+			return s.member(viaToken, credential{token: hash, user: t.User, readOnly: t.ReadOnly}), true, nil
 		}
 	}
 	return who{}, true, &job.Error{Code: "bad_token", Class: job.Forbidden, Message: "the token is none of this manager's, or was revoked",
@@ -39,7 +39,7 @@ func (s *Server) bySession(r *http.Request) (who, bool) {
 }
 
 func (s *Server) member(via string, c credential) who {
-	return who{Caller: job.Caller{Name: c.user, Admin: s.admins[c.user], Via: via}, login: &c}
+	return who{Caller: job.Caller{Name: c.user, Admin: s.admins[c.user], Via: via}, login: &c, readOnly: c.readOnly}
 }
 
 // loginRequired is what a caller hears whom nobody vouches for.

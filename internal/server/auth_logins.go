@@ -13,8 +13,8 @@ import (
 // logins is everything that says who somebody is by a password, a cookie or a
 // token. It may be used from any goroutine.
 type logins struct {
-	passwords *reread[passwords]         // nil: nobody logs in by password
-	tokens    *reread[map[string]string] // users by hash; nil: no tokens
+	passwords *reread[passwords]        // nil: nobody logs in by password
+	tokens    *reread[map[string]Token] // by hash; nil: no tokens
 	key       signer
 	ended     *endedSessions
 	ttl       time.Duration
@@ -38,7 +38,7 @@ func newLogins(o Options) (*logins, error) {
 		o.Logger.Error("a file of the login is not good; nobody is let in by what is wrong in it", "error", err)
 	}
 	if o.StateDir != "" {
-		l.tokens = &reread[map[string]string]{path: filepath.Join(o.StateDir, tokenFile), parse: byHash}
+		l.tokens = &reread[map[string]Token]{path: filepath.Join(o.StateDir, tokenFile), parse: byHash}
 		if _, err := l.tokens.get(); err != nil {
 			return nil, err
 		}
@@ -99,19 +99,19 @@ func (l *logins) known() passwords {
 	return p
 }
 
-// userOfToken is whose token that is; empty for nobody's. With a password file,
-// only tokens of users who stand in it are good: whoever is taken out of it is
-// out altogether.
-func (l *logins) userOfToken(hash string) string {
+// tokenOf is the token with that hash; false when it is nobody's. With a
+// password file, only tokens of users who stand in it are good: whoever is
+// taken out of it is out altogether.
+func (l *logins) tokenOf(hash string) (Token, bool) {
 	if l.tokens == nil {
-		return ""
+		return Token{}, false
 	}
-	users, _ := l.tokens.get()
-	user := users[hash]
-	if l.passwords != nil && l.known().hash[user] == "" {
-		return ""
+	tokens, _ := l.tokens.get()
+	t, ok := tokens[hash]
+	if l.passwords != nil && l.known().hash[t.User] == "" {
+		return Token{}, false
 	}
-	return user
+	return t, ok
 }
 
 // goodSession reports whether a session that we signed is still one.
@@ -125,11 +125,14 @@ type credential struct {
 	session session
 	token   string // hash of the token; empty for a session
 	user    string
+	// readOnly says that the token is for looking.
+	readOnly bool
 }
 
 func (l *logins) good(c credential) bool {
 	if c.token != "" {
-		return l.userOfToken(c.token) == c.user
+		t, ok := l.tokenOf(c.token)
+		return ok && t.User == c.user && t.ReadOnly == c.readOnly
 	}
 	return l.goodSession(c.session)
 }

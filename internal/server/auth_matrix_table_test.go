@@ -26,6 +26,24 @@ var matrixCallers = []string{
 	"socket",   // the unix socket
 }
 
+// matrixLookers are callers who may see what another caller sees, and change
+// nothing: their columns follow from the other's.
+var matrixLookers = map[string]string{
+	"looking token":   "token",  // made for looking
+	"looking admin":   "admin",  // the same, of an admin
+	"looking socket":  "socket", // the second socket
+	"asks for it":     "user001",
+	"asks for it too": "loopback",
+}
+
+// looks is the letter of a looker where the other has letter.
+func (r matrixRow) looks(letter string) string {
+	if strings.HasPrefix(r.route, "GET ") || letter == "-" && !strings.HasSuffix(r.route, " "+api.PathLogin) {
+		return letter
+	}
+	return "x"
+}
+
 // matrixRow is a route, whose things it is called for, what who may get, and a
 // letter for each caller: o gets it, x is refused (403), - is not known (401).
 type matrixRow struct {

@@ -36,6 +36,7 @@ func TestMatrixHasEveryRoute(t *testing.T) {
 type matrixWorld struct {
 	*loginWorld
 	token, revoked, stolen, changed string
+	looking, lookingAdmin           string
 	inputs                          string
 	picture                         []byte
 }
@@ -53,7 +54,8 @@ func newMatrixWorld(t *testing.T) *matrixWorld {
 	m.passwords("user001", "an older secret", "user002", "another secret", "admin", "third secret")
 	m.changed = m.logIn(old, "user001", "an older secret")
 	m.passwords("user001", goodSecret, "user002", "another secret", "admin", "third secret")
-	m.token, m.revoked = m.newToken("good"), m.newToken("bad")
+	m.token, m.revoked = m.newToken(Token{User: user001, Name: "good"}), m.newToken(Token{User: user001, Name: "bad"})
+	m.looking, m.lookingAdmin = m.newToken(Token{User: user001, Name: "look", ReadOnly: true}), m.newToken(Token{User: "admin", Name: "look", ReadOnly: true})
 	if n, err := RevokeTokens(m.dir, "user001", "bad"); n != 1 || err != nil {
 		t.Fatalf("revoke: %d %v", n, err)
 	}
@@ -61,9 +63,9 @@ func newMatrixWorld(t *testing.T) *matrixWorld {
 	return m
 }
 
-func (m *matrixWorld) newToken(name string) string {
+func (m *matrixWorld) newToken(t Token) string {
 	m.t.Helper()
-	token, err := AddToken(m.dir, "user001", name, m.now)
+	token, err := AddToken(m.dir, t)
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -98,6 +100,16 @@ func (m *matrixWorld) as(s *Server, caller string) (h http.Handler, peer string,
 		headers = []string{strings.Replace(m.mint(s, "user001", m.now), ".user001.", ".admin.", 1)}
 	case "socket":
 		h, peer = s.SocketHandler(), "root"
+	case "looking socket":
+		h, peer = s.ReadOnlyHandler(), "root"
+	case "looking token":
+		headers = []string{m.looking}
+	case "looking admin":
+		headers = []string{m.lookingAdmin}
+	case "asks for it":
+		headers = []string{m.mint(s, user001, m.now), api.HeaderReadOnly + ": 1"}
+	case "asks for it too":
+		peer, headers = "127.0.0.1:40000", []string{api.HeaderReadOnly + ": 1"}
 	}
 	return h, peer, headers
 }
@@ -171,21 +183,30 @@ func TestAccessMatrix(t *testing.T) {
 	quiet := newFake() // a world in which nothing was done
 	m.populate(quiet)
 	for _, row := range wholeMatrix() {
-		for i, letter := range strings.Fields(row.cells) {
-			caller := matrixCallers[i]
-			svc, w := m.call(row, caller)
-			want := map[string]int{"o": row.status, "x": 403, "-": 401}[letter]
-			if w.Code != want {
-				t.Errorf("%s of %q by %s: %d %s, want %d", row.route, row.whose, caller, w.Code, w.Body, want)
-			}
-			if letter != "o" && (len(svc.callers) > 0 || svc.rev != quiet.rev) {
-				t.Errorf("%s of %q by %s was refused, and reached the engine as %+v", row.route, row.whose, caller, svc.callers)
-			}
-			for _, c := range svc.callers {
-				if !slices.Contains(namesOf(caller), c.Name) {
-					t.Errorf("%s by %s reached the engine as %q", row.route, caller, c.Name)
-				}
-			}
+		letters := strings.Fields(row.cells)
+		for i, letter := range letters {
+			m.checkCell(quiet, row, matrixCallers[i], letter)
+		}
+		for looker, other := range matrixLookers {
+			m.checkCell(quiet, row, looker, row.looks(letters[slices.Index(matrixCallers, other)]))
+		}
+	}
+}
+
+// checkCell makes the call of a cell and judges what came of it.
+func (m *matrixWorld) checkCell(quiet *fakeService, row matrixRow, caller, letter string) {
+	m.t.Helper()
+	svc, w := m.call(row, caller)
+	want := map[string]int{"o": row.status, "x": 403, "-": 401}[letter]
+	if w.Code != want {
+		m.t.Errorf("%s of %q by %s: %d %s, want %d", row.route, row.whose, caller, w.Code, w.Body, want)
+	}
+	if letter != "o" && (len(svc.callers) > 0 || svc.rev != quiet.rev) {
+		m.t.Errorf("%s of %q by %s was refused, and reached the engine as %+v", row.route, row.whose, caller, svc.callers)
+	}
+	for _, c := range svc.callers {
+		if !slices.Contains(namesOf(caller), c.Name) {
+			m.t.Errorf("%s by %s reached the engine as %q", row.route, caller, c.Name)
 		}
 	}
 }
@@ -193,10 +214,12 @@ func TestAccessMatrix(t *testing.T) {
 // namesOf are the names that the engine may hear for a caller.
 func namesOf(caller string) []string {
 	switch caller {
-	case "proxy", "token":
+	case "proxy", "token", "looking token", "asks for it":
 		return []string{user001}
-	case "socket":
+	case "socket", "looking socket":
 		return []string{"root"}
+	case "looking admin":
+		return []string{"admin"}
 	}
 	return []string{caller}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/job"
 )
 
@@ -55,6 +56,7 @@ func (s *Server) adapt(rt route, identify func(*http.Request) (who, error)) http
 		if rt.public && err != nil {
 			caller, err = who{}, nil
 		}
+		caller.readOnly = caller.readOnly || r.Header.Get(api.HeaderReadOnly) != ""
 		if err == nil {
 			err = firstError(s.checkOrigin(r), caller.mayCall(rt.method))
 		}

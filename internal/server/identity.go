@@ -18,7 +18,8 @@ type who struct {
 	// anyone says that nobody vouches for a name, and that the caller is
 	// believed about user_id (auth mode "open").
 	anyone bool
-	// readOnly callers came by a connection that may look and not act.
+	// readOnly callers may look and not act: by the door or the token they came
+	// in with, or because they asked for it (api.HeaderReadOnly).
 	readOnly bool
 	// login is the session or the token that says who; nil for none.
 	login *credential
@@ -30,8 +31,11 @@ func (w who) mayCall(method string) error {
 	if !w.readOnly || method == http.MethodGet || method == http.MethodHead {
 		return nil
 	}
-	return &job.Error{Code: "read_only", Class: job.Forbidden, Message: "this connection may look and not act",
-		Hint: "attach to the manager's other socket, without --read-only"}
+	hint := "attach without --read-only"
+	if w.login != nil && w.login.readOnly {
+		hint = "use a token that was made without --read-only"
+	}
+	return &job.Error{Code: "read_only", Class: job.Forbidden, Message: "this connection may look and not act", Hint: hint}
 }
 
 // may reports whether the caller may act for user.

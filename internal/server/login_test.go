@@ -255,7 +255,7 @@ func TestFilesOfTheLogin(t *testing.T) {
 func TestTokensFollowTheFiles(t *testing.T) {
 	world := newLoginWorld(t)
 	s := world.server(newFake(), nil)
-	text, err := AddToken(world.dir, "user002", "nightly", world.now)
+	text, err := AddToken(world.dir, Token{User: "user002", Name: "nightly", Created: world.now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -352,7 +352,7 @@ func TestFloodsLockNobodyOut(t *testing.T) {
 // A stream ends with the login that it rests on.
 func TestStreamsEndWithTheLogin(t *testing.T) {
 	world := newLoginWorld(t)
-	text, err := AddToken(world.dir, "user001", "nightly", world.now)
+	text, err := AddToken(world.dir, Token{User: "user001", Name: "nightly", Created: world.now})
 	if err != nil {
 		t.Fatal(err)
 	}

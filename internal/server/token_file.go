@@ -25,6 +25,8 @@ type Token struct {
 	User    string    `json:"user"`
 	Name    string    `json:"name"` // unique for the user
 	Created time.Time `json:"created_at"`
+	// ReadOnly tokens may look at what their user sees, and change nothing.
+	ReadOnly bool `json:"read_only,omitempty"`
 	// Hash is the SHA-256 of the token, in hex.
 	Hash string `json:"sha256"`
 }
@@ -48,35 +50,39 @@ func Tokens(dir string) ([]Token, error) {
 	return parseTokens(raw)
 }
 
-// AddToken makes a token for a user and returns it. This is the only time that
-// it can be seen: the file holds a hash.
-func AddToken(dir, user, name string, now time.Time) (string, error) {
-	if err := job.CheckUser(user); err != nil {
+// AddToken makes the token t, whose User, Name, Created and ReadOnly count, and
+// returns its secret. This is the only time that it can be seen: the file holds
+// a hash.
+func AddToken(dir string, t Token) (string, error) {
+	if err := job.CheckUser(t.User); err != nil {
 		return "", err
 	}
-	if !tokenName.MatchString(name) {
-		return "", badField("the token's name", fmt.Sprintf("is %.40q", name), "use 1 to 64 letters, digits, '.', '_' or '-'")
+	if !tokenName.MatchString(t.Name) {
+		return "", badField("the token's name", fmt.Sprintf("is %.40q", t.Name), "use 1 to 64 letters, digits, '.', '_' or '-'")
 	}
-	token := newToken()
-	hash, _ := hashToken(token)
+	secret := newToken()
+	t.Hash, _ = hashToken(secret)
+	t.Created = t.Created.UTC().Truncate(time.Second)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", unwritableAuth(dir, err)
 	}
-	return token, editTokens(dir, func(all []Token) ([]Token, error) {
-		own := 0
-		for _, t := range all {
-			if t.User == user {
-				own++
-			}
-			if t.User == user && t.Name == name {
-				return nil, &job.Error{Code: "token_exists", Class: job.Conflict, Message: fmt.Sprintf("%s has a token called %s already", user, name), Hint: "give it another --name, or --revoke that one first"}
-			}
+	return secret, editTokens(dir, func(all []Token) ([]Token, error) { return addToken(all, t) })
+}
+
+func addToken(all []Token, t Token) ([]Token, error) {
+	own := 0
+	for _, o := range all {
+		if o.User == t.User {
+			own++
 		}
-		if own >= maxTokens {
-			return nil, &job.Error{Code: "too_many_tokens", Class: job.TooMany, Message: fmt.Sprintf("%s has %d tokens already", user, own), Hint: "--revoke one first"}
+		if o.User == t.User && o.Name == t.Name {
+			return nil, &job.Error{Code: "token_exists", Class: job.Conflict, Message: fmt.Sprintf("%s has a token called %s already", t.User, t.Name), Hint: "give it another --name, or --revoke that one first"}
 		}
-		return append(all, Token{User: user, Name: name, Created: now.UTC().Truncate(time.Second), Hash: hash}), nil
-	})
+	}
+	if own >= maxTokens {
+		return nil, &job.Error{Code: "too_many_tokens", Class: job.TooMany, Message: fmt.Sprintf("%s has %d tokens already", t.User, own), Hint: "--revoke one first"}
+	}
+	return append(all, t), nil
 }
 
 // RevokeTokens ends the token of that name, or all of the user's when the name
@@ -133,12 +139,12 @@ func badTokenFile(err error) error {
 	return &job.Error{Code: "bad_token_file", Class: job.Invalid, Message: "the tokens cannot be read: " + err.Error(), Hint: "put " + tokenFile + " of a backup in its place, or remove it and make new tokens"}
 }
 
-// byHash are the users of the tokens by hash.
-func byHash(raw []byte) (map[string]string, error) {
+// byHash are the tokens by hash.
+func byHash(raw []byte) (map[string]Token, error) {
 	all, err := parseTokens(raw)
-	users := make(map[string]string, len(all))
+	tokens := make(map[string]Token, len(all))
 	for _, t := range all {
-		users[t.Hash] = t.User
+		tokens[t.Hash] = t
 	}
-	return users, err
+	return tokens, err
 }

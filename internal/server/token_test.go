@@ -10,11 +10,11 @@ import (
 
 func TestTokens(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
-	token, err := AddToken(dir, "user001", "nightly", epoch)
+	token, err := AddToken(dir, Token{User: "user001", Name: "nightly", Created: epoch})
 	if err != nil || !strings.HasPrefix(token, tokenPrefix) {
 		t.Fatalf("%q %v", token, err)
 	}
-	other, err := AddToken(dir, "user002", "nightly", epoch)
+	other, err := AddToken(dir, Token{User: "user002", Name: "nightly", Created: epoch})
 	if err != nil || other == token {
 		t.Fatalf("%q %v", other, err)
 	}
@@ -23,11 +23,11 @@ func TestTokens(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 || strings.Contains(string(raw), token) || strings.Contains(string(raw), token[len(tokenPrefix):]) {
 		t.Errorf("%v %s %v", info.Mode(), raw, err)
 	}
-	_, err = AddToken(dir, "user001", "nightly", epoch)
+	_, err = AddToken(dir, Token{User: "user001", Name: "nightly", Created: epoch})
 	wantCode(t, err, "token_exists")
-	_, err = AddToken(dir, "user001", "../x", epoch)
+	_, err = AddToken(dir, Token{User: "user001", Name: "../x", Created: epoch})
 	wantCode(t, err, "bad_field")
-	_, err = AddToken(dir, "../x", "nightly", epoch)
+	_, err = AddToken(dir, Token{User: "../x", Name: "nightly", Created: epoch})
 	wantCode(t, err, "bad_user")
 	_, err = RevokeTokens(dir, "user001", "weekly")
 	wantCode(t, err, "no_such_token")
@@ -39,6 +39,12 @@ func TestTokens(t *testing.T) {
 	}
 	all, err := Tokens(dir)
 	if err != nil || len(all) != 1 || all[0].User != "user002" || all[0].Name != "nightly" || !all[0].Created.Equal(epoch) {
+		t.Errorf("%+v %v", all, err)
+	}
+	if _, err := AddToken(dir, Token{User: "user003", Name: "wall", Created: epoch, ReadOnly: true}); err != nil {
+		t.Fatal(err)
+	}
+	if all, err = Tokens(dir); err != nil || len(all) != 2 || all[0].ReadOnly || !all[1].ReadOnly {
 		t.Errorf("%+v %v", all, err)
 	}
 	if none, err := Tokens(t.TempDir()); err != nil || len(none) != 0 {
@@ -55,9 +61,9 @@ func TestTooManyTokens(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, tokenFile), []byte(`{"tokens":[`+strings.Join(all, ",")+`]}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := AddToken(dir, "user001", "one-more", epoch)
+	_, err := AddToken(dir, Token{User: "user001", Name: "one-more", Created: epoch})
 	wantCode(t, err, "too_many_tokens")
-	if _, err := AddToken(dir, "user002", "one", epoch); err != nil {
+	if _, err := AddToken(dir, Token{User: "user002", Name: "one", Created: epoch}); err != nil {
 		t.Error(err)
 	}
 }
@@ -66,8 +72,8 @@ func TestTokenFilesThatAreRefused(t *testing.T) {
 	for _, text := range []string{"", "[]", `{"tokens":[{"user":"../x","sha256":"` + strings.Repeat("0", 64) + `"}]}`, `{"tokens":[{"user":"user001","sha256":""}]}`, `{"tokens":[{"user":"admin","token":"x"}]}`} {
 		_, err := parseTokens([]byte(text))
 		wantCode(t, err, "bad_token_file")
-		if users, err := byHash([]byte(text)); len(users) > 0 || err == nil {
-			t.Errorf("%q lets %v in", text, users)
+		if tokens, err := byHash([]byte(text)); len(tokens) > 0 || err == nil {
+			t.Errorf("%q lets %v in", text, tokens)
 		}
 	}
 }
@@ -109,10 +115,10 @@ func FuzzTokenFile(f *testing.F) {
 	f.Add([]byte(`{"tokens":[{"user":"user001","name":"n","created_at":"2026-01-31T12:00:00Z","sha256":"` + strings.Repeat("0", 64) + `"}]}`))
 	f.Add([]byte(`{}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		users, err := byHash(raw)
-		for hash, user := range users {
-			if err != nil || !tokenHash.MatchString(hash) || strings.ContainsAny(user, "/.") || user == "" {
-				t.Errorf("%q: %q %v", hash, user, err)
+		tokens, err := byHash(raw)
+		for hash, token := range tokens {
+			if err != nil || !tokenHash.MatchString(hash) || strings.ContainsAny(token.User, "/.") || token.User == "" {
+				t.Errorf("%q: %q %v", hash, token.User, err)
 			}
 		}
 	})
