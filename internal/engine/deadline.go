@@ -8,12 +8,13 @@ import (
 )
 
 // expireOverdue gives up an attempt that has been silent for too long. Each
-// wait has its own bound and its own code. An attempt with whole files never
-// expires: it is finished with what there is.
+// wait has its own bound and its own code. Where files would be the sign, the
+// share must be in sight: what is given up is paid for again. An attempt with
+// whole files never expires: it is finished with what there is.
 func expireOverdue(v View, j job.Job) []job.Fact {
 	a := j.Current()
 	w, ok := v.waiting(a)
-	if !ok || v.Now.Sub(w.since) < w.bound {
+	if !ok || v.age(w.since) < w.bound || w.code != "accept_timeout" && v.blind() {
 		return nil
 	}
 	if t := tally(j, a.N, v.Traces[a.PromptID].Settling); t.There > 0 {

@@ -31,7 +31,14 @@ type fakeShare struct {
 }
 
 func newShare() *fakeShare {
-	return &fakeShare{fail: map[job.Path][]error{}, placed: map[string]job.Path{}}
+	return &fakeShare{fail: map[job.Path][]error{}, placed: map[string]job.Path{}, status: job.ShareStatus{Mounted: true}}
+}
+
+// tell changes what the share says of itself.
+func (s *fakeShare) tell(change func(*job.ShareStatus)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(&s.status)
 }
 
 func (s *fakeShare) Run(ctx context.Context, report func(job.Sighting)) error {

@@ -51,6 +51,9 @@ type loop struct {
 	standing   time.Time       // when the board was last made
 	// unpublished says that something happened since the board was made.
 	unpublished bool
+	sighted     time.Time // since when the share can be seen; zero while it cannot
+	read        time.Time // the clock at the last turn
+	leapt       time.Time // when the clock was last set
 }
 
 func newLoop(e *Engine) (*loop, error) {
@@ -176,6 +179,9 @@ func (l *loop) stopWork() {
 
 // turn takes a batch in, records it and what follows, and starts the acts.
 func (l *loop) turn(batch []message) error {
+	now := time.Now()
+	l.watchClock(now)
+	l.sight(l.share.Status(), now.UTC())
 	var facts []job.Fact
 	var replies []func()
 	for _, m := range batch {
@@ -321,7 +327,7 @@ func (l *loop) logFact(v job.Verdict) {
 // view gathers what Plan may know.
 func (l *loop) view() View {
 	return View{
-		Now: time.Now().UTC(), Policy: l.policy, Mode: l.mode, Jobs: l.order, Slots: l.slots(), Hold: l.hold(),
+		Now: time.Now().UTC(), Policy: l.policy, Sighted: l.sighted, Leapt: l.leapt, Mode: l.mode, Jobs: l.order, Slots: l.slots(), Hold: l.hold(),
 		Charges: l.charges.now(time.Now()), Estimate: l.estimate(), Traces: l.traces, Posting: l.postings(),
 	}
 }
@@ -340,11 +346,18 @@ func (l *loop) hold() *job.Error {
 	if l.fault != nil {
 		return l.fault
 	}
-	if s := l.share.Status(); s.Error != nil {
+	switch s := l.share.Status(); {
+	case s.Error != nil:
 		return s.Error
+	case !s.Mounted:
+		return errNotLooked
 	}
 	return nil
 }
+
+// errNotLooked holds the queue from the start until the share was seen once.
+var errNotLooked = &job.Error{Code: "share_not_looked_at", Class: job.Unavailable, Transient: true,
+	Message: "the share has not been looked at yet", Hint: "wait a moment"}
 
 // slots is the room on the active deployment. A failing one gets a single
 // probe at a time instead of all its capacity.

@@ -26,12 +26,13 @@ func settleOutputs(v View, j job.Job) []job.Fact {
 
 // nobodyWrites reports whether an attempt's files can be expected not to grow any more.
 func (v View) nobodyWrites(j job.Job, a job.Attempt) bool {
-	t := v.Traces[a.PromptID]
-	quiet := v.Now.Sub(t.Moved)
-	if a.State == job.Rendered {
-		return quiet >= v.Policy.missingGrace() && v.Now.Sub(a.When(job.Finished)) >= v.Policy.missingGrace()
+	if v.blind() || v.age(v.Traces[a.PromptID].Moved) < v.Policy.missingGrace() {
+		return false
 	}
-	return a.State.Terminal() && quiet >= v.Policy.missingGrace() && v.Now.Sub(a.EndedAt()) >= v.Policy.LateWindow
+	if a.State == job.Rendered {
+		return v.age(a.When(job.Finished)) >= v.Policy.missingGrace()
+	}
+	return a.State.Terminal() && v.age(a.EndedAt()) >= v.Policy.LateWindow
 }
 
 func (v View) outputFact(j job.Job, o job.Output, k job.Kind, e job.Evidence) job.Fact {

@@ -72,7 +72,7 @@ func TestNothingIsSentWhileTheShareIsAway(t *testing.T) {
 			t.Errorf("%d prompts were paid for and could not have been fetched", n)
 		}
 		h.share.mu.Lock()
-		h.share.status = job.ShareStatus{}
+		h.share.status = job.ShareStatus{Mounted: true}
 		h.share.mu.Unlock()
 		h.pass(time.Second)
 		if n := len(h.fleet.posted()); n != 1 {

@@ -10,7 +10,11 @@ import (
 type View struct {
 	Now    time.Time
 	Policy Policy
-	Mode   job.Mode
+	// Sighted is since when the share can be seen without a break; zero while it cannot.
+	Sighted time.Time
+	// Leapt is when the clock was last set by more than a little; zero for never.
+	Leapt time.Time
+	Mode  job.Mode
 	// Jobs are those that are not closed, oldest first.
 	Jobs []*job.Job
 	// Slots are the deployments that may take work, the active one only.

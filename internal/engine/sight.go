@@ -1,0 +1,62 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// blind reports that silence says nothing yet: the share is away, or was until
+// so lately that a file may still hide behind its caches. The share keeps what
+// it has, so one good look after a gap is enough, however long the gap was.
+func (v View) blind() bool {
+	return v.Sighted.IsZero() || v.Now.Sub(v.Sighted) < v.Policy.missingGrace()
+}
+
+// age is how long ago t was, as far as the clock can be trusted. What was
+// before a leap of the clock counts from the leap; what seems to come, as now.
+func (v View) age(t time.Time) time.Duration {
+	if t.After(v.Now) && v.Leapt.IsZero() {
+		return 0
+	}
+	if t.After(v.Now) || t.Before(v.Leapt) {
+		t = v.Leapt
+	}
+	return v.Now.Sub(t)
+}
+
+// sight follows whether the loop can see the share.
+func (l *loop) sight(s job.ShareStatus, now time.Time) {
+	switch {
+	case !s.Mounted || s.Error != nil:
+		l.sighted = time.Time{}
+	case l.sighted.IsZero():
+		l.sighted = now
+	}
+}
+
+// clockLeap bounds how far wall and monotonic clock may part between two turns.
+const clockLeap = 5 * time.Second
+
+// leap is how far the wall clock was set, forwards or backwards, while the
+// monotonic one advanced; zero for what is only drift. A machine that was
+// suspended leaps forwards.
+func leap(wall, monotonic time.Duration) time.Duration {
+	if d := wall - monotonic; d.Abs() >= clockLeap {
+		return d
+	}
+	return 0
+}
+
+// watchClock notes a leap of the clock: no deadline may fall because of one.
+func (l *loop) watchClock(now time.Time) {
+	was := l.read
+	l.read = now
+	if was.IsZero() {
+		return
+	}
+	if by := leap(now.Round(0).Sub(was.Round(0)), now.Sub(was)); by != 0 {
+		l.leapt = now.Round(0).UTC()
+		l.log.Warn("the clock of this machine leapt; deadlines count from now on", "by", by)
+	}
+}

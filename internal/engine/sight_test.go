@@ -1,0 +1,55 @@
+package engine
+
+import (
+	"testing"
+	"time"
+
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+func TestAgeSurvivesALeapOfTheClock(t *testing.T) {
+	ago := func(d time.Duration) time.Time { return noon.Add(-d) }
+	for _, tt := range []struct {
+		name     string
+		t, leapt time.Time
+		want     time.Duration
+	}{
+		{"no leap", ago(time.Hour), time.Time{}, time.Hour},
+		{"before a leap", ago(time.Hour), ago(time.Minute), time.Minute},
+		{"after a leap", ago(time.Minute), ago(time.Hour), time.Minute},
+		{"set back meanwhile", ago(-time.Hour), ago(time.Minute), time.Minute},
+		{"set back while the manager was away", ago(-time.Hour), time.Time{}, 0},
+		{"never", time.Time{}, ago(time.Minute), time.Minute},
+	} {
+		if got := (View{Now: noon, Leapt: tt.leapt}).age(tt.t); got != tt.want {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestLeap(t *testing.T) {
+	for _, tt := range []struct{ wall, monotonic, want time.Duration }{
+		{time.Hour, time.Hour, 0},
+		{200*time.Millisecond + time.Second, 200 * time.Millisecond, 0},
+		{time.Hour, 200 * time.Millisecond, time.Hour - 200*time.Millisecond},
+		{-time.Hour, time.Second, -time.Hour - time.Second},
+	} {
+		if got := leap(tt.wall, tt.monotonic); got != tt.want {
+			t.Errorf("%v on the wall in %v: %v, want %v", tt.wall, tt.monotonic, got, tt.want)
+		}
+	}
+}
+
+// A clock that is set an hour forwards, as after a suspend, ends no attempt.
+func TestNoDeadlineFallsBecauseOfALeap(t *testing.T) {
+	j := job.Job{Spec: job.Spec{ID: "1", User: "a", Expect: []job.Expected{{Node: "9", Count: 1}}}, Attempts: []job.Attempt{{N: 1, State: job.Accepted,
+		PromptID: "p", Deployment: "gpu", Witnesses: []job.Witness{{Kind: job.Acknowledged, Evidence: job.ByPlatform, At: noon.Add(-time.Hour)}}}}}
+	v := View{Now: noon, Sighted: noon.Add(-2 * time.Hour), Mode: job.ModeRunning, Jobs: []*job.Job{&j}, Policy: Policy{}.filled()}
+	if facts := Plan(v); len(facts) != 1 || facts[0].Kind != job.Expired {
+		t.Errorf("an hour of silence: %v", facts)
+	}
+	v.Leapt = noon.Add(-time.Second)
+	if facts := Plan(v); len(facts) != 0 {
+		t.Errorf("an hour of silence that a leap made: %v", facts)
+	}
+}
