@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,8 +17,8 @@ import (
 
 // doctorOptions are the flags of doctor.
 type doctorOptions struct {
-	canary, wake, yes, json bool
-	tofu                    string
+	canary, wake, yes, json, all bool
+	tofu                         string
 }
 
 func doctorCommand(a *app) *cobra.Command {
@@ -26,7 +27,8 @@ func doctorCommand(a *app) *cobra.Command {
 		Use: "doctor", Short: "Look whether everything stands as it must", Args: takes(0, 0, ""),
 		Long: `Looks at the configuration, the manager, its database, the share, the users'
 folders, the login and the deployments, and says for each what was found and the
-next step. It ends with 1 when something fails, with 0 when it only warns.
+next step, the gravest first. Of what is good it tells the names; --all tells
+what each found. It ends with 1 when something fails, with 0 when it only warns.
 docs/doctor.md lists every check.
 
 Run it as the manager's user or as root. It asks nothing of a deployment that
@@ -43,6 +45,7 @@ files and never runs anything.`,
 	f.BoolVar(&o.wake, "wake", false, "ask deployments that may be asleep, which wakes them")
 	f.BoolVar(&o.yes, "yes", false, "do not ask before spending money")
 	f.StringVar(&o.tofu, "tf", "", "folder with OpenTofu files to read")
+	f.BoolVar(&o.all, "all", false, "tell what every check found, good ones too")
 	f.BoolVar(&o.json, "json", false, "print exactly one JSON document")
 	c.RunE = func(c *cobra.Command, _ []string) error { return a.doctor(c.Context(), o) }
 	return c
@@ -53,19 +56,29 @@ func (a *app) doctor(ctx context.Context, o doctorOptions) error {
 	if err != nil {
 		return err
 	}
-	results := broken
+	began, results := time.Now(), broken
 	if broken == nil {
 		if results, err = a.examine(ctx, v, o); err != nil {
 			return err
 		}
 	}
-	if err := a.tellResults(results, o.json); err != nil {
+	r := doctor.Report(results)
+	r.At, r.Took, r.Version = api.Time{Time: time.Now()}, time.Since(began).Seconds(), version()
+	if err := a.tellOrPrint(r, o); err != nil {
 		return err
 	}
-	if n := countVerdict(results, doctor.Fail); n > 0 {
+	if n := r.Counts[doctor.Fail]; n > 0 {
 		return failed("doctor_found", plural(n, "check")+" failed", "take the next steps that they name")
 	}
 	return ctx.Err()
+}
+
+func (a *app) tellOrPrint(r api.DoctorReport, o doctorOptions) error {
+	if o.json {
+		return writeJSON(a.stdout, r)
+	}
+	a.tellReport(r, o.all)
+	return nil
 }
 
 // visit prepares a run. A configuration that cannot be read is a finding of

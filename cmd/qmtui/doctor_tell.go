@@ -2,10 +2,11 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"os"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
 
 	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/doctor"
@@ -39,32 +40,14 @@ func (a *app) flyCanary(ctx context.Context, v doctor.Visit, o doctorOptions) []
 	}})
 }
 
-// tellResults prints the findings: a line each, and its next step under it.
-func (a *app) tellResults(results []doctor.Result, asJSON bool) error {
-	if asJSON {
-		return writeJSON(a.stdout, map[string]any{"verdict": doctor.Worst(results), "checks": results, "counts": countVerdicts(results)})
-	}
-	width := 0
-	for _, r := range results {
-		width = max(width, len([]rune(r.Title())))
-	}
-	for _, r := range results {
-		a.printf("%-4s  %-*s  %s\n", r.Verdict, width, printable(r.Title()), printable(r.Reason))
-		if r.Next != "" && r.Verdict != doctor.OK {
-			a.printf("      %*s  next: %s\n", width, "", printable(r.Next))
+// tellReport prints what was found: what needs a person with its next step,
+// gravest first, and of the rest the names. With all it prints every finding.
+func (a *app) tellReport(r api.DoctorReport, all bool) {
+	p := page{terminal: isTerminal(a.stdout.Writer), colour: isTerminal(a.stdout.Writer) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb", width: 80}
+	if f, ok := a.stdout.Writer.(*os.File); ok && p.terminal {
+		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w >= 40 {
+			p.width = min(w, 120)
 		}
 	}
-	n := countVerdicts(results)
-	a.printf("%s\n", fmt.Sprintf("%d ok, %d warn, %d fail, %d skipped", n[doctor.OK], n[doctor.Warn], n[doctor.Fail], n[doctor.Skip]))
-	return nil
+	a.printf("%s", p.report(r, all))
 }
-
-func countVerdicts(results []doctor.Result) map[doctor.Verdict]int {
-	n := map[doctor.Verdict]int{doctor.OK: 0, doctor.Warn: 0, doctor.Fail: 0, doctor.Skip: 0}
-	for _, r := range results {
-		n[r.Verdict]++
-	}
-	return n
-}
-
-func countVerdict(results []doctor.Result, v doctor.Verdict) int { return countVerdicts(results)[v] }

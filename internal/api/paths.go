@@ -37,6 +37,8 @@ const (
 
 	PathEvents      = "/api/events"
 	PathLog         = "/api/log"
+	PathLogLevel    = "/api/log/level"
+	PathDoctor      = "/api/doctor"
 	PathSocket      = "/ws"
 	PathConsoleLogs = "/api/console-logs"
 	PathBackup      = "/api/admin/backup"

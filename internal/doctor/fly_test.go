@@ -164,7 +164,7 @@ func TestNothingSleepingIsAsked(t *testing.T) {
 	d.URL = "http://127.0.0.1:1/h200" // an answer of any kind would be an error
 	v := Visit{Manager: m}
 	o := v.seeWorker(t.Context(), v.ask(t.Context()), d)
-	if o.Asked || len(m.warmed) != 0 || o.WhyNotAsked == "" || judgeAnswer(o).Code != "asleep" {
+	if o.Asked || len(m.warmed) != 0 || o.WhyNotAsked == "" || judgeAnswer(o).Code != "not_known" {
 		t.Errorf("it was asked: %+v", o)
 	}
 }

@@ -36,6 +36,10 @@ const referenceHead = `# What qmtui doctor looks at
 does not answer in time is a *fail* of its own. It ends with 1 when something fails, and with 0 when it only warns. Run it as the
 manager's user or as root: as root it asks the kernel what the manager's user may do, by taking on that user's rights for the question.
 
+It tells what fails and what warns, the gravest first, and of the rest the names; ` + "`--all`" + ` tells what every check found. ` + "`--json`" + ` prints one
+document: ` + "`verdict`" + ` (the gravest of ok, warn and fail; skip when there is no other), ` + "`at`, `took_seconds`, `version`, `counts`" + ` by verdict, and
+` + "`checks`" + ` in the order of this page, each with ` + "`name`, `subject`" + ` (such as a deployment; left out when there is one only), ` + "`verdict`, `code`,\n`reason`" + ` (a sentence for people) and ` + "`next`" + ` (left out when there is none). Names and codes are those below and stay; sentences may change.
+
 Without being told to, it asks nothing of a deployment that may be asleep, and says what the manager knows of it and how old that is.
 ` + "`--wake`" + ` asks, and ` + "`--canary`" + ` sends a small prompt through the whole; both say first what that may cost. ` + "`--tf DIR`" + ` reads OpenTofu
 files, in the schema of the provider verda-cloud/verda 1.1, and never runs anything. Apart from the canary's picture, doctor leaves

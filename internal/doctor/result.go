@@ -1,35 +1,24 @@
 package doctor
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/comfyume/qmtui/internal/api"
+)
 
 // Verdict is how a check came out.
-type Verdict string
+type Verdict = api.Verdict
 
 // The verdicts. A doctor that has seen a fail ends with exit code 1.
 const (
-	OK   Verdict = "ok"
-	Warn Verdict = "warn" // it works, and will not at some time
-	Fail Verdict = "fail" // something that people wait for cannot work
-	Skip Verdict = "skip" // nothing was looked at, and Reason says why
+	OK   = api.VerdictOK
+	Warn = api.VerdictWarn
+	Fail = api.VerdictFail
+	Skip = api.VerdictSkip
 )
 
 // Result is what one check says.
-type Result struct {
-	Name    string  `json:"name"`              // of the check
-	Subject string  `json:"subject,omitempty"` // what it was about, such as a deployment; empty when there is one only
-	Verdict Verdict `json:"verdict"`
-	Code    string  `json:"code"`           // which of the check's rulings
-	Reason  string  `json:"reason"`         // one sentence, without a full stop
-	Next    string  `json:"next,omitempty"` // the next step; empty when there is none
-}
-
-// Title is the name with the subject.
-func (r Result) Title() string {
-	if r.Subject == "" {
-		return r.Name
-	}
-	return r.Name + " " + r.Subject
-}
+type Result api.Finding
 
 // Ruling is one thing that a check can say.
 type Ruling struct {
@@ -71,13 +60,11 @@ func (r Result) about(subject string) Result {
 	return r
 }
 
-// Worst is the gravest verdict: fail, warn, ok, and skip when there was nothing else.
-func Worst(all []Result) Verdict {
-	worst, rank := Skip, map[Verdict]int{Skip: 0, OK: 1, Warn: 2, Fail: 3}
+// Report sums results up.
+func Report(all []Result) api.DoctorReport {
+	out := make([]api.Finding, 0, len(all))
 	for _, r := range all {
-		if rank[r.Verdict] > rank[worst] {
-			worst = r.Verdict
-		}
+		out = append(out, api.Finding(r))
 	}
-	return worst
+	return api.NewDoctorReport(out)
 }

@@ -60,13 +60,3 @@ func badSentence(s string) string {
 	}
 	return ""
 }
-
-func TestWorst(t *testing.T) {
-	for want, all := range map[Verdict][]Result{
-		Skip: {{Verdict: Skip}}, OK: {{Verdict: Skip}, {Verdict: OK}}, Warn: {{Verdict: Warn}, {Verdict: OK}}, Fail: {{Verdict: Fail}, {Verdict: Warn}},
-	} {
-		if got := Worst(all); got != want {
-			t.Errorf("worst of %v is %s", all, got)
-		}
-	}
-}

@@ -6,6 +6,7 @@ var (
 		Rulings: []Ruling{
 			{"mounted", OK, "it lies on a file system other than the root's", ""},
 			{"local", OK, "it is a plain local folder, and nothing says that it has to be a mount", ""},
+			{"new", OK, "it is the folder of a start without any configuration, which the manager makes", ""},
 			{"missing", Fail, "the folder is not there", "mount the share, or set share.outputs"},
 			{"not_folder", Fail, "something else than a folder stands there", "set share.outputs to a folder"},
 			{"not_mounted", Fail, "share.require_mount is on and it lies on the root file system, or the sentinel is missing", "mount the share; see /etc/fstab and the platform's page of the shared volume: it must be shared to this instance, and its pseudo-path can change on reboot"},
@@ -25,7 +26,7 @@ var (
 			{"remote", OK, "a network file system, which the manager looks into by itself", ""},
 			{"local", OK, "a local file system, where events are hints", ""},
 			{"deaf", Warn, "share.watch is notify on a file system that raises no events for what others write", `set share.watch = "auto"; events then only bring looks forward`},
-			{"unknown", Skip, "the mount table does not name it", ""},
+			{"unknown", Skip, "the mount table does not name it, or there is no folder", ""},
 		}}
 	shareCache = &Check{Name: "share-cache", Looks: "the attribute cache of the share's mount: actimeo, acdirmax, acregmax, lookupcache, nocto, soft, noac in /proc/self/mountinfo", Cases: []int{4, 5, 8},
 		Rulings: []Ruling{
@@ -35,7 +36,7 @@ var (
 			{"negative", Warn, "names that were not there are remembered (lookupcache is not pos or none)", "mount with lookupcache=pos"},
 			{"nocto", Fail, "nocto: what others wrote need not show when a file is opened", "mount without nocto"},
 			{"soft", Warn, "soft: a slow server becomes an error in the middle of a copy", "mount with hard, which is the default"},
-			{"unknown", Skip, "the mount table does not show it", ""},
+			{"unknown", Skip, "the mount table does not show it, or there is no folder", ""},
 		}}
 	shareWritable = &Check{Name: "share-writable", Looks: "whether the manager's user may write to share.outputs, against retention.share", Cases: []int{6},
 		Rulings: []Ruling{

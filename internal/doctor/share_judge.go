@@ -23,6 +23,7 @@ type ShareSeen struct {
 
 	// What the configuration wants.
 	RequireMount bool
+	Made         bool // the manager makes the folder at its start
 	Remote       bool // every deployment is on another machine
 	Watch        string
 	Settle       time.Duration
@@ -71,6 +72,8 @@ func (o ShareSeen) gone() bool { return o.Stalled > 0 || !o.Folder.there() }
 func judgeMounted(o ShareSeen) Result {
 	c, f := shareMounted, o.Folder
 	switch {
+	case o.Stalled == 0 && f.Missing && o.Made:
+		return c.say("new", "%s is not there yet; the manager makes it", o.Path)
 	case o.Stalled == 0 && f.Missing:
 		return c.say("missing", "%s does not exist", o.Path)
 	case f.NotDir:
@@ -107,6 +110,8 @@ func judgeAlive(o ShareSeen) Result {
 func judgeType(o ShareSeen) Result {
 	c := shareType
 	switch {
+	case o.Folder.Missing && o.Stalled == 0:
+		return c.say("unknown", "there is no folder to look at")
 	case !o.Known:
 		return c.say("unknown", "the mount table does not name the file system of %s", o.Path)
 	case remoteType(o.Mount.Type) && o.Watch == "notify":
@@ -123,6 +128,8 @@ func judgeCache(o ShareSeen) Result {
 	c, m := shareCache, o.Mount
 	nfs, cifs := strings.HasPrefix(m.Type, "nfs"), m.Type == "cifs" || m.Type == "smb3"
 	switch {
+	case o.Folder.Missing && o.Stalled == 0:
+		return c.say("unknown", "there is no folder to look at")
 	case !o.Known:
 		return c.say("unknown", "the mount table does not name %s", o.Path)
 	case !nfs && !cifs:

@@ -47,6 +47,7 @@ func mountedCases() []ruled {
 	return []ruled{
 		shareCase(j, "healthy", "mounted", func(*ShareSeen) {}),
 		shareCase(j, "a folder here", "local", localShare),
+		shareCase(j, "missing, and made by itself", "new", func(o *ShareSeen) { o.Folder, o.Made = FolderSeen{Missing: true}, true }),
 		shareCase(j, "missing", "missing", func(o *ShareSeen) { o.Folder = FolderSeen{Missing: true} }),
 		shareCase(j, "a file", "not_folder", func(o *ShareSeen) { o.Folder = FolderSeen{NotDir: true} }),
 		shareCase(j, "denied", "unreadable", func(o *ShareSeen) { o.Folder.Error = "permission denied" }),

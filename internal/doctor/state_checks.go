@@ -84,7 +84,7 @@ func judgeStateFolder(o StateSeen) Result {
 	case !f.there() || !f.Writable:
 		return c.say("not_writable", "the manager's user may not write to %s", f.Path)
 	case o.New:
-		return c.say("new", "the manager makes it in %s", f.Path)
+		return c.say("new", "it is not there yet; the manager makes it in %s", f.Path)
 	case f.Mode&0o022 != 0:
 		return c.say("open", "others may write to %s, mode %04o", f.Path, f.Mode&0o7777)
 	case o.Type == "tmpfs" || o.Type == "ramfs":

@@ -10,6 +10,7 @@ var (
 	usersFolder = &Check{Name: "users-folder", Looks: "whether users.outputs is there, and each folder in it is a real folder",
 		Rulings: []Ruling{
 			{"there", OK, "it is there", ""},
+			{"new", OK, "it is the folder of a start without any configuration, which the manager makes", ""},
 			{"empty", Warn, "it is there and has no user's folder, and the manager may not make one", "make a folder for each user, or let the manager write there"},
 			{"missing", Fail, "it is not there", "make it or mount it, or set users.outputs"},
 			{"not_folder", Fail, "something else than a folder stands there", "set users.outputs to a folder"},
@@ -48,6 +49,7 @@ type UsersSeen struct {
 	Who     Who
 	Folders []UserSeen // one for each entry that is a folder or a link
 	Reserve int64      // bytes
+	Made    bool       // the manager makes users.outputs at its start
 }
 
 // UserSeen is one user's folder.
@@ -80,6 +82,8 @@ func judgeUsersFolder(o UsersSeen) Result {
 	c, f := usersFolder, o.Root
 	links := o.names(func(u UserSeen) bool { return u.Link })
 	switch {
+	case f.Missing && o.Made:
+		return c.say("new", "%s is not there yet; the manager makes it", f.Path)
 	case f.Missing:
 		return c.say("missing", "%s does not exist", f.Path)
 	case f.NotDir:

@@ -21,6 +21,7 @@ func usersCases() []ruled {
 	return []ruled{
 		{"healthy", with(judgeUsersFolder, nothing), "there"},
 		{"missing", with(judgeUsersFolder, gone), "missing"},
+		{"missing, and made by itself", with(judgeUsersFolder, func(o *UsersSeen) { gone(o); o.Made = true }), "new"},
 		{"a file", with(judgeUsersFolder, func(o *UsersSeen) { o.Root.NotDir = true }), "not_folder"},
 		{"denied", with(judgeUsersFolder, func(o *UsersSeen) { o.Root.Error = "permission denied" }), "unreadable"},
 		{"link", with(judgeUsersFolder, func(o *UsersSeen) { o.Folders[1].Link = true }), "links"},

@@ -8,8 +8,14 @@ import (
 
 func (v Visit) usersStage(k known) stage {
 	return stage{name: "users' folders", checks: []*Check{usersFolder, usersWritable, usersSticky, usersSpace}, run: func(context.Context) []Result {
-		return judgeUsers(lookUsers(v.Config.Users.Outputs, k.who, v.Config.Share.FreeReserve.Int64()))
+		return judgeUsers(v.seeUsers(k.who))
 	}}
+}
+
+func (v Visit) seeUsers(who Who) UsersSeen {
+	o := lookUsers(v.Config.Users.Outputs, who, v.Config.Share.FreeReserve.Int64())
+	o.Made = v.made("users.outputs")
+	return o
 }
 
 // lookUsers looks at every folder in users.outputs. It may hang.

@@ -26,7 +26,7 @@ func (v Visit) shareStage(k known) stage {
 
 func (v Visit) seeShare(who Who) ShareSeen {
 	s := v.Config.Share
-	o := ShareSeen{Path: s.Outputs, RequireMount: s.RequireMount, Watch: s.Watch, Remote: allRemote(v.Config.Deployments),
+	o := ShareSeen{Path: s.Outputs, RequireMount: s.RequireMount, Made: v.made("share.outputs"), Watch: s.Watch, Remote: allRemote(v.Config.Deployments),
 		Settle: time.Duration(v.Config.Queue.Settle), Clean: v.Config.Retention.Share > 0, Reserve: int64(s.FreeReserve)}
 	if mounts, err := readMounts("self"); err == nil {
 		o.Mount, o.Known = mountOf(mounts, resolved(s.Outputs))
@@ -39,6 +39,9 @@ func (v Visit) seeShare(who Who) ShareSeen {
 	hung.Stalled = diskPatience
 	return hung
 }
+
+// made reports that the manager makes the folder of a key at its start.
+func (v Visit) made(key string) bool { return v.Source.Of(key).Kind == config.FromHome }
 
 // resolved follows symbolic links above the folder; the path itself when it
 // cannot, or not in time.

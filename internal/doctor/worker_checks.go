@@ -17,6 +17,7 @@ var (
 		Rulings: []Ruling{
 			{"answers", OK, "it answers", ""},
 			{"asleep", OK, "it was not asked, and nothing is known against it", ""},
+			{"not_known", Skip, "it was not asked, and the manager has not heard of it either", ""},
 			{"key", Fail, "404, 401 or 403: the platform says 404 for a missing key", "check the deployment's key first, then its url"},
 			{"unreachable", Fail, "nobody answers at the address", "check the deployment's url and the way out of this machine"},
 			{"errors", Fail, "it answers with errors", "look at the deployment's log on the platform"},
@@ -105,13 +106,13 @@ func judgeHearsay(o WorkerSeen) Result {
 	why := o.WhyNotAsked
 	switch {
 	case !o.Known:
-		return c.say("asleep", "%s was not asked (%s), and no manager knows of it", o.Name, why)
+		return c.say("not_known", "%s was not asked (%s), and no manager knows of it", o.Name, why)
 	case r.Error != nil && r.Error.Code == "dead_worker":
 		return c.say("stuck", "%s: %s", o.Name, r.Error.Message)
 	case r.State == job.WarmthFailing:
 		return c.say("failing", "%s was not asked (%s); the manager knows it as failing%s%s", o.Name, why, because(r), o.age(r.At))
 	case r.At.IsZero():
-		return c.say("asleep", "%s was not asked (%s), and the manager has not heard of it yet", o.Name, why)
+		return c.say("not_known", "%s was not asked (%s), and the manager has not heard of it yet", o.Name, why)
 	}
 	return c.say("asleep", "%s was not asked (%s); the manager knows it as %s%s", o.Name, why, r.State, o.age(r.At))
 }

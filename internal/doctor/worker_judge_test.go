@@ -55,7 +55,7 @@ func goodWorker() WorkerSeen {
 func TestHealthyWorkerRaisesNoAlarm(t *testing.T) {
 	for _, r := range judgeWorker(goodWorker()) {
 		if r.Verdict != OK || r.Subject != "h200" {
-			t.Errorf("%s: %s %s", r.Title(), r.Code, r.Reason)
+			t.Errorf("%s: %s %s", r.Name, r.Code, r.Reason)
 		}
 	}
 }
@@ -85,9 +85,9 @@ func workerCases() []ruled {
 		{"nobody", with(a, fails("unreachable", job.Unavailable)), "unreachable"},
 		{"503", with(a, fails("busy", job.Unavailable)), "errors"},
 		{"500", with(a, fails("server_error", job.Unavailable)), "errors"},
-		{"not asked, never heard of", with(a, heard(job.Deployment{})), "asleep"},
+		{"not asked, never heard of", with(a, heard(job.Deployment{})), "not_known"},
 		{"not asked, warm", with(a, heard(job.Deployment{State: job.WarmthWarm, At: old})), "asleep"},
-		{"not asked, no manager", with(a, func(o *WorkerSeen) { o.Asked, o.Known, o.WhyNotAsked = false, false, "it may be asleep" }), "asleep"},
+		{"not asked, no manager", with(a, func(o *WorkerSeen) { o.Asked, o.Known, o.WhyNotAsked = false, false, "it may be asleep" }), "not_known"},
 		{"not asked, failing", with(a, heard(job.Deployment{State: job.WarmthFailing, At: old, Because: "502"})), "failing"},
 		{"not asked, failing with an error", with(a, heard(job.Deployment{State: job.WarmthFailing, At: old, Error: &job.Error{Message: "404"}})), "failing"},
 		{"takes and does not run", with(a, heard(job.Deployment{At: old, Error: &job.Error{Code: "dead_worker", Message: "3 wait and none runs"}})), "stuck"},
