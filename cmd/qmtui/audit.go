@@ -19,7 +19,7 @@ type audited struct {
 
 // note keeps a deed. That it could not be kept does not undo it.
 func (a audited) note(by job.Caller, verb, target string, err error) {
-	e := job.AuditEntry{At: time.Now(), Actor: by.Name, Via: by.Via, Verb: verb, Target: target, Result: "ok"}
+	e := job.AuditEntry{At: time.Now(), Actor: by.Name, Via: by.Via, Proof: by.Proof, Verb: verb, Target: target, Result: "ok"}
 	if err != nil {
 		e.Result = job.AsError(err).Code
 	}

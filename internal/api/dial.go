@@ -41,7 +41,10 @@ type Client struct {
 // with or without "unix:". It does not connect; the first call does.
 func Dial(target string) (*Client, error) {
 	if path, ok := socketPath(target); ok {
-		return &Client{base: "http://qmtui", target: path, http: socketClient(path), maxAnswer: maxAnswer}, nil
+		return Over(path, func(ctx context.Context) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", path)
+		}), nil
 	}
 	if !strings.Contains(target, "://") {
 		target = "http://" + target
@@ -53,6 +56,13 @@ func Dial(target string) (*Client, error) {
 	}
 	base := u.Scheme + "://" + u.Host + strings.TrimRight(u.EscapedPath(), "/")
 	return &Client{base: base, target: base, http: &http.Client{Transport: transport(nil), CheckRedirect: noRedirect}, maxAnswer: maxAnswer}, nil
+}
+
+// Over makes a client that opens its connections with dial; target is what
+// people know the other end as.
+func Over(target string, dial func(context.Context) (net.Conn, error)) *Client {
+	through := func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }
+	return &Client{base: "http://qmtui", target: target, http: &http.Client{Transport: transport(through), CheckRedirect: noRedirect}, maxAnswer: maxAnswer}
 }
 
 // As returns a client that names the user in a header, as a trusted proxy
@@ -93,14 +103,6 @@ func socketPath(target string) (string, bool) {
 		return strings.TrimPrefix(p, "//"), true
 	}
 	return target, filepath.IsAbs(target)
-}
-
-func socketClient(path string) *http.Client {
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "unix", path)
-	}
-	return &http.Client{Transport: transport(dial), CheckRedirect: noRedirect}
 }
 
 func transport(dial func(context.Context, string, string) (net.Conn, error)) *http.Transport {

@@ -7,7 +7,8 @@ type AuditEntry struct {
 	At     time.Time `json:"at"`
 	Actor  string    `json:"actor"`         // the caller's name
 	Via    string    `json:"via,omitempty"` // as in [Caller]
-	Verb   string    `json:"verb"`          // cancel, assign, warm, ...
-	Target string    `json:"target"`        // job id, orphan id, deployment; empty for the whole queue
-	Result string    `json:"result"`        // "ok" or the error's code
+	Proof  string    `json:"proof,omitempty"`
+	Verb   string    `json:"verb"`   // cancel, assign, warm, ...
+	Target string    `json:"target"` // job id, orphan id, deployment; empty for the whole queue
+	Result string    `json:"result"` // "ok" or the error's code
 }

@@ -24,6 +24,9 @@ type Caller struct {
 	Name  string `json:"name"`
 	Admin bool   `json:"admin"`
 	Via   string `json:"via"` // socket, loopback, proxy, ...
+	// Proof is what the name rests on when the way does not say it, such as a
+	// key's fingerprint; empty for nothing more.
+	Proof string `json:"proof,omitempty"`
 }
 
 // Checked is a prompt that passed, with what follows from reading it.

@@ -54,6 +54,7 @@ const (
 	viaSocket   = "socket"
 	viaLoopback = "loopback"
 	viaProxy    = "proxy"
+	viaSSH      = "ssh"
 )
 
 // bySocket reads the name that the listener put in front of the connection

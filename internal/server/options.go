@@ -89,6 +89,7 @@ type Server struct {
 	console  *limiter
 	stopping chan struct{} // closed when the drain begins
 	doors    doors
+	guests   guests
 }
 
 // New checks the options, reads the files of the login (it makes the session
@@ -100,7 +101,7 @@ func New(o Options) (*Server, error) {
 		origins: http.NewCrossOriginProtection(), hosts: map[string]bool{"localhost": true}, admins: map[string]bool{},
 		bodies: newGate(8), streams: newGate(o.MaxStreams), decoders: newGate(2),
 		previews: newPreviewCache(16 << 20), console: newLimiter(60, time.Minute, o.Now),
-		stopping: make(chan struct{}),
+		stopping: make(chan struct{}), guests: newGuests(),
 	}
 	for _, a := range o.Admins {
 		s.admins[a] = true

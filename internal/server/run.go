@@ -80,8 +80,9 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	var servers []*http.Server
 	var running sync.WaitGroup
-	failed := make(chan error, 3)
-	for l, h := range map[net.Listener]http.Handler{s.doors.tcp: s.Handler(), s.doors.socket: s.SocketHandler(), s.doors.readOnly: s.ReadOnlyHandler()} {
+	failed := make(chan error, 4)
+	for l, h := range map[net.Listener]http.Handler{s.doors.tcp: s.Handler(), s.doors.socket: s.SocketHandler(), s.doors.readOnly: s.ReadOnlyHandler(),
+		s.guests.hall: s.front(s.byGuest)} {
 		if l == nil {
 			continue
 		}

@@ -29,7 +29,10 @@ type Options struct {
 	NoSync bool
 	// Prefs is the file that keeps pane, sort, filter and theme between starts; empty for none.
 	Prefs string
-	Clock Clock // nil is the wall clock
+	// Remote tells of the terminal when it is at the other end of a line; nil
+	// when it is one of this machine, which can be asked.
+	Remote *Remote
+	Clock  Clock // nil is the wall clock
 }
 
 func (o Options) withDefaults() Options {

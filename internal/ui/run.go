@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	tea "charm.land/bubbletea/v2"
 )
@@ -14,12 +15,23 @@ import (
 const fps = 30
 
 // Run shows the panel until the person leaves or ctx ends, and gives the
-// terminal back as it was. in and out are the terminal.
+// terminal back as it was. in and out are the terminal, of which o.Remote tells
+// when it is not one of this machine.
 func Run(ctx context.Context, o Options, in io.Reader, out io.Writer) error {
 	inner, stop := context.WithCancel(ctx)
 	defer stop()
-	p := tea.NewProgram(New(inner, o), tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(out), tea.WithFPS(fps))
+	options := []tea.ProgramOption{tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(out), tea.WithFPS(fps)}
+	if o.Remote != nil {
+		options = append(options, o.Remote.options()...)
+	}
+	p := tea.NewProgram(New(inner, o), options...)
+	if o.Remote != nil {
+		var following sync.WaitGroup
+		defer following.Wait()
+		following.Go(func() { o.Remote.follow(inner, p) })
+	}
 	_, err := p.Run()
+	stop()
 	if errors.Is(err, tea.ErrProgramKilled) && ctx.Err() != nil || errors.Is(err, tea.ErrInterrupted) {
 		return nil
 	}
