@@ -3,9 +3,7 @@ package doctor
 import (
 	"encoding/json"
 	"maps"
-	"path"
 	"slices"
-	"strings"
 
 	"github.com/comfyume/qmtui/internal/comfy"
 )
@@ -19,9 +17,6 @@ type needs struct {
 
 // model is a file that a node's input names.
 type model struct{ class, input, file string }
-
-// modelSuffixes are those of files that ComfyUI loads from its models folders.
-var modelSuffixes = []string{".safetensors", ".sft", ".ckpt", ".pt", ".pt2", ".pth", ".bin", ".pkl", ".gguf"}
 
 // needsOf reads prompts in API format; one that is not is left out.
 func needsOf(prompts map[string][]byte) needs {
@@ -38,7 +33,7 @@ func needsOf(prompts map[string][]byte) needs {
 		for _, node := range nodes {
 			n.classes[node.Class] = true
 			for input, v := range node.Inputs {
-				if file, ok := v.(string); ok && slices.Contains(modelSuffixes, strings.ToLower(path.Ext(file))) {
+				if file, ok := v.(string); ok && comfy.IsModelFile(file) {
 					n.models[model{node.Class, input, file}] = true
 				}
 			}

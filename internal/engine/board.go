@@ -13,8 +13,8 @@ type board struct {
 	position map[job.ID]int // of waiting jobs, 0-based
 	charges  map[string]float64
 	usage    usage
-	estimate time.Duration // of a warm run; zero when unknown
-	cold     time.Duration // of a cold start; zero when unknown
+	estimate time.Duration        // of a warm run; zero when unknown
+	cold     map[job.ID]job.Range // of the cold start that a job may be waiting for
 	workers  []job.Deployment
 	troubles map[job.OutputID]*job.Error
 }
@@ -41,19 +41,25 @@ func (l *loop) publishBoard(news bool) {
 // makeBoard sums up the live state.
 func (l *loop) makeBoard(now time.Time) *board {
 	b := &board{position: map[job.ID]int{}, charges: l.charges.now(now), estimate: l.estimate(),
-		usage: usage{Day: l.usage.Day, Users: maps.Clone(l.usage.Users)}, workers: l.workers(), troubles: l.troubles()}
+		usage: usage{Day: l.usage.Day, Users: maps.Clone(l.usage.Users)}, workers: l.workers(), troubles: l.troubles(), cold: l.coldStarts(now)}
 	v := l.view()
 	v.Policy.MaxRunning = maxPositions
 	for i, j := range v.Order(maxPositions, nil) {
 		b.position[j.ID] = i
 	}
-	for _, d := range b.workers {
-		if d.Active {
-			b.cold = time.Duration(d.Cold.P50 * float64(time.Second))
-		}
-	}
 	b.status = l.status(b)
 	return b
+}
+
+// coldStarts are the usual times of the cold starts that jobs may be waiting for.
+func (l *loop) coldStarts(now time.Time) map[job.ID]job.Range {
+	out := map[job.ID]job.Range{}
+	for _, j := range l.order {
+		if a := j.Current(); a.State == job.Submitting {
+			out[j.ID] = l.fleet.ColdStart(a.Deployment, j.Models, now)
+		}
+	}
+	return out
 }
 
 func (l *loop) status(b *board) job.QueueStatus {

@@ -137,6 +137,7 @@ type fakeFleet struct {
 	flights     []job.Flight
 	deployments []job.Deployment
 	ran         []time.Duration
+	cold        job.Range
 }
 
 func newFleet(capacity int) *fakeFleet {
@@ -193,6 +194,12 @@ func (f *fakeFleet) Ran(_ string, d time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.ran = append(f.ran, d)
+}
+
+func (f *fakeFleet) ColdStart(_ string, models []string, _ time.Time) job.Range {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.cold
 }
 
 func (f *fakeFleet) Nodes() []byte { return []byte(`{"SaveImage":{}}`) }

@@ -104,6 +104,9 @@ type Fleet interface {
 	// Ran tells how long a run took, from its start to its end, for the
 	// estimates of that deployment.
 	Ran(deployment string, d time.Duration)
+	// ColdStart is how long a cold start takes at that time of day for a prompt
+	// with these models, as learned; the zero Range when nothing is known.
+	ColdStart(deployment string, models []string, at time.Time) job.Range
 	// Deployments lists them in configured order; Active and InFlight are the
 	// engine's to fill in.
 	Deployments() []job.Deployment

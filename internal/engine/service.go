@@ -71,7 +71,7 @@ func newJob(r job.Request, c job.Checked, now time.Time) ([]job.Fact, error) {
 		return nil, fmt.Errorf("make a job id: %w", err)
 	}
 	spec := job.Spec{ID: job.ID(id.String()), User: r.User, Name: r.Name, Submitted: stamp(now), Priority: r.Priority,
-		Metadata: r.Metadata, Key: r.Key, Expect: c.Expect}
+		Metadata: r.Metadata, Key: r.Key, Expect: c.Expect, Models: c.Models}
 	if r.Caller.Name != r.User {
 		spec.By = r.Caller.Name
 	}

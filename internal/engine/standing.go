@@ -37,7 +37,7 @@ func phase(j job.Job, s job.Standing, b *board, now time.Time) string {
 		if !a.When(job.Unanswered).IsZero() {
 			return "sent, nobody answered: watching for signs of it, " + span(now.Sub(a.When(job.Unanswered)))
 		}
-		return "waiting for a GPU, " + ofAbout(now.Sub(a.When(job.Assigned)), b.cold)
+		return "waiting for a GPU, " + coldPhase(now.Sub(a.When(job.Assigned)), b.cold[j.ID])
 	case job.Accepted:
 		return "accepted, waiting for a worker to begin, " + span(now.Sub(a.When(job.Acknowledged)))
 	case job.Running:
@@ -76,6 +76,20 @@ func queuedPhase(j job.Job, a job.Attempt, s job.Standing, b *board, now time.Ti
 	}
 	return "next in line"
 }
+
+// coldPhase is "1m40s of about 5m (3m to 7m)".
+func coldPhase(d time.Duration, usual job.Range) string {
+	low, mid, high := seconds(usual.Low), seconds(usual.Mid), seconds(usual.High)
+	switch {
+	case low == high:
+		return ofAbout(d, mid)
+	case d > high:
+		return span(d) + ", longer than the usual " + span(low) + " to " + span(high)
+	}
+	return ofAbout(d, mid) + " (" + span(low) + " to " + span(high) + ")"
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 // ofAbout is "1m40s of about 5m"; without an estimate, just the time so far.
 func ofAbout(d, about time.Duration) string {

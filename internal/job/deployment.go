@@ -33,8 +33,11 @@ type Deployment struct {
 	Error    *Error    `json:"error,omitempty"`
 	// Cold and Warm are measured times: from POST to its answer after a cold
 	// start, and from start to end of a run on a warm machine.
-	Cold     Timing    `json:"cold"`
-	Warm     Timing    `json:"warm"`
+	Cold Timing `json:"cold"`
+	Warm Timing `json:"warm"`
+	// Usual is how long a cold start takes at this time of day with the models
+	// that are waited for, if any are.
+	Usual    Range     `json:"usual"`
 	System   *System   `json:"system,omitempty"` // nil until somebody asked while it was awake
 	SystemAt time.Time `json:"system_at,omitzero"`
 }
@@ -47,6 +50,20 @@ type Timing struct {
 	Last  float64 `json:"last"`
 	// Recent holds the newest samples, oldest first, for a sparkline.
 	Recent []float64 `json:"recent,omitempty"`
+}
+
+// Range is how long something usually takes, in seconds, with its spread. The
+// zero value: nothing is known.
+type Range struct {
+	Count int `json:"count"` // samples it rests on
+	// Of ten, one is shorter than Low, five than Mid and nine than High.
+	Low  float64 `json:"low"`
+	Mid  float64 `json:"mid"`
+	High float64 `json:"high"`
+	// Models and Hourly say that only samples with the same models, or of that
+	// time of day, were taken; otherwise there were too few of them.
+	Models bool `json:"models,omitempty"`
+	Hourly bool `json:"hourly,omitempty"`
 }
 
 // System is what /system_stats said.
@@ -73,6 +90,9 @@ type Sample struct {
 	Cold       bool      `json:"cold"` // a cold start; otherwise a warm run
 	Seconds    float64   `json:"seconds"`
 	At         time.Time `json:"at"`
+	// Models are those of the prompt that waited; none for a warm-up and for
+	// samples of older versions.
+	Models []string `json:"models,omitempty"`
 }
 
 // Submission is one POST the fleet shall send, once.

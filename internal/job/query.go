@@ -34,6 +34,7 @@ type Checked struct {
 	Workflow []byte // canonical bytes to store
 	Extra    []byte // scrubbed; nil for none
 	Expect   []Expected
+	Models   []string // as in Spec
 	Warnings []Warning
 }
 

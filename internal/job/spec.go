@@ -30,6 +30,9 @@ type Spec struct {
 	By string `json:"by,omitempty"`
 	// Expect lists the nodes that will write to the share.
 	Expect []Expected `json:"expect"`
+	// Models are the model files that the prompt names, sorted: what a machine
+	// that has just started must load.
+	Models []string `json:"models,omitempty"`
 }
 
 // Expected is a node that will write files.

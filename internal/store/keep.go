@@ -80,7 +80,8 @@ func (s *Store) AuditTail(n int) ([]job.AuditEntry, error) {
 	return tail[job.AuditEntry](s, bucketAudit, n)
 }
 
-// AddSample keeps a measured time; the newest 500 of a deployment are kept.
+// AddSample keeps a measured time. Of each deployment the newest 500 cold
+// starts and the newest 500 runs are kept: a day has far more of these.
 func (s *Store) AddSample(x job.Sample) error {
 	x.At = x.At.Round(0).UTC()
 	return s.update("keep a sample", func(tx *bolt.Tx) error {
@@ -92,9 +93,27 @@ func (s *Store) AddSample(x job.Sample) error {
 		if err := put(b, under(x.Deployment, bytesOf(n)), x); err != nil {
 			return err
 		}
-		keys := keysUnder(b, under(x.Deployment, nil))
+		keys, err := samplesOf(b, x.Deployment, x.Cold)
+		if err != nil {
+			return err
+		}
 		return deleteAll(b, keys[:max(0, len(keys)-maxSamples)])
 	}, nothing)
+}
+
+// samplesOf lists the keys of a deployment's samples of one sort, oldest first.
+func samplesOf(b *bolt.Bucket, deployment string, cold bool) ([][]byte, error) {
+	var out [][]byte
+	for _, k := range keysUnder(b, under(deployment, nil)) {
+		var x job.Sample
+		if err := decode(b.Get(k), &x); err != nil {
+			return nil, err
+		}
+		if x.Cold == cold {
+			out = append(out, k)
+		}
+	}
+	return out, nil
 }
 
 // Samples lists the measured times of a deployment, oldest first.

@@ -32,7 +32,7 @@ func (f *Fleet) Check(workflow, extra []byte) (job.Checked, error) {
 		return job.Checked{}, fmt.Errorf("write prompt: %w", err)
 	}
 	expect := expected(p.Outputs(info))
-	return job.Checked{Workflow: canonical, Extra: scrubbed, Expect: expect, Warnings: f.warnings(expect)}, nil
+	return job.Checked{Workflow: canonical, Extra: scrubbed, Expect: expect, Models: p.Models(), Warnings: f.warnings(expect)}, nil
 }
 
 // nodes is what the deployment in use knows; nil when nobody asked it yet.

@@ -13,23 +13,27 @@ func isCold(before job.Warmth, took, bound time.Duration) bool {
 	return took >= bound || before == job.WarmthCold && took >= bound/10
 }
 
+// startsKept bounds the cold starts that are learned from.
+const startsKept = 500
+
 // measureCold keeps the time of an answer that a cold start delayed. Of
 // requests that waited for the same machine only the first to be answered counts.
-func (s *site) measureCold(before job.Warmth, began, ended time.Time) {
+func (s *site) measureCold(before job.Warmth, began, ended time.Time, models []string) {
 	took := ended.Sub(began)
 	if !isCold(before, took, s.opts.ColdAfter) {
 		return
 	}
+	x := job.Sample{Deployment: s.spec.Name, Cold: true, Seconds: took.Seconds(), At: ended, Models: models}
 	s.mu.Lock()
 	again := began.Before(s.coldAt)
 	if !again {
 		s.coldAt = ended
 		s.cold = keep(s.cold, took.Seconds())
-		s.starts = append(s.starts, job.Sample{Deployment: s.spec.Name, Cold: true, Seconds: took.Seconds(), At: ended})
+		s.starts = append(s.starts[max(0, len(s.starts)-startsKept+1):], x)
 	}
 	s.mu.Unlock()
 	if !again {
-		s.remember(job.Sample{Deployment: s.spec.Name, Cold: true, Seconds: took.Seconds(), At: ended})
+		s.remember(x)
 	}
 }
 

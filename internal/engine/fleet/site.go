@@ -95,15 +95,14 @@ func (s *site) snapshot() job.Deployment {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.read()
-	if r.state == job.Warming {
-		now := s.opts.Now()
-		r = patience(r, Learn(s.starts, now), now)
-	}
+	now := s.opts.Now()
+	usual := Learn(s.starts, s.tracks.awaited(), now)
+	r = patience(r, usual, now)
 	d := job.Deployment{
 		Name: s.spec.Name, Driver: s.spec.Driver, URL: redacted(s.spec.URL), Capacity: s.spec.Capacity,
 		PricePerHour: s.spec.PricePerHour, ScaleToZero: s.spec.ScaleToZero,
 		State: r.state, Because: r.because, Evidence: r.evidence, Since: r.since, At: r.at, Error: r.err,
-		Cold: timing(s.cold), Warm: timing(s.warm), System: cloneSystem(s.system), SystemAt: s.systemAt,
+		Cold: timing(s.cold), Usual: usual, Warm: timing(s.warm), System: cloneSystem(s.system), SystemAt: s.systemAt,
 	}
 	if d.Error == nil {
 		d.Error = outputTrouble(s.spec, s.system)

@@ -58,12 +58,13 @@ func (s *site) submit(ctx context.Context, p *comfy.Prompt, sub job.Submission) 
 	if err != nil {
 		return comfy.Receipt{}, err
 	}
-	s.departs(sub.PromptID)
-	receipt, err := s.post(ctx, req, sub.Timeout)
+	models := p.Models()
+	s.departs(sub.PromptID, models)
+	receipt, err := s.post(ctx, req, sub.Timeout, models)
 	if s.learns(ctx, err) {
 		if plain, tagErr := s.tagged(p, sub); tagErr == nil && !bytes.Equal(plain.Prompt, req.Prompt) {
 			s.opts.Logger.Info("send again without the nodes that the server lacks", "deployment", s.spec.Name, "prompt", sub.PromptID)
-			receipt, err = s.post(ctx, plain, sub.Timeout)
+			receipt, err = s.post(ctx, plain, sub.Timeout, models)
 		}
 	}
 	if s.arrives(sub.PromptID) {
@@ -72,8 +73,8 @@ func (s *site) submit(ctx context.Context, p *comfy.Prompt, sub job.Submission) 
 	return receipt, err
 }
 
-// post sends once and measures a cold start.
-func (s *site) post(ctx context.Context, req comfy.Request, timeout time.Duration) (receipt comfy.Receipt, err error) {
+// post sends once and measures a cold start of a machine that must load the models.
+func (s *site) post(ctx context.Context, req comfy.Request, timeout time.Duration, models []string) (receipt comfy.Receipt, err error) {
 	if timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, timeout)
@@ -86,7 +87,7 @@ func (s *site) post(ctx context.Context, req comfy.Request, timeout time.Duratio
 		return err
 	})
 	if outcomeKind(err) == answered {
-		s.measureCold(before, began, s.opts.Now())
+		s.measureCold(before, began, s.opts.Now(), models)
 	}
 	return receipt, err
 }

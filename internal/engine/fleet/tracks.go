@@ -18,8 +18,15 @@ type tracks struct {
 	flights []job.Flight
 	next    int                  // whose turn it is
 	waiting map[string]bool      // prompt ids whose POST waits for its answer; true: stop it then
+	loads   []load               // the same prompts with what they load, in the order in which they were sent
 	ended   map[string]time.Time // prompt ids whose end was reported
 	stuck   map[string]int       // prompt ids seen waiting where nothing runs: in how many looks in a row
+}
+
+// load is what a prompt whose POST waits will make a machine load.
+type load struct {
+	promptID string
+	models   []string
 }
 
 func newTracks() tracks {
@@ -114,11 +121,20 @@ func (s *site) follow(flights []job.Flight) {
 	s.nudge()
 }
 
+// awaited are the models of the prompt that has waited longest; nil for none.
+func (t *tracks) awaited() []string {
+	if len(t.loads) == 0 {
+		return nil
+	}
+	return t.loads[0].models
+}
+
 // departs says that the prompt's POST goes out; until arrives, nothing is asked about it.
-func (s *site) departs(promptID string) {
+func (s *site) departs(promptID string, models []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tracks.waiting[promptID] = false
+	s.tracks.loads = append(s.tracks.loads, load{promptID, models})
 }
 
 // arrives says that the POST is over; true when somebody wanted it stopped meanwhile.
@@ -126,6 +142,7 @@ func (s *site) arrives(promptID string) bool {
 	s.mu.Lock()
 	stop := s.tracks.waiting[promptID]
 	delete(s.tracks.waiting, promptID)
+	s.tracks.loads = slices.DeleteFunc(s.tracks.loads, func(l load) bool { return l.promptID == promptID })
 	s.mu.Unlock()
 	s.nudge()
 	return stop

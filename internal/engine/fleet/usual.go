@@ -8,38 +8,41 @@ import (
 	"github.com/comfyume/qmtui/internal/job"
 )
 
-// Distribution is how long cold starts took, with its range. The zero value:
-// nothing is known.
-type Distribution struct {
-	Count          int           // samples it rests on
-	Low, Mid, High time.Duration // of ten starts, one is shorter than Low, five than Mid, nine than High
-	Hourly         bool          // the samples are of that time of day
-}
+// enough is how many cold starts of one kind it takes to tell that kind apart
+// from the rest.
+const enough = 5
 
-// hourNeeds is how many cold starts of a time of day it takes to tell that
-// time apart from the rest of the day.
-const hourNeeds = 5
-
-// Learn sums up the cold starts among the samples of one deployment: those
-// within an hour of at's time of day (in at's zone) when there are enough,
-// otherwise all.
-func Learn(samples []job.Sample, at time.Time) Distribution {
-	var all, near []float64
+// Learn sums up the cold starts among the samples of one deployment: of the
+// narrowest kind of which there are enough. From narrow to wide: with these
+// models within an hour of at's time of day (in at's zone), with these models,
+// at that time of day, all.
+func Learn(samples []job.Sample, models []string, at time.Time) job.Range {
+	var all, alike, near, both []float64
 	for _, x := range samples {
 		if !x.Cold || x.Seconds <= 0 {
 			continue
 		}
+		same, hour := slices.Equal(x.Models, models), apart(x.At.In(at.Location()), at) <= time.Hour
 		all = append(all, x.Seconds)
-		if apart(x.At.In(at.Location()), at) <= time.Hour {
+		if same {
+			alike = append(alike, x.Seconds)
+		}
+		if hour {
 			near = append(near, x.Seconds)
 		}
+		if same && hour {
+			both = append(both, x.Seconds)
+		}
 	}
-	if len(near) >= hourNeeds {
-		d := distribute(near)
-		d.Hourly = true
-		return d
+	switch {
+	case len(both) >= enough:
+		return rangeOf(both, true, true)
+	case len(alike) >= enough:
+		return rangeOf(alike, true, false)
+	case len(near) >= enough:
+		return rangeOf(near, false, true)
 	}
-	return distribute(all)
+	return rangeOf(all, false, false)
 }
 
 // apart is how far two times of day lie from each other, at most twelve hours.
@@ -52,38 +55,81 @@ func clock(t time.Time) time.Duration {
 	return time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute + time.Duration(t.Second())*time.Second
 }
 
-func distribute(seconds []float64) Distribution {
+func rangeOf(seconds []float64, models, hourly bool) job.Range {
 	if len(seconds) == 0 {
-		return Distribution{}
+		return job.Range{}
 	}
 	sorted := slices.Sorted(slices.Values(seconds))
-	at := func(p float64) time.Duration { return time.Duration(percentile(sorted, p) * float64(time.Second)) }
-	return Distribution{Count: len(sorted), Low: at(0.1), Mid: at(0.5), High: at(0.9)}
+	return job.Range{Count: len(sorted), Low: percentile(sorted, 0.1), Mid: percentile(sorted, 0.5), High: percentile(sorted, 0.9), Models: models, Hourly: hourly}
 }
 
-// String is the distribution for people.
-func (d Distribution) String() string {
+// usually is the range for people.
+func usually(r job.Range) string {
 	switch {
-	case d.Count == 0:
+	case r.Count == 0:
 		return "no cold start was measured yet"
-	case d.Low == d.High:
-		return "usually about " + span(d.Mid)
+	case r.Low == r.High:
+		return "usually about " + span(seconds(r.Mid)) + kind(r)
 	}
-	return fmt.Sprintf("usually about %s, from %s to %s", span(d.Mid), span(d.Low), span(d.High))
+	return fmt.Sprintf("usually about %s, from %s to %s", span(seconds(r.Mid)), span(seconds(r.Low)), span(seconds(r.High))) + kind(r)
 }
 
-// Without enough samples, only what is beyond every start that the field
-// recorded is unusual (field.md: 10 to 15 minutes for the largest models).
-const (
-	learnedFrom = 5
-	neverSeen   = 15 * time.Minute
-)
+// kind says which cold starts the range rests on, where it is not all of them.
+func kind(r job.Range) string {
+	switch {
+	case r.Models && r.Hourly:
+		return " with these models at this time of day"
+	case r.Models:
+		return " with these models"
+	case r.Hourly:
+		return " at this time of day"
+	}
+	return ""
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// neverSeen is beyond every start that the field recorded (field.md: 10 to 15
+// minutes for the largest models): without enough samples only that is unusual.
+const neverSeen = 15 * time.Minute
 
 // Unusual says that a cold start of that length, so far or in all, is beyond
 // the usual: half as long again as nine of ten were, and half a minute at least.
-func Unusual(cold time.Duration, d Distribution) bool {
-	if d.Count < learnedFrom {
+func Unusual(cold time.Duration, r job.Range) bool {
+	if r.Count < enough {
 		return cold > neverSeen
 	}
-	return cold > max(d.High*3/2, d.High+30*time.Second)
+	high := seconds(r.High)
+	return cold > max(high*3/2, high+30*time.Second)
+}
+
+// ColdStart is how long a cold start of the deployment takes at that time of
+// day for a prompt with these models, as learned. The zero Range: nothing is
+// known, or there is no such deployment.
+func (f *Fleet) ColdStart(name string, models []string, at time.Time) job.Range {
+	s := f.byName[name]
+	if s == nil {
+		return job.Range{}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Learn(s.starts, models, at)
+}
+
+// patience adds to a reading of a deployment that wakes what is usual, and a
+// warning when this is beyond it. The reading stays as it is when nothing was
+// learned.
+func patience(r reading, usual job.Range, now time.Time) reading {
+	if r.state != job.Warming || r.since.IsZero() {
+		return r
+	}
+	if usual.Count > 0 {
+		r.because += "; " + usually(usual)
+	}
+	if took := now.Sub(r.since); Unusual(took, usual) {
+		r.err = &job.Error{Code: "cold_start_long", Class: job.Unavailable, Transient: true,
+			Message: "the machine takes longer to start than is usual: " + span(took) + " so far; " + usually(usual),
+			Hint:    "wait, or use another deployment"}
+	}
+	return r
 }

@@ -2,8 +2,6 @@ package fleet
 
 import (
 	"time"
-
-	"github.com/comfyume/qmtui/internal/job"
 )
 
 func (s *site) leaseKey() string { return "verda.leases." + s.spec.Name }
@@ -60,36 +58,4 @@ func (f *Fleet) Spending(name string, zone *time.Location) ([]Spent, error) {
 	leases := s.over.leases
 	s.mu.Unlock()
 	return Spend(leases, s.spec.PricePerHour, BillingStep, zone), nil
-}
-
-// Usual is how long a cold start of the deployment takes at that time of day,
-// as learned. The error is a *job.Error.
-func (f *Fleet) Usual(name string, at time.Time) (Distribution, error) {
-	s, err := f.site(name)
-	if err != nil {
-		return Distribution{}, err
-	}
-	return s.usual(at), nil
-}
-
-func (s *site) usual(at time.Time) Distribution {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return Learn(s.starts, at)
-}
-
-// patience adds to a reading of a deployment that wakes what is usual, and a
-// warning when this is beyond it. The reading stays as it is when nothing was
-// learned.
-func patience(r reading, usual Distribution, now time.Time) reading {
-	if r.state != job.Warming || usual.Count == 0 || r.since.IsZero() {
-		return r
-	}
-	r.because += "; " + usual.String()
-	if Unusual(now.Sub(r.since), usual) {
-		r.err = &job.Error{Code: "cold_start_long", Class: job.Unavailable, Transient: true,
-			Message: "the machine takes longer to start than it usually does: " + span(now.Sub(r.since)) + ", " + usual.String(),
-			Hint:    "wait, or use another deployment"}
-	}
-	return r
 }

@@ -156,7 +156,7 @@ func (f *Fleet) rouse(ctx context.Context, name string, persist bool) (job.Deplo
 	if err != nil {
 		return s.snapshot(), troubleOf("GET /system_stats", outcomeKind(err), err)
 	}
-	s.measureCold(before, began, s.opts.Now())
+	s.measureCold(before, began, s.opts.Now(), nil)
 	if err := s.askNodes(ctx); err != nil {
 		s.opts.Logger.Debug("ask for nodes", "deployment", name, "error", err)
 	}
