@@ -1,12 +1,11 @@
 package ui
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"runtime"
-	"sync"
+	"slices"
 	"testing"
 	"time"
 
@@ -23,19 +22,18 @@ func manyQueued(n int) *fakeManager {
 	f.jobs = f.jobs[:0]
 	states := []job.State{job.Queued, job.Done, job.Done, job.Done, job.Failed, job.Done, job.Cancelled, job.Done, job.Done, job.Done}
 	for i := range n {
-		f.jobs = append(f.jobs, makeJob(i+1, fmt.Sprintf("user%03d", i%97), fmt.Sprintf("picture %d", i), states[i%10], time.Duration(i%7200+1)*time.Second))
+		f.jobs = append(f.jobs, makeJob(i+1, fmt.Sprintf("user%03d", i%97), fmt.Sprintf("picture %d", i), states[i%10],
+			time.Duration(i%7200+1)*time.Second+time.Duration(i)*time.Microsecond))
 	}
 	return f
 }
 
-// fastest is the best of a few tries: what the machine does besides is not
-// the panel's doing.
-func fastest(tries int, do func()) time.Duration {
+// cheapest is the best of a few tries: a collection of garbage may fall into
+// one of them.
+func cheapest(tries int, do func()) time.Duration {
 	best := time.Hour
 	for range tries {
-		from := time.Now()
-		do()
-		best = min(best, time.Since(from))
+		best = min(best, cost(do))
 	}
 	return best
 }
@@ -44,7 +42,7 @@ func TestViewTakesAtMost5ms(t *testing.T) {
 	x := attached(t, manyQueued(10_000), 200, 50, Options{Limit: 20_000}, colorprofile.TrueColor)
 	for _, d := range []deed{goQueue, goOutputs, goWorkers, goWarnings, goUsers, goLog, goCharts} {
 		x.run(x.m.do(d))
-		took := fastest(20, func() { _ = x.m.View() })
+		took := cheapest(20, func() { _ = x.m.View() })
 		t.Logf("%s: %s", d, took)
 		if took > 5*time.Millisecond && !raceDetector {
 			t.Errorf("%s: a View takes %s", d, took)
@@ -53,19 +51,45 @@ func TestViewTakesAtMost5ms(t *testing.T) {
 }
 
 // From a key to a screen: moving, marking, filtering and sorting among a
-// hundred thousand jobs.
+// hundred thousand jobs. Every key counts for itself.
 func TestKeyToScreenWith100000Jobs(t *testing.T) {
 	x := attached(t, manyQueued(100_000), 200, 50, Options{Limit: 200_000}, colorprofile.TrueColor)
 	for name, keys := range map[string][]string{
-		"down": {"down"}, "end": {"end"}, "home": {"home"}, "page": {"pgdown"}, "mark": {"space"},
-		"a letter of a filter": {"/", "p", "esc"}, "sort": {"s"}, "help": {"?", "?"},
+		"move": {"down", "end", "home", "pgdown"}, "mark": {"space"}, "filter": {"/", "p", "i", "esc"}, "rare": {"/", "u", "s", "e", "r", "0", "7", "enter", "esc"},
+		"help": {"?", "?"},
 	} {
-		took := fastest(25, func() { // the machine may be busy with other tests
-			for _, k := range keys {
-				x.press(k)
-				_ = x.m.View()
+		best := make([]time.Duration, len(keys))
+		for range 5 {
+			for i, k := range keys {
+				took := cost(func() { x.press(k); _ = x.m.View() })
+				if best[i] == 0 || took < best[i] {
+					best[i] = took
+				}
 			}
-		}) / time.Duration(len(keys))
+		}
+		t.Logf("%s: %v %v", name, keys, best)
+		if worst := slices.Max(best); worst > 50*time.Millisecond && !raceDetector {
+			t.Errorf("%s takes %s", name, worst)
+		}
+	}
+}
+
+// Every order from every other, as a person walks through them.
+func TestEverySortOf100000Jobs(t *testing.T) {
+	x := attached(t, manyQueued(100_000), 200, 50, Options{Limit: 200_000}, colorprofile.TrueColor)
+	best := map[string]time.Duration{}
+	for range 3 {
+		for range orders {
+			for _, k := range []string{"s", "S"} {
+				took := cost(func() { x.press(k); _ = x.m.View() })
+				name := k + " to " + string(x.m.w.jobs.by)
+				if was, ok := best[name]; !ok || took < was {
+					best[name] = took
+				}
+			}
+		}
+	}
+	for name, took := range best {
 		t.Logf("%s: %s", name, took)
 		if took > 50*time.Millisecond && !raceDetector {
 			t.Errorf("%s takes %s", name, took)
@@ -102,46 +126,21 @@ func TestThousandChangesASecond(t *testing.T) {
 		tenth()
 	}
 	before := heap()
-	var worst time.Duration
+	var all time.Duration
 	for range 300 {
-		from := time.Now()
-		tenth()
-		worst = max(worst, time.Since(from))
+		all += cost(tenth)
 	}
 	after := heap()
-	t.Logf("heap %d KiB, then %d KiB; the slowest tenth took %s; %d jobs held", before>>10, after>>10, worst, len(x.m.w.jobs.all))
+	t.Logf("heap %d KiB, then %d KiB; a tenth of a second costs %s; %d jobs held", before>>10, after>>10, all/300, len(x.m.w.jobs.all))
 	if after > before+before/4+4<<20 {
 		t.Errorf("the heap grew from %d to %d", before, after)
+	}
+	if all/300 > 50*time.Millisecond && !raceDetector {
+		t.Errorf("a tenth of a second costs %s of CPU", all/300)
 	}
 	if n := len(x.m.w.jobs.all); n > 16_000 {
 		t.Errorf("%d jobs are held", n)
 	}
-}
-
-// meter counts what a program writes to its terminal.
-type byteMeter struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-	n  chan struct{}
-}
-
-func (m *byteMeter) Write(p []byte) (int, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.b.Write(p)
-	select {
-	case m.n <- struct{}{}:
-	default:
-	}
-	return len(p), nil
-}
-
-func (m *byteMeter) take() []byte {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	out := bytes.Clone(m.b.Bytes())
-	m.b.Reset()
-	return out
 }
 
 // quietFeed is a manager whose stream says nothing.
@@ -170,18 +169,21 @@ func TestOneCellCosts64Bytes(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	m := New(ctx, Options{Manager: quietFeed{f}, Clock: stillClock{}, Host: "render-01", Theme: ThemeDark})
-	out := &byteMeter{n: make(chan struct{}, 1)}
+	out := newLiveTerminal(t, 200, 50)
 	p := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(nil), tea.WithOutput(out), tea.WithWindowSize(200, 50), tea.WithFPS(fps),
 		tea.WithColorProfile(colorprofile.TrueColor), tea.WithEnvironment([]string{"TERM=xterm-256color"}), tea.WithoutSignals())
 	done := make(chan error, 1)
 	go func() { _, err := p.Run(); done <- err }()
-	p.Send(tea.WindowSizeMsg{Width: 200, Height: 50})
 	p.Send(newsMsg{news{snapshot: &api.Snapshot{Jobs: f.jobs}}})
-	settle(out)
+	p.Send(pollDone{status: &f.status, workers: f.workers, orphans: f.orphans, users: f.users})
+	out.shows("waiting in line, 4 ahead")
+	out.shows("h200-spot warm") // the manager has been asked
+	out.take()
 	j := f.jobs[3]
 	j.Phase = "waiting in line, 9 ahead"
 	p.Send(newsMsg{news{changes: map[job.ID]api.Job{j.ID: j}}})
-	b := settle(out)
+	out.shows(j.Phase)
+	b := out.take()
 	t.Logf("%d bytes: %q", len(b), b)
 	if len(b) == 0 || len(b) > 64 {
 		t.Errorf("one cell cost %d bytes: %q", len(b), b)
@@ -189,19 +191,6 @@ func TestOneCellCosts64Bytes(t *testing.T) {
 	p.Quit()
 	if err := <-done; err != nil {
 		t.Error(err)
-	}
-}
-
-// settle collects what is written until a quarter of a second is quiet.
-func settle(m *byteMeter) []byte {
-	var all []byte
-	for {
-		select {
-		case <-m.n:
-		case <-time.After(250 * time.Millisecond):
-			return append(all, m.take()...)
-		}
-		all = append(all, m.take()...)
 	}
 }
 

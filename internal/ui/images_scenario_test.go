@@ -8,94 +8,16 @@ import (
 	"image/png"
 	"math/rand/v2"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
-	"github.com/charmbracelet/x/ansi"
-	"github.com/charmbracelet/x/vt"
 
 	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/job"
 )
-
-// graphicsTerminal is a virtual terminal that notes the graphics commands.
-type graphicsTerminal struct {
-	t        *testing.T
-	mu       sync.Mutex
-	e        *vt.Emulator // under mu
-	commands chan string
-	drawn    chan struct{}
-}
-
-func newGraphicsTerminal(t *testing.T, w, h int) *graphicsTerminal {
-	g := &graphicsTerminal{t: t, e: vt.NewEmulator(w, h), commands: make(chan string, 200), drawn: make(chan struct{}, 1)}
-	g.e.RegisterApcHandler(func(b []byte) bool {
-		g.commands <- string(b)
-		return true
-	})
-	return g
-}
-
-func (g *graphicsTerminal) Write(b []byte) (int, error) {
-	g.mu.Lock()
-	_, err := g.e.Write(bytes.ReplaceAll(b, []byte("\n"), []byte("\r\n")))
-	g.mu.Unlock()
-	select {
-	case g.drawn <- struct{}{}:
-	default:
-	}
-	return len(b), err
-}
-
-// gets waits for the next command and fails unless it begins as it should.
-func (g *graphicsTerminal) gets(want string) string {
-	g.t.Helper()
-	select {
-	case got := <-g.commands:
-		if !strings.HasPrefix(got, want) {
-			g.t.Fatalf("the terminal got %.80q, want %q", got, want)
-		}
-		return got
-	case <-time.After(20 * time.Second):
-		g.t.Fatalf("the terminal did not get %q", want)
-	}
-	return ""
-}
-
-// shows waits until as many cells show an image.
-func (g *graphicsTerminal) shows(image, cells int) {
-	g.t.Helper()
-	end := time.After(20 * time.Second)
-	for {
-		n := g.count(image)
-		if n == cells {
-			return
-		}
-		select {
-		case <-g.drawn:
-		case <-end:
-			g.t.Fatalf("%d cells show image %d, want %d", n, image, cells)
-		}
-	}
-}
-
-func (g *graphicsTerminal) count(image int) (n int) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for y := range g.e.Height() {
-		for x := range g.e.Width() {
-			c := g.e.CellAt(x, y)
-			if c != nil && strings.HasPrefix(c.Content, "\U0010EEEE") && c.Style.Fg == ansi.IndexedColor(image) {
-				n++
-			}
-		}
-	}
-	return n
-}
 
 // noise is a PNG that no compression makes small.
 func noise(w, h int) []byte {
@@ -119,7 +41,7 @@ func TestKittyPicturesOnATerminal(t *testing.T) {
 	k.now = func() time.Time { return epoch.Add(time.Duration(now.Load())) }
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	g := newGraphicsTerminal(t, 120, 32)
+	g := newLiveTerminal(t, 120, 32)
 	m := New(ctx, Options{Manager: quietFeed{f}, Clock: stillClock{}, Theme: ThemeDark, Images: ImagesKitty, Kitty: k})
 	p := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(nil), tea.WithOutput(g), tea.WithWindowSize(120, 32), tea.WithFPS(fps),
 		tea.WithColorProfile(colorprofile.TrueColor), tea.WithEnvironment([]string{"TERM=xterm-kitty"}), tea.WithoutSignals())
@@ -144,7 +66,7 @@ func TestKittyPicturesOnATerminal(t *testing.T) {
 		t.Fatalf("%d bytes came, %v; %d were sent", len(b), err, len(f.picture))
 	}
 	w, h := placedAt(k, 224)
-	g.shows(224, w*h)
+	g.showsImage(224, w*h)
 
 	p.Send(tea.WindowSizeMsg{Width: 110, Height: 30})
 	g.gets("Ga=d,d=i,q=2,i=224")
@@ -154,7 +76,7 @@ func TestKittyPicturesOnATerminal(t *testing.T) {
 	}
 
 	press("3")
-	g.shows(224, 0)
+	g.showsImage(224, 0)
 	now.Store(int64(unseenFor))
 	k.mail <- struct{}{}
 	g.gets("Ga=d,d=i,q=2,i=224")

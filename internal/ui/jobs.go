@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -19,30 +18,16 @@ type row struct {
 	search, nodes, fault string
 	rank                 int64  // the first sort key
 	word                 string // the second
-	shown                bool
+	listed, shown        bool
 }
 
-// order names the column jobs are sorted by.
-type order string
-
-// The orders, in the sequence in which the sort key walks through them.
-const (
-	byLine  order = "line" // what waits and runs first, then what ended last
-	byAge   order = "age"
-	byUser  order = "user"
-	byState order = "state"
-	byWait  order = "wait"
-	byName  order = "name"
-)
-
-var orders = []order{byLine, byAge, byUser, byState, byWait, byName}
-
 // jobs is the list of the queue: every job the panel knows, and those the
-// filter shows in the order people chose. A change costs two binary searches,
-// so a hundred thousand jobs are no burden.
+// filter shows in the order people chose. A change costs a few binary searches
+// and a filter one walk, so a hundred thousand jobs are no burden.
 type jobs struct {
 	all    map[job.ID]*row
-	shown  []*row
+	line   []*row // all of them in order
+	shown  []*row // of line, those that match the filter
 	filter filter
 	by     order
 	turned bool
@@ -70,6 +55,7 @@ func (l *jobs) replace(all []api.Job) {
 		}
 	}
 	l.arrange()
+	l.choose()
 }
 
 func (l *jobs) put(j *api.Job) *row {
@@ -91,7 +77,7 @@ func (l *jobs) count(r *row, n int) {
 // change takes jobs that are new or different. Many at once are sorted anew,
 // a few are moved.
 func (l *jobs) change(changed []api.Job) {
-	many := len(changed) > 200 && len(changed)*8 > len(l.shown)
+	many := len(changed) > 200 && len(changed)*8 > len(l.line)
 	for i := range changed {
 		if old := l.all[changed[i].ID]; old != nil {
 			l.count(old, -1)
@@ -107,6 +93,7 @@ func (l *jobs) change(changed []api.Job) {
 	}
 	if many {
 		l.arrange()
+		l.choose()
 	}
 	l.forget()
 }
@@ -152,99 +139,55 @@ func (l *jobs) forget() {
 // setFilter shows only what matches from now on.
 func (l *jobs) setFilter(text string) {
 	l.filter = parseFilter(text)
-	l.arrange()
+	l.choose()
 }
 
 // sort chooses the order.
 func (l *jobs) sort(by order, turned bool) {
 	l.by, l.turned = by, turned
-	for _, r := range l.all {
-		l.key(r)
-	}
-	slices.SortFunc(l.shown, l.compare)
+	l.reorder()
+	l.choose()
 }
 
-// arrange makes the list anew.
-func (l *jobs) arrange() {
+// choose lists what matches the filter; the order stands already.
+func (l *jobs) choose() {
+	clear(l.shown)
 	l.shown = l.shown[:0]
-	for _, r := range l.all {
+	for _, r := range l.line {
 		if r.shown = l.filter.matches(r); r.shown {
 			l.shown = append(l.shown, r)
 		}
 	}
-	slices.SortFunc(l.shown, l.compare)
 }
 
+// show lists a row.
 func (l *jobs) show(r *row) {
+	l.line, r.listed = l.insert(l.line, r), true
 	if r.shown = l.filter.matches(r); r.shown {
-		i, _ := slices.BinarySearchFunc(l.shown, r, l.compare)
-		l.shown = slices.Insert(l.shown, i, r)
+		l.shown = l.insert(l.shown, r)
 	}
 }
 
+// hide takes a row off the lists. It must come before what it is sorted by changes.
 func (l *jobs) hide(r *row) {
-	if !r.shown {
-		return
+	if r.listed {
+		l.line, r.listed = l.remove(l.line, r), false
 	}
-	if i, ok := slices.BinarySearchFunc(l.shown, r, l.compare); ok {
-		l.shown = slices.Delete(l.shown, i, i+1)
-	}
-	r.shown = false
-}
-
-// compare is a total order: by key, then newest first, then id.
-func (l *jobs) compare(a, b *row) int {
-	c := cmp.Compare(a.rank, b.rank)
-	if c == 0 {
-		c = strings.Compare(a.word, b.word)
-	}
-	if l.turned {
-		c = -c
-	}
-	if c != 0 {
-		return c
-	}
-	if c = cmp.Compare(b.created, a.created); c != 0 {
-		return c
-	}
-	return strings.Compare(string(a.job.ID), string(b.job.ID))
-}
-
-// key computes what a row is sorted by.
-func (l *jobs) key(r *row) {
-	r.rank, r.word = 0, ""
-	switch j := &r.job; l.by {
-	case byLine:
-		r.rank = lineRank(j)
-	case byAge:
-		r.rank = -r.created
-	case byUser:
-		r.word = r.lowUser
-	case byState:
-		r.rank = int64(j.State)
-	case byWait:
-		r.rank = -int64(waited(j, j.Updated.Time))
-		if !j.State.Terminal() && j.Started.IsZero() {
-			r.rank = -1<<62 + r.created // still waiting: longest first
-		}
-	case byName:
-		r.word = r.lowName
+	if r.shown {
+		l.shown, r.shown = l.remove(l.shown, r), false
 	}
 }
 
-// lineRank puts what is on a GPU on top, then the line in its order, then what
-// has ended, the last first.
-func lineRank(j *api.Job) int64 {
-	const group = int64(1) << 60
-	switch {
-	case j.State == job.Queued && j.Position != nil:
-		return group + int64(*j.Position)
-	case j.State == job.Queued:
-		return group + 1<<40
-	case j.State.Terminal():
-		return 2*group - j.Completed.UnixMilli()
+func (l *jobs) insert(list []*row, r *row) []*row {
+	i, _ := slices.BinarySearchFunc(list, r, l.compare)
+	return slices.Insert(list, i, r)
+}
+
+func (l *jobs) remove(list []*row, r *row) []*row {
+	if i, ok := slices.BinarySearchFunc(list, r, l.compare); ok {
+		return slices.Delete(list, i, i+1)
 	}
-	return -int64(j.State)<<50 + j.Created.UnixMilli()
+	return list
 }
 
 // index is where a job stands in the list; -1 when it is not shown.
