@@ -32,6 +32,7 @@ var arrows = map[string][]string{
 	"internal/ui":                {"internal/api", "internal/job"},
 	"internal/ui/pictures":       {"internal/api", "internal/ui"},
 	"internal/metrics":           {"internal/job"},
+	"internal/sdnotify":          {},
 	"internal/simulator":         {"internal/comfy"},
 	"internal/demo":              {"internal/api", "internal/config", "internal/job", "internal/simulator"},
 	"internal/doctor":            {"internal/api", "internal/comfy", "internal/config", "internal/job"},

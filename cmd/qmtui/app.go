@@ -55,12 +55,16 @@ func (a *app) config() (config.Config, config.Source, error) {
 	if a.loaded {
 		return a.cfg, a.src, nil
 	}
-	cfg, src, err := config.Load(config.Options{Path: a.configPath, Explicit: a.configPath != "", Flags: a.flags, KnownEnv: []string{envServer, envToken}})
+	cfg, src, err := a.loadConfig()
 	if err != nil {
 		return cfg, src, err
 	}
 	a.cfg, a.src, a.loaded = cfg, src, true
 	return cfg, src, nil
+}
+
+func (a *app) loadConfig() (config.Config, config.Source, error) {
+	return config.Load(config.Options{Path: a.configPath, Explicit: a.configPath != "", Flags: a.flags, KnownEnv: []string{envServer, envToken}})
 }
 
 // client speaks to the manager of --server, else of the configuration's socket.

@@ -19,7 +19,7 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	if !cfg.RequiresLogin() {
 		log.Warn("no login is configured: every caller on this machine is believed about who they are", "code", "open_access")
 	}
-	err = m.Run(ctx)
+	err = runNotified(ctx, m, log)
 	log.Info("stopped")
 	return err
 }

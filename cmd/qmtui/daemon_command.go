@@ -16,8 +16,15 @@ func daemonCommand(a *app) *cobra.Command {
 		Use: "daemon", Short: "Run the manager without a screen (also: qmtui --daemon)", Args: takes(0, 0, ""),
 		Long: `Runs engine, HTTP and socket until it is told to stop (SIGINT, SIGTERM). It logs
 to stderr. Stopping it harms no job: what is in flight is found again at the
-next start. SIGUSR1 makes it log everything from then on, SIGUSR2 as much as
-log.level says again.`,
+next start. It lets copies under way finish, for about fifteen seconds; a second
+signal ends it at once.
+
+SIGHUP makes it read the configuration again: log.level counts from then on, and
+the log names what else was changed and waits for a restart. SIGUSR1 makes it
+log everything, SIGUSR2 as much as log.level says again.
+
+Under systemd (Type=notify) it says when it is ready, what it is at and that its
+loop is alive.`,
 		Example: "  qmtui daemon --config /etc/qmtui/qmtui.toml\n  qmtui daemon --log-format json --log-level debug",
 		RunE:    func(c *cobra.Command, _ []string) error { return a.daemon(c.Context()) },
 	}
@@ -58,7 +65,7 @@ func (a *app) daemon(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer obeyLevelSignals(log, level)()
+	defer obeySignals(&tuning{log: log, level: level, cfg: cfg, load: a.reload})()
 	if err := makeHomeFolders(cfg, src); err != nil {
 		return err
 	}

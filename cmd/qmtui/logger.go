@@ -1,14 +1,9 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"os/signal"
-	"sync"
-	"syscall"
 
 	"github.com/comfyume/qmtui/internal/config"
 	"github.com/comfyume/qmtui/internal/job"
@@ -35,34 +30,4 @@ func newLeveledLogger(w io.Writer, c config.Log) (*slog.Logger, *slog.LevelVar, 
 	}
 	log, _ := server.Tailed(slog.New(h))
 	return log, level, nil
-}
-
-// obeyLevelSignals changes the level while the program runs: SIGUSR1 logs
-// everything, SIGUSR2 what the configuration says. What it returns ends that,
-// and waits for the end.
-func obeyLevelSignals(log *slog.Logger, level *slog.LevelVar) (stop func()) {
-	configured := level.Level()
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGUSR1, syscall.SIGUSR2)
-	var running sync.WaitGroup
-	running.Go(func() {
-		for s := range signals {
-			was, now := level.Level(), levelFor(s, configured)
-			level.Set(now)
-			log.Log(context.Background(), max(now, slog.LevelInfo), "log level", "now", now, "was", was, "signal", s.String())
-		}
-	})
-	return func() {
-		signal.Stop(signals)
-		close(signals)
-		running.Wait()
-	}
-}
-
-// levelFor is the level that a signal asks for.
-func levelFor(s os.Signal, configured slog.Level) slog.Level {
-	if s == syscall.SIGUSR1 {
-		return slog.LevelDebug
-	}
-	return configured
 }

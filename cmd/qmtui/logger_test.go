@@ -75,7 +75,7 @@ func TestLevelSignals(t *testing.T) {
 	book := &logbook{}
 	log, level, err := newLeveledLogger(book, config.Log{Level: "error", Format: "json"})
 	check(t, err)
-	defer obeyLevelSignals(log, level)()
+	defer obeySignals(&tuning{log: log, level: level, cfg: config.Config{Log: config.Log{Level: "error"}}})()
 	self, err := os.FindProcess(os.Getpid())
 	check(t, err)
 	for _, step := range []struct {

@@ -48,6 +48,7 @@ func (l *loop) makeBoard(now time.Time) *board {
 		b.position[j.ID] = i
 	}
 	b.status = l.status(b)
+	b.status.At = now
 	return b
 }
 

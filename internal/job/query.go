@@ -159,6 +159,7 @@ type QueueStatus struct {
 	Orphans    int         `json:"orphans"`
 	Wait       float64     `json:"wait"` // seconds a job submitted now would wait, estimated
 	Started    time.Time   `json:"started"`
+	At         time.Time   `json:"at"` // when the engine last said so, at least every second while it lives; zero before its first turn
 	Share      ShareStatus `json:"share"`
 	Warnings   []Warning   `json:"warnings,omitempty"`
 }

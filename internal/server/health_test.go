@@ -2,7 +2,9 @@ package server
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/job"
@@ -42,6 +44,22 @@ func TestReadiness(t *testing.T) {
 		}
 		if w.Code != 503 || r.Ready || r.Reasons[0].Code != c.code || r.Reasons[0].Hint == "" || s.Status != "degraded" || w.Header().Get("Retry-After") == "" {
 			t.Errorf("%s: %d %s, health %s", c.code, w.Code, w.Body, health.Body)
+		}
+	}
+}
+
+// TestHealthOfAnEngineThatHangs: the server answers, the engine behind it does not.
+func TestHealthOfAnEngineThatHangs(t *testing.T) {
+	for silent, want := range map[time.Duration]int{time.Second: 200, stuckAfter + time.Second: 503} {
+		svc := newFake()
+		now := time.Now()
+		svc.status = func(s *job.QueueStatus) { s.At = now.Add(-silent) }
+		h := newServer(t, svc, func(o *Options) { o.Now = func() time.Time { return now } }).Handler()
+		for _, path := range []string{"/health", "/api/health", "/readyz"} {
+			w := ask(h, "GET", path, "")
+			if w.Code != want || strings.Contains(w.Body.String(), "loop_stuck") != (want == 503) {
+				t.Errorf("silent for %s, %s: %d %s", silent, path, w.Code, w.Body)
+			}
 		}
 	}
 }
