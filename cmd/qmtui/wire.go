@@ -49,6 +49,9 @@ func newManager(cfg config.Config, log *slog.Logger) (*manager, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := refuseForeignState(dir); err != nil {
+		return nil, err
+	}
 	log, tail := server.Tailed(log)
 	ledger, err := store.Open(store.Options{Path: filepath.Join(dir, databaseFile)})
 	if err != nil {

@@ -79,6 +79,9 @@ func compactClosing(o Options, db *bolt.DB) error {
 		err = copyDB(temp, o, db)
 	}
 	err = errors.Join(err, db.Close())
+	if err == nil {
+		err = keepOwner(temp, o.Path)
+	}
 	if err != nil {
 		return trouble("compact the ledger", errors.Join(err, os.RemoveAll(temp)))
 	}

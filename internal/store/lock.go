@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -32,6 +33,9 @@ func takeLock(path string, timeout time.Duration, now func() time.Time) (*lockFi
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, trouble("open the lock", err)
+	}
+	if err := keepOwner(path, filepath.Dir(path)); err != nil {
+		return nil, errors.Join(trouble("give the lock to the folder's owner", err), f.Close())
 	}
 	if err := waitLock(f, timeout); err != nil {
 		defer f.Close()
