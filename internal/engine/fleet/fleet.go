@@ -95,7 +95,8 @@ func (f *Fleet) site(name string) (*site, error) {
 // Interrupt takes a prompt out of the queue and stops it, by its id only. A
 // balancer may send either anywhere, so nil does not say that it worked.
 // While the prompt's own POST waits for a machine nothing is sent: it is done
-// when the answer comes. A deployment that sleeps runs nothing and is not woken.
+// when the answer comes. A deployment that sleeps runs nothing and is not
+// woken, nor is one that may sleep for the sake of an attempt given up long ago.
 func (f *Fleet) Interrupt(ctx context.Context, x job.Flight) error {
 	s, err := f.site(x.Deployment)
 	if err != nil {
@@ -105,7 +106,7 @@ func (f *Fleet) Interrupt(ctx context.Context, x job.Flight) error {
 		return &job.Error{Code: "no_prompt_id", Class: job.Invalid, Message: "there is no prompt id to interrupt",
 			Hint: "nothing was sent: an interrupt without an id stops whatever runs there"}
 	}
-	if s.postpone(x.PromptID) || s.asleep() {
+	if s.postpone(x.PromptID) || s.wouldWake(x) {
 		return nil
 	}
 	return s.interrupt(ctx, x.PromptID)

@@ -89,7 +89,11 @@ func (s *site) read() reading {
 	return agree(s.health.read(now, s.rules), s.over.look, stage, now, 9*s.opts.Control.Every)
 }
 
-func (s *site) asleep() bool { return s.reading().state == job.WarmthCold }
+// wouldWake reports that asking about a flight may start a machine for nothing.
+func (s *site) wouldWake(x job.Flight) bool {
+	state := s.reading().state
+	return state == job.WarmthCold || state == job.WarmthUnknown && s.spec.ScaleToZero && x.State == job.Lost
+}
 
 func (s *site) snapshot() job.Deployment {
 	s.mu.Lock()

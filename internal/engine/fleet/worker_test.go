@@ -149,6 +149,24 @@ func TestInterruptDoesNotWakeASleeper(t *testing.T) {
 	})
 }
 
+// After a restart nobody knows whether a deployment sleeps. The attempt that a
+// retry replaces is not worth a machine there; one cancelled in flight is.
+func TestInterruptOfALostAttemptWakesNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		fl := open(t, f, spec())
+		if err := fl.Interrupt(t.Context(), flight(1, job.Lost)); err != nil || f.count("") != 0 {
+			t.Errorf("%v, %v", err, f.requests)
+		}
+		if err := fl.Interrupt(t.Context(), flight(1, job.Cancelled)); err != nil || f.count("") != 2 {
+			t.Errorf("%v, %v", err, f.requests)
+		}
+		if err := fl.Interrupt(t.Context(), flight(2, job.Lost)); err != nil || f.count("") != 4 {
+			t.Errorf("on one that answers: %v, %v", err, f.requests)
+		}
+	})
+}
+
 func TestInterruptWaitsForThePost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{boot: time.Minute}
