@@ -132,20 +132,6 @@ func (l *loop) name(ctx context.Context, j job.Job, o job.Output, t *job.Transfe
 	return l.ask(ctx, func(l *loop) error { return l.recordNow(f) })
 }
 
-// recordNow records facts that somebody waits for: an error goes to them, and
-// nothing is kept for later.
-func (l *loop) recordNow(facts ...job.Fact) error {
-	if l.fault != nil {
-		return l.fault
-	}
-	verdicts, err := l.ledger.Record(facts...)
-	if err != nil {
-		return err
-	}
-	l.take(verdicts)
-	return nil
-}
-
 // copied takes the end of a copy into the loop.
 func (l *loop) copied(j job.Job, o job.Output, r job.Receipt, err error) error {
 	d := l.deliveries[o.ID]

@@ -1,6 +1,8 @@
 package engine_test
 
 import (
+	"bytes"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -87,6 +89,37 @@ func TestLedgerFullIsSurvived(t *testing.T) {
 		h.ledger.FailWith(nil)
 		h.pass(2 * time.Second)
 		h.want(j, job.Done)
+	})
+}
+
+// A full disk is said once, not at every turn: the log may be on it as well.
+func TestFullLedgerIsLoggedOnce(t *testing.T) {
+	open(t, 1, engine.Policy{}, func(h *house) {
+		var log bytes.Buffer
+		h.stop()
+		h.log = slog.New(slog.NewTextHandler(&log, nil))
+		h.start()
+		j := h.submit("user001", 1)
+		h.pass(time.Second)
+		full := &job.Error{Code: "disk_full", Class: job.Unavailable, Transient: true}
+		h.ledger.FailWith(func([]job.Fact) error { return full })
+		h.see(h.prompt(j), job.MarkWhole, "out_00001_.png")
+		for range 100 { // a poll tells the same again and again
+			h.hear(j, job.Finished, nil)
+			h.pass(time.Second)
+		}
+		h.ledger.FailWith(nil)
+		h.pass(2 * time.Second)
+		h.want(j, job.Done)
+		if n := bytes.Count(log.Bytes(), []byte("code=disk_full")); n != 1 {
+			t.Errorf("said %d times", n)
+		}
+		if n := bytes.Count(log.Bytes(), []byte("the ledger takes facts again")); n != 1 {
+			t.Errorf("its end was said %d times", n)
+		}
+		if facts, err := h.Facts(j.ID); err != nil || len(facts) > 12 {
+			t.Errorf("%d facts, %v", len(facts), err)
+		}
 	})
 }
 

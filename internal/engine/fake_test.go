@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"path"
 	"slices"
 	"sync"
@@ -231,6 +232,7 @@ type house struct {
 	share  *fakeShare
 	fleet  *fakeFleet
 	policy engine.Policy
+	log    *slog.Logger // nil discards
 	stop   func()
 }
 
@@ -247,7 +249,7 @@ func open(t *testing.T, capacity int, p engine.Policy, fn func(h *house)) {
 
 func (h *house) start() {
 	h.Helper()
-	h.Engine = engine.New(engine.Options{Ledger: h.ledger, Share: h.share, Fleet: h.fleet, Policy: h.policy})
+	h.Engine = engine.New(engine.Options{Ledger: h.ledger, Share: h.share, Fleet: h.fleet, Policy: h.policy, Log: h.log})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- h.Engine.Run(ctx) }()

@@ -230,33 +230,6 @@ func (l *loop) plan() error {
 	return nil
 }
 
-// record makes facts durable and takes the results into the live state. A full
-// disk is not the end: the facts are kept, in order, and tried again at the
-// next turn, and nothing is planned before they are in.
-func (l *loop) record(facts []job.Fact) error {
-	facts = append(l.unrecorded, facts...)
-	l.unrecorded, l.fault = nil, nil
-	if len(facts) == 0 {
-		return nil
-	}
-	verdicts, err := l.ledger.Record(facts...)
-	if err != nil {
-		return l.hoard(facts, err)
-	}
-	l.take(verdicts)
-	return nil
-}
-
-func (l *loop) hoard(facts []job.Fact, err error) error {
-	e := job.AsError(err)
-	if e.Class != job.Unavailable {
-		return err
-	}
-	l.log.Error("the ledger takes nothing", "code", e.Code, "error", e.Message, "waiting", len(facts))
-	l.unrecorded, l.fault = facts, e
-	return nil
-}
-
 // take updates the live state by what was recorded.
 func (l *loop) take(verdicts []job.Verdict) {
 	for _, v := range verdicts {
