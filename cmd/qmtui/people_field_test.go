@@ -32,7 +32,7 @@ func TestField06UserFolderNotWritable(t *testing.T) {
 	for name, c := range map[string]struct {
 		spoil func(t *testing.T, dir string) (heal func())
 		code  string
-	}{"no right to write": {forbidWriting, "not_writable"}, "a file in its place": {putFileThere, "copy_failed"}} {
+	}{"no right to write": {forbidWriting, "not_writable"}, "a file in its place": {putFileThere, "folder_blocked"}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var heal func()

@@ -28,7 +28,7 @@ const (
 // that replaces nothing, fsync of the folders. After a crash at any point the
 // same call ends with exactly one file. The error is a *job.Error: dest_taken
 // (choose again), not_whole (look again), source_vanished, hostile_source,
-// disk_full, not_writable, share_stalled, share_not_mounted or copy_failed;
+// disk_full, not_writable, folder_blocked, share_stalled, share_not_mounted or copy_failed;
 // transient ones heal.
 func (s *Share) Copy(ctx context.Context, t job.Transfer) (job.Receipt, error) {
 	work := task{name: "copy " + t.Source.String(), stall: copyStall * s.opt.Stall}

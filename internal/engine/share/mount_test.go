@@ -2,6 +2,7 @@ package share
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -267,5 +268,38 @@ func TestBehindFUSE(t *testing.T) {
 	d.only(want)
 	if st := s.Status(); st.Watch != "poll" || st.FSType != "fuse" {
 		t.Errorf("%+v", st)
+	}
+}
+
+// A file in the place of a folder is neither a question of rights nor a
+// failing disk: the trouble names it, and the way out.
+func TestFileInPlaceOfAFolder(t *testing.T) {
+	for name, at := range map[string]string{"of the user": "user001", "of the prefix": "user001/kept"} {
+		t.Run(name, func(t *testing.T) {
+			d := newDisks(t)
+			tr := transfer("kept/cat_00001_.png", "kept/cat_00001_.png")
+			b := picture(t, 1)
+			d.write(string(tr.Source), b)
+			blocker := filepath.Join(d.users, at)
+			if err := errors.Join(os.MkdirAll(filepath.Dir(blocker), 0o755), os.WriteFile(blocker, []byte("x"), 0o644)); err != nil {
+				t.Fatal(err)
+			}
+			s := d.share()
+			_, chosen := s.Choose(t.Context(), tr, nothingTaken)
+			_, copied := s.Copy(t.Context(), tr)
+			for _, err := range []error{chosen, copied} {
+				e := job.AsError(err)
+				if e.Code != "folder_blocked" || !e.Transient || !strings.Contains(e.Message, blocker) || !strings.Contains(e.Hint, "move") {
+					t.Errorf("%v", err)
+				}
+			}
+			if err := os.Remove(blocker); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Copy(t.Context(), tr); err != nil {
+				t.Errorf("healed: %v", err)
+			}
+			d.only(map[string][]byte{tr.Dest: b})
+		})
 	}
 }

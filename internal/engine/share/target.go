@@ -99,7 +99,7 @@ func (s *Share) makeFolder(root *os.Root, name string) error {
 	if err != nil {
 		return err
 	}
-	child, err := root.Open(name)
+	child, err := openSub(root, name)
 	if err != nil {
 		return err
 	}
@@ -118,6 +118,24 @@ func (s *Share) makeFolder(root *os.Root, name string) error {
 	}
 	s.noteSynced(inodeOf(&st))
 	return nil
+}
+
+// openSub opens a folder below root; what else stands there is told with its
+// place, for somebody has to move it.
+func openSub(root *os.Root, name string) (*os.File, error) {
+	if err := blocked(root, name, nil); err != nil {
+		return nil, err
+	}
+	return root.Open(name)
+}
+
+// blocked is errBlocked where something else than a folder stands at name,
+// otherwise err. Asked for a root, os itself does not say so by a number.
+func blocked(root *os.Root, name string, err error) error {
+	if st, e := root.Stat(name); errors.Is(e, unix.ENOTDIR) || e == nil && !st.IsDir() {
+		return errBlocked("at "+job.Path(path.Join(root.Name(), name)).String(), "in the place of a folder")
+	}
+	return err
 }
 
 // rememberedFolders bounds the memory of folders that are known to be durable.

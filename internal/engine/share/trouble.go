@@ -31,6 +31,8 @@ func (s *Share) classify(verb, path string, err error) *job.Error {
 		return &job.Error{Code: "not_writable", Class: job.Unavailable, Transient: true,
 			Message: fmt.Sprintf("%s %s: %v for user id %d", verb, shown, cause(err), os.Geteuid()),
 			Hint:    `give that user id the right to it; "qmtui doctor" checks all folders`}
+	case errors.Is(err, unix.ENOTDIR):
+		return errBlocked("on the way to "+shown, "where a folder is needed")
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return &job.Error{Code: "copy_failed", Class: job.Unavailable, Transient: true,
 			Message: fmt.Sprintf("%s %s: interrupted", verb, shown), Hint: "it is tried again by itself"}
@@ -55,6 +57,12 @@ func cause(err error) error {
 func errHostileSource(path string, what errHostile) *job.Error {
 	return &job.Error{Code: "hostile_source", Class: job.Forbidden,
 		Message: fmt.Sprintf("%s is %s and is never read", path, string(what)), Hint: "look at it on the share by hand"}
+}
+
+// errBlocked is about something that stands in the place of a folder.
+func errBlocked(where, why string) *job.Error {
+	return &job.Error{Code: "folder_blocked", Class: job.Unavailable, Transient: true,
+		Message: fmt.Sprintf("a file stands %s, %s", where, why), Hint: "move it away; what waits for the folder then goes on by itself"}
 }
 
 func errNotMounted(why string) *job.Error {

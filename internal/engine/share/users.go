@@ -40,7 +40,7 @@ func (s *Share) userRoot(user string) (*os.Root, error) {
 	defer users.Close()
 	root, err := users.OpenRoot(user)
 	if err != nil {
-		return nil, err
+		return nil, blocked(users, user, err)
 	}
 	if err := sameFolder(users, user, root); err != nil {
 		root.Close()
@@ -97,7 +97,7 @@ func (s *Share) userNames(user, folder string) ([]string, error) {
 		return nil, err
 	}
 	defer root.Close()
-	d, err := root.Open(orDot(folder))
+	d, err := openSub(root, orDot(folder))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
