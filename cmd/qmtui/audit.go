@@ -61,6 +61,13 @@ func (a audited) SetMode(ctx context.Context, m job.Mode, by job.Caller) error {
 	return err
 }
 
+// AcceptShare keeps that another file system was taken for the share.
+func (a audited) AcceptShare(ctx context.Context, by job.Caller) error {
+	err := a.Service.AcceptShare(ctx, by)
+	a.note(by, "accept share", "", err)
+	return err
+}
+
 // AssignOrphan keeps to whom a file was given.
 func (a audited) AssignOrphan(ctx context.Context, id job.OutputID, user string, by job.Caller) (job.Orphan, error) {
 	o, err := a.Service.AssignOrphan(ctx, id, user, by)

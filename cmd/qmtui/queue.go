@@ -17,7 +17,18 @@ func queueCommand(a *app) *cobra.Command {
 		queueStatusCommand(a),
 		modeCommand(a, "pause", "Take jobs, but submit none to the GPUs", job.ModePaused),
 		modeCommand(a, "resume", "Run normally again", job.ModeRunning),
-		modeCommand(a, "drain", "Take no new jobs, finish the ones there are", job.ModeDraining))
+		modeCommand(a, "drain", "Take no new jobs, finish the ones there are", job.ModeDraining),
+		acceptShareCommand(a))
+}
+
+func acceptShareCommand(a *app) *cobra.Command {
+	c := &cobra.Command{Use: "accept-share", Short: "Take the file system that is mounted now for the share, after it was changed on purpose",
+		Args: takes(0, 0, ""), Example: "  qmtui queue accept-share"}
+	asJSON := jsonFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		return a.queueCall(c.Context(), *asJSON, (*api.Client).AcceptShare)
+	}
+	return c
 }
 
 func queueStatusCommand(a *app) *cobra.Command {

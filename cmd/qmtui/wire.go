@@ -66,7 +66,7 @@ func newManager(cfg config.Config, log *slog.Logger) (*manager, error) {
 }
 
 func (m *manager) join(cfg config.Config) error {
-	disks, err := share.New(shareOptions(cfg, m.log))
+	disks, err := share.New(shareOptions(cfg, m.ledger, m.log))
 	if err != nil {
 		return err
 	}
@@ -142,13 +142,13 @@ func (m *manager) prune(ctx context.Context) {
 	}
 }
 
-func shareOptions(cfg config.Config, log *slog.Logger) share.Options {
+func shareOptions(cfg config.Config, memory share.Memory, log *slog.Logger) share.Options {
 	return share.Options{
 		Outputs: cfg.Share.Outputs, Users: cfg.Users.Outputs, Aside: cfg.Users.Cancelled,
 		Poll: time.Duration(cfg.Share.Poll), Watch: cfg.Share.Watch, MaxFolders: cfg.Share.MaxFolders,
 		Sweep: time.Duration(cfg.Share.Sweep), Sentinel: cfg.Share.Sentinel, RequireMount: cfg.Share.RequireMount,
 		Reserve: int64(cfg.Share.FreeReserve), FileMode: fs.FileMode(cfg.Users.FileMode), DirMode: fs.FileMode(cfg.Users.DirMode),
-		MetadataRoot: !cfg.Tag.Prefix, Logger: log,
+		MetadataRoot: !cfg.Tag.Prefix, Memory: memory, Logger: log,
 	}
 }
 

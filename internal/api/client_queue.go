@@ -29,6 +29,12 @@ func (c *Client) SetMode(ctx context.Context, m job.Mode) (s QueueStatus, err er
 	return s, err
 }
 
+// AcceptShare takes the file system that is mounted now for the share.
+func (c *Client) AcceptShare(ctx context.Context) (s QueueStatus, err error) {
+	_, _, err = c.do(ctx, call{verb: "accept the share", method: http.MethodPost, path: PathShareAccept}, &s)
+	return s, err
+}
+
 // Users lists the users.
 func (c *Client) Users(ctx context.Context) (u []User, err error) {
 	_, _, err = c.do(ctx, call{verb: "list users", method: http.MethodGet, path: PathUsers}, &u)

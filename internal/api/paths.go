@@ -20,6 +20,7 @@ const (
 	PathQueuePause  = "/api/queue/pause"
 	PathQueueResume = "/api/queue/resume"
 	PathQueueDrain  = "/api/queue/drain"
+	PathShareAccept = "/api/share/accept"
 
 	PathUsers         = "/api/users"
 	PathUserOutputs   = "/api/users/{user}/outputs"

@@ -99,6 +99,11 @@ func (s *fakeShare) Copy(ctx context.Context, t job.Transfer) (job.Receipt, erro
 	return job.Receipt{Dest: t.Dest, Size: 10, Checksum: "xxh64:1"}, nil
 }
 
+func (s *fakeShare) Accept(context.Context) error {
+	s.tell(func(st *job.ShareStatus) { st.Mounted, st.Error = true, nil })
+	return nil
+}
+
 func (s *fakeShare) Discard(context.Context, job.Path) error { return nil }
 
 type memFile struct{ *bytes.Reader }

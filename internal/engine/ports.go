@@ -77,6 +77,8 @@ type Share interface {
 	// Open reads a delivered file; the caller closes it.
 	Open(user, dest string) (File, error)
 	Status() job.ShareStatus
+	// Accept takes what is mounted now for the share, after its file system was changed on purpose.
+	Accept(ctx context.Context) error
 }
 
 // File is a delivered file, open for reading.

@@ -152,6 +152,20 @@ func (e *Engine) SetMode(ctx context.Context, m job.Mode, by job.Caller) error {
 	})
 }
 
+// AcceptShare takes the file system that is mounted now for the share: an
+// admin says that it was changed on purpose.
+func (e *Engine) AcceptShare(ctx context.Context, by job.Caller) error {
+	if err := e.share.Accept(ctx); err != nil {
+		return err
+	}
+	return e.ask(ctx, func(l *loop) error {
+		s := l.share.Status()
+		l.log.Info("the share was accepted", "path", s.Path, "fs", s.FSType, "by", by.Name)
+		l.standing = time.Time{}
+		return nil
+	})
+}
+
 // ActivateWorker makes a deployment the one that takes work; it survives a restart.
 func (e *Engine) ActivateWorker(ctx context.Context, name string, by job.Caller) (job.Deployment, error) {
 	err := e.ask(ctx, func(l *loop) error {

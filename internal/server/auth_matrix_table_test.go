@@ -94,6 +94,7 @@ var matrix = []matrixRow{
 	{"POST " + api.PathQueuePause, nobodysThing, 200, ofAdmins},
 	{"POST " + api.PathQueueResume, nobodysThing, 200, ofAdmins},
 	{"POST " + api.PathQueueDrain, nobodysThing, 200, ofAdmins},
+	{"POST " + api.PathShareAccept, nobodysThing, 200, ofAdmins},
 
 	{"GET " + api.PathUsers, nobodysThing, 200, ofEveryUser}, // see matrixLists
 	{"GET " + api.PathUserOutputs, user001, 200, ofUser001},

@@ -223,6 +223,13 @@ func (f *fakeService) SetMode(_ context.Context, m job.Mode, by job.Caller) erro
 	return f.err
 }
 
+func (f *fakeService) AcceptShare(_ context.Context, by job.Caller) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.callers = append(f.callers, by)
+	return f.err
+}
+
 func (f *fakeService) Users() ([]job.UserStatus, error) {
 	return []job.UserStatus{{User: "user001", Queued: 1, MaxQueued: 50}, {User: "user002", MaxQueued: 50}}, f.err
 }

@@ -25,6 +25,17 @@ func (s *Server) setMode(m job.Mode) handler {
 	}
 }
 
+// acceptShare takes what is mounted now for the share.
+func (s *Server) acceptShare(w http.ResponseWriter, r *request) error {
+	if err := firstError(r.who.adminOnly("accepting the share"), r.discard()); err != nil {
+		return err
+	}
+	if err := s.svc.AcceptShare(r.Context(), r.who.Caller); err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, api.FromStatus(s.svc.Status()))
+}
+
 // obstacles lists what keeps the manager from doing its work.
 func obstacles(st job.QueueStatus) []api.Reason {
 	out := []api.Reason{}

@@ -36,6 +36,7 @@ func (s *Server) routes() []route {
 		{"POST", api.PathQueuePause, s.setMode(job.ModePaused), false},
 		{"POST", api.PathQueueResume, s.setMode(job.ModeRunning), false},
 		{"POST", api.PathQueueDrain, s.setMode(job.ModeDraining), false},
+		{"POST", api.PathShareAccept, s.acceptShare, false},
 
 		{"GET", api.PathUsers, s.listUsers, false},
 		{"GET", api.PathUserOutputs, s.userOutputs, false},

@@ -24,6 +24,8 @@ type Service interface {
 
 	Status() job.QueueStatus
 	SetMode(ctx context.Context, m job.Mode, by job.Caller) error
+	// AcceptShare takes the file system that is mounted now for the share.
+	AcceptShare(ctx context.Context, by job.Caller) error
 	Users() ([]job.UserStatus, error)
 
 	// Output finds a delivered file and its job; Open reads its bytes.

@@ -27,6 +27,7 @@ type survey struct {
 	root     uint64 // device of "/"
 	above    uint64 // device of the folder above
 	kind     string // file system type as the mount table has it, or "unknown"
+	source   string // what it is mounted from; empty for a local disk, or when unknown
 	options  string // mount options of a network file system
 	readOnly bool
 	free     int64 // bytes
@@ -91,18 +92,27 @@ func (s *Share) prove() (survey, *job.Error) {
 	if err != nil {
 		return survey{}, s.unproved(s.classify("look at", s.opt.Outputs, err))
 	}
+	if e := s.doubted(v); e != nil {
+		return v, s.unproved(e)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if why := doubt(s.opt, s.was, v); why != "" {
-		e := errNotMounted(why)
-		s.status.Mounted, s.status.Error = false, e
-		return v, e
-	}
 	s.was = v.id
 	s.status.Mounted, s.status.Error = true, nil
 	s.status.FSType, s.status.ReadOnly, s.status.Free = v.kind, v.readOnly, v.free
 	s.status.LookedAt = s.opt.Now()
 	return v, nil
+}
+
+// doubted is why what was found is not believed to be the share; nil when it is.
+func (s *Share) doubted(v survey) *job.Error {
+	s.mu.Lock()
+	was := s.was
+	s.mu.Unlock()
+	if why := doubt(s.opt, was, v); why != "" {
+		return errNotMounted(why)
+	}
+	return s.judgeHome(v)
 }
 
 func (s *Share) unproved(e *job.Error) *job.Error {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -30,8 +31,8 @@ func (v *survey) fileSystem(fd int) error {
 	v.kind, v.id.fsid = kind, st.Fsid.Val
 	v.readOnly = st.Flags&unix.ST_RDONLY != 0
 	v.free = int64(st.Bavail) * st.Bsize
-	if kind == "nfs" || kind == "cifs" {
-		v.options = mountOptions(v.id.dev)
+	if !hintsWork[kind] {
+		v.source, v.options = mountedFrom(v.id.dev)
 	}
 	return nil
 }
@@ -43,20 +44,24 @@ func freeSpace(fd int) (int64, error) {
 	return int64(st.Bavail) * st.Bsize, err
 }
 
-// mountOptions reads the options of the mount with that device number from the
-// mount table; empty when they cannot be read.
-func mountOptions(dev uint64) string {
+// mountedFrom reads source and options of the mount with that device number
+// from the mount table (proc_pid_mountinfo(5)); empty when they cannot be read.
+func mountedFrom(dev uint64) (source, options string) {
 	f, err := os.Open("/proc/self/mountinfo")
 	if err != nil {
-		return ""
+		return "", ""
 	}
 	defer f.Close()
 	number := fmt.Sprintf("%d:%d", unix.Major(dev), unix.Minor(dev))
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		fields := strings.Fields(lines.Text())
-		if len(fields) > 5 && fields[2] == number {
-			return fields[len(fields)-1]
+		if len(fields) < 10 || fields[2] != number {
+			continue
+		}
+		// Optional fields end at a dash; behind it stand type, source, options.
+		if i := slices.Index(fields, "-"); i > 0 && i+3 < len(fields) {
+			return fields[i+2], fields[i+3]
 		}
 	}
-	return ""
+	return "", ""
 }

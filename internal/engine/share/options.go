@@ -35,6 +35,9 @@ type Options struct {
 	// RequireMount believes in the share only while Outputs is on another file
 	// system than the root.
 	RequireMount bool
+	// Memory keeps over a restart which file system the share is, so that an
+	// unmounted one is not taken for an empty one. Nil forgets it.
+	Memory Memory
 	// Reserve is the space in bytes that a copy must leave free. Zero for none.
 	Reserve int64
 	// FileMode and DirMode are of what is made for users. Zero means 0644 and 0755.
@@ -108,6 +111,10 @@ type Share struct {
 	was    identity              // guarded by mu: the file system that was last proved
 	busy   map[string]int        // guarded by mu: errands that have not come back
 	synced map[inode]bool        // guarded by mu: folders whose entry is known to be durable
+
+	homeMu   sync.Mutex // held while the memory is asked
+	home     home       // guarded by homeMu: what is believed to be the share
+	recalled bool       // guarded by homeMu: the memory was asked
 }
 
 // New checks the options. It touches no disk and starts nothing.
