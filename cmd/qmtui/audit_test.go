@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"testing"
 
+	"github.com/comfyume/qmtui/internal/api"
+	"github.com/comfyume/qmtui/internal/doctor"
 	"github.com/comfyume/qmtui/internal/job"
 	"github.com/comfyume/qmtui/internal/server"
 )
@@ -32,11 +34,17 @@ func TestDeedsAreKept(t *testing.T) {
 		do   func(audited)
 		want string
 	}{
-		"cancel":    {deeds{results: results}, func(a audited) { _, _ = a.Act(t.Context(), job.Action{Verb: job.DoCancel, Caller: root}) }, "[root socket cancel j1 ok root socket cancel j2 too_late]"},
-		"dry run":   {deeds{results: results}, func(a audited) { _, _ = a.Act(t.Context(), job.Action{Verb: job.DoCancel, Caller: root, DryRun: true}) }, "[]"},
-		"broken":    {deeds{err: late}, func(a audited) { _, _ = a.Act(t.Context(), job.Action{Verb: job.DoRetry, Caller: root}) }, "[root socket retry  too_late]"},
-		"pause":     {deeds{}, func(a audited) { _ = a.SetMode(t.Context(), job.ModePaused, root) }, "[root socket mode paused  ok]"},
-		"warm":      {deeds{err: late}, func(a audited) { _, _ = a.WarmWorker(t.Context(), "h200", root) }, "[root socket warm h200 too_late]"},
+		"cancel":  {deeds{results: results}, func(a audited) { _, _ = a.Act(t.Context(), job.Action{Verb: job.DoCancel, Caller: root}) }, "[root socket cancel j1 ok root socket cancel j2 too_late]"},
+		"dry run": {deeds{results: results}, func(a audited) { _, _ = a.Act(t.Context(), job.Action{Verb: job.DoCancel, Caller: root, DryRun: true}) }, "[]"},
+		"broken":  {deeds{err: late}, func(a audited) { _, _ = a.Act(t.Context(), job.Action{Verb: job.DoRetry, Caller: root}) }, "[root socket retry  too_late]"},
+		"pause":   {deeds{}, func(a audited) { _ = a.SetMode(t.Context(), job.ModePaused, root) }, "[root socket mode paused  ok]"},
+		"warm":    {deeds{err: late}, func(a audited) { _, _ = a.WarmWorker(t.Context(), "h200", root) }, "[root socket warm h200 too_late]"},
+		"a canary": {deeds{}, func(a audited) {
+			_, _ = auditedDoctor{doctor.NewResident(doctor.Visit{}, ""), a}.Begin(api.DoctorRequest{Canary: true}, root)
+		}, "[root socket canary  ok]"},
+		"a look": {deeds{}, func(a audited) {
+			_, _ = auditedDoctor{doctor.NewResident(doctor.Visit{}, ""), a}.Begin(api.DoctorRequest{}, root)
+		}, "[]"},
 		"very many": {deeds{results: make([]job.ActionResult, 5000)}, func(a audited) { _, _ = a.Act(t.Context(), job.Action{Verb: job.DoCancel, Caller: root}) }, ""},
 	} {
 		var kept []string

@@ -17,8 +17,8 @@ import (
 
 // doctorOptions are the flags of doctor.
 type doctorOptions struct {
-	canary, wake, yes, json, all bool
-	tofu                         string
+	canary, wake, yes, json, all, there bool
+	tofu                                string
 }
 
 func doctorCommand(a *app) *cobra.Command {
@@ -35,10 +35,12 @@ Run it as the manager's user or as root. It asks nothing of a deployment that
 may be asleep, and says what the manager knows of it: --wake asks. --canary
 sends a small prompt without models the whole way, from the manager to the
 user's folder. Both say first what that may cost, and ask. --tf reads OpenTofu
-files and never runs anything.`,
+files and never runs anything. --by-manager tells what the manager itself sees,
+which is another thing where it runs in a container, or elsewhere.`,
 		Example: `  qmtui doctor
   sudo qmtui doctor --config /etc/qmtui/qmtui.toml --tf /srv/site/infra
-  qmtui doctor --canary --yes --json`,
+  qmtui doctor --canary --yes --json
+  qmtui doctor --by-manager --server https://film.example.org/qmtui`,
 	}
 	f := c.Flags()
 	f.BoolVar(&o.canary, "canary", false, "send a small prompt the whole way, which wakes the active deployment")
@@ -46,8 +48,17 @@ files and never runs anything.`,
 	f.BoolVar(&o.yes, "yes", false, "do not ask before spending money")
 	f.StringVar(&o.tofu, "tf", "", "folder with OpenTofu files to read")
 	f.BoolVar(&o.all, "all", false, "tell what every check found, good ones too")
+	f.BoolVar(&o.there, "by-manager", false, "let the manager look, in its own process and mount namespace")
 	f.BoolVar(&o.json, "json", false, "print exactly one JSON document")
-	c.RunE = func(c *cobra.Command, _ []string) error { return a.doctor(c.Context(), o) }
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		switch {
+		case o.there && (o.wake || o.tofu != ""):
+			return usage(c.CommandPath(), "--by-manager goes with neither --wake nor --tf")
+		case o.there:
+			return a.doctorThere(c.Context(), o)
+		}
+		return a.doctor(c.Context(), o)
+	}
 	return c
 }
 
@@ -67,17 +78,21 @@ func (a *app) doctor(ctx context.Context, o doctorOptions) error {
 	if err := a.tellOrPrint(r, o); err != nil {
 		return err
 	}
-	if n := r.Counts[doctor.Fail]; n > 0 {
-		return failed("doctor_found", plural(n, "check")+" failed", "take the next steps that they name")
-	}
 	return ctx.Err()
 }
 
+// tellOrPrint tells a report. That something failed is its error.
 func (a *app) tellOrPrint(r api.DoctorReport, o doctorOptions) error {
 	if o.json {
-		return writeJSON(a.stdout, r)
+		if err := writeJSON(a.stdout, r); err != nil {
+			return err
+		}
+	} else {
+		a.tellReport(r, o.all)
 	}
-	a.tellReport(r, o.all)
+	if n := r.Counts[doctor.Fail]; n > 0 {
+		return failed("doctor_found", plural(n, "check")+" failed", "take the next steps that they name")
+	}
 	return nil
 }
 

@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"os"
-	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
 	"github.com/comfyume/qmtui/internal/api"
@@ -17,13 +15,8 @@ func (a *app) examineTold(ctx context.Context, v doctor.Visit) []doctor.Result {
 	if !isTerminal(a.stderr) {
 		return v.Examine(ctx)
 	}
-	bar := progressbar.NewOptions(1, progressbar.OptionSetWriter(a.stderr), progressbar.OptionSetDescription("looking"),
-		progressbar.OptionClearOnFinish(), progressbar.OptionSetWidth(30), progressbar.OptionShowCount(), progressbar.OptionThrottle(65*time.Millisecond))
-	v.Progress = func(done, total int, name string) {
-		bar.ChangeMax(total)
-		bar.Describe(printable(shorten(name, 30)))
-		_ = bar.Set(done) // for the eye only
-	}
+	bar := a.lookingBar()
+	v.Progress = func(done, total int, name string) { moveBar(bar, done, total, name) }
 	results := v.Examine(ctx)
 	_ = bar.Finish()
 	return results
@@ -34,8 +27,7 @@ func (a *app) flyCanary(ctx context.Context, v doctor.Visit, o doctorOptions) []
 	told := a.newTeller()
 	defer told.end()
 	return v.Fly(ctx, doctor.Canary{Here: a.local(), Tell: told.show, Agree: func(w api.Worker) bool {
-		a.note("the canary renders 8x8 pixels on %s, as user %s", printable(w.Name), doctor.CanaryUser)
-		a.note("%s", printable(costSentence(w)))
+		a.tellCanary(w)
 		return o.yes || isTerminal(a.stdin) && a.agreed("send it?")
 	}})
 }

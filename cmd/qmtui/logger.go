@@ -28,6 +28,7 @@ func newLeveledLogger(w io.Writer, c config.Log) (*slog.Logger, *slog.LevelVar, 
 	if c.Format == "json" {
 		h = slog.NewJSONHandler(w, o)
 	}
-	log, _ := server.Tailed(slog.New(h))
+	log, tail := server.Tailed(slog.New(h))
+	tail.Govern(level)
 	return log, level, nil
 }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/comfyume/qmtui/internal/config"
+	"github.com/comfyume/qmtui/internal/doctor"
 	"github.com/comfyume/qmtui/internal/engine"
 	"github.com/comfyume/qmtui/internal/engine/fleet"
 	"github.com/comfyume/qmtui/internal/engine/share"
@@ -40,6 +41,7 @@ type manager struct {
 	retention time.Duration
 	log       *slog.Logger    // with the tail
 	tail      *server.LogTail // what the server tells of the log
+	doctor    *doctor.Resident
 }
 
 // newManager joins the rooms as the configuration says. It opens the ledger
@@ -75,11 +77,15 @@ func (m *manager) join(cfg config.Config) error {
 		return err
 	}
 	m.engine = engine.New(engine.Options{Ledger: m.ledger, Share: meteredShare{disks, m.metrics}, Fleet: gpus, Policy: policy(cfg), Active: activeName(cfg), Log: m.log})
-	options, err := serverOptions(cfg, audited{m.engine, m.ledger.Audit, m.log}, m.log)
-	options.Backup, options.Log = m.ledger.Backup, m.tail
+	deeds := audited{m.engine, m.ledger.Audit, m.log}
+	options, err := serverOptions(cfg, deeds, m.log)
 	if err != nil {
 		return err
 	}
+	if m.doctor, err = residentDoctor(cfg, options.Socket); err != nil {
+		return err
+	}
+	options.Backup, options.Log, options.Doctor = m.ledger.Backup, m.tail, auditedDoctor{m.doctor, deeds}
 	if m.server, err = server.New(m.measured(options, cfg.Metrics.Readers)); err != nil {
 		return err
 	}
@@ -95,6 +101,7 @@ func (m *manager) Run(ctx context.Context) error {
 	work, wctx := errgroup.WithContext(inner)
 	work.Go(func() error { return m.engine.Run(wctx) })
 	work.Go(func() error { m.prune(wctx); return nil })
+	work.Go(func() error { return m.doctor.Run(wctx) })
 	work.Go(func() error { return m.metrics.Run(wctx, m.engine) })
 	front, fctx := errgroup.WithContext(ctx)
 	front.Go(func() error { return m.server.Run(fctx) })

@@ -36,6 +36,29 @@ type LogLines struct {
 	Lines []LogLine `json:"lines"`
 }
 
+// LogLevel is the least that the manager logs: debug, info, warn or error.
+type LogLevel struct {
+	Level      string `json:"level"`
+	Configured string `json:"configured,omitempty"` // what log.level says
+}
+
+// LogLevel gets the level of the manager's log. Admins may.
+func (c *Client) LogLevel(ctx context.Context) (l LogLevel, err error) {
+	_, _, err = c.do(ctx, call{verb: "get the log's level", method: http.MethodGet, path: PathLogLevel}, &l)
+	return l, err
+}
+
+// SetLogLevel changes the level until the manager ends; empty means what the
+// configuration says.
+func (c *Client) SetLogLevel(ctx context.Context, level string) (l LogLevel, err error) {
+	k := call{verb: "set the log's level", method: http.MethodPut, path: PathLogLevel, body: LogLevel{Level: level}}
+	if level == "" {
+		k.method, k.body = http.MethodDelete, nil
+	}
+	_, _, err = c.do(ctx, k, &l)
+	return l, err
+}
+
 // LogStream is the manager's log as it is written. One goroutine reads it.
 type LogStream struct {
 	body *patient

@@ -45,6 +45,10 @@ Without being told to, it asks nothing of a deployment that may be asleep, and s
 files, in the schema of the provider verda-cloud/verda 1.1, and never runs anything. Apart from the canary's picture, doctor leaves
 nothing behind: to read the clock of the share it makes one file without a name.
 
+The manager has a doctor of its own, which sees what the manager sees: in the panel, by ` + "`GET` and `POST /api/doctor`" + ` (see [protocol.md](protocol.md)), and by
+` + "`qmtui doctor --by-manager`" + `, also from another machine. Where the manager runs in a container, look by both: only the one inside knows whether its mounts live, and only
+the one outside whether they are those of the machine.
+
 `
 
 // Reference is docs/doctor.md.

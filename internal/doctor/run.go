@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -76,6 +77,7 @@ func (s stage) bounded(ctx context.Context) []Result {
 	case r := <-came:
 		return r
 	default:
+		leave(came)
 		return s.gaveUp(ctx.Err(), limit)
 	}
 }
@@ -120,7 +122,20 @@ func within[T any](d time.Duration, f func() T) (T, bool) {
 	case v := <-came:
 		return v, true
 	case <-t.C:
+		leave(came)
 		var none T
 		return none, false
 	}
+}
+
+// left counts the looks of this process that were left behind and still hang.
+var left atomic.Int64
+
+// leave counts a look as left behind until it ends.
+func leave[T any](came <-chan T) {
+	left.Add(1)
+	go func() {
+		<-came
+		left.Add(-1)
+	}()
 }

@@ -118,6 +118,11 @@ var matrix = []matrixRow{
 	{"GET " + api.PathSocket, user001, 400, ofUser001},        // 400: behind the wall it asks for an upgrade
 	{"GET " + api.PathSocket, user002, 400, ofUser002},
 	{"GET " + api.PathLog, nobodysThing, 200, ofAdmins},
+	{"GET " + api.PathLogLevel, nobodysThing, 200, ofAdmins},
+	{"PUT " + api.PathLogLevel, nobodysThing, 200, ofAdmins},
+	{"DELETE " + api.PathLogLevel, nobodysThing, 200, ofAdmins},
+	{"GET " + api.PathDoctor, nobodysThing, 200, ofAdmins},
+	{"POST " + api.PathDoctor, nobodysThing, 202, ofAdmins},
 	{"POST " + api.PathConsoleLogs, nobodysThing, 204, ofEveryUser},
 	{"GET " + api.PathBackup, nobodysThing, 200, ofTheSocket},
 

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -131,7 +132,10 @@ func (m *matrixWorld) call(row matrixRow, caller string) (*fakeService, *httptes
 	if whose == nobodysThing {
 		whose = user001
 	}
-	s := m.server(svc, func(o *Options) { o.Inputs, o.Metrics, o.Log = m.inputs, figures, &LogTail{} })
+	s := m.server(svc, func(o *Options) {
+		o.Inputs, o.Metrics, o.Log, o.Doctor = m.inputs, figures, &LogTail{}, &fakeDoctor{}
+		o.Log.Govern(&slog.LevelVar{})
+	})
 	h, peer, headers := m.as(s, caller)
 	method, path, _ := strings.Cut(row.route, " ")
 	body, kind := matrixBody(row.route, whose)

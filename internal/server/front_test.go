@@ -101,6 +101,7 @@ var goodBodies = map[string]string{
 	"POST " + api.PathOrphanAssign:  `{"user_id":"user001"}`,
 	"POST " + api.PathOrphanDiscard: `{"reason":"test"}`,
 	"POST " + api.PathConsoleLogs:   `{"message":"x"}`,
+	"PUT " + api.PathLogLevel:       `{"level":"debug"}`,
 }
 
 // Every route that is not public refuses strangers, in the one form there is.

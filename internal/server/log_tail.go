@@ -23,6 +23,9 @@ type LogTail struct {
 	lines []api.LogLine // a ring once it is full: line n stands at (n-1) % tailLines
 	last  uint64        // the Seq of the newest line; 0 for none
 	more  chan struct{} // closed when a line comes; nil while nobody waits
+
+	level      *slog.LevelVar // of the log; nil when nobody may change it, see Govern
+	configured slog.Level
 }
 
 // Tailed returns a logger that writes to log and keeps a tail of it. A logger

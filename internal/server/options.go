@@ -50,6 +50,8 @@ type Options struct {
 	Backup func(io.Writer) (int64, error)
 	// Log is what GET /api/log tells of our own log, see [Tailed]. Nil: nothing.
 	Log *LogTail
+	// Doctor answers /api/doctor. Nil: this server has none.
+	Doctor Doctor
 	// Metrics answers GET /metrics, to admins and to MetricsReaders. Nil: nobody measures.
 	Metrics        http.Handler
 	MetricsReaders []string // users who may read the metrics

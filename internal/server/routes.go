@@ -54,6 +54,11 @@ func (s *Server) routes() []route {
 
 		{"GET", api.PathEvents, s.events, false},
 		{"GET", api.PathLog, s.followLog, false},
+		{"GET", api.PathLogLevel, s.readLogLevel, false},
+		{"PUT", api.PathLogLevel, s.changeLogLevel, false},
+		{"DELETE", api.PathLogLevel, s.restoreLogLevel, false},
+		{"GET", api.PathDoctor, s.doctor, false},
+		{"POST", api.PathDoctor, s.runDoctor, false},
 		{"GET", api.PathSocket, s.websocket, false},
 		{"POST", api.PathConsoleLogs, s.consoleLogs, false},
 		{"GET", api.PathBackup, s.backup, false},
