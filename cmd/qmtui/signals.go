@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/comfyume/qmtui/internal/config"
+	"github.com/comfyume/qmtui/internal/server"
 )
 
 // tuning is what signals change while the manager runs. Its fields belong to
@@ -52,6 +53,8 @@ func (t *tuning) obey(s os.Signal) {
 	level := slog.LevelDebug
 	if s != syscall.SIGUSR1 {
 		_ = level.UnmarshalText([]byte(t.cfg.Log.Level)) // was checked
+		_, tail := server.Tailed(t.log)
+		tail.Reconfigure(level)
 	}
 	t.setLevel(level, s)
 }

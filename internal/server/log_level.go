@@ -13,7 +13,13 @@ import (
 
 // Govern lets admins read and change the level of the log, whose value at this
 // moment is what the configuration says. Call it before the tail is served.
-func (t *LogTail) Govern(level *slog.LevelVar) { t.level, t.configured = level, level.Level() }
+func (t *LogTail) Govern(level *slog.LevelVar) {
+	t.level = level
+	t.Reconfigure(level.Level())
+}
+
+// Reconfigure says what the configuration says from now on; the level itself stays.
+func (t *LogTail) Reconfigure(configured slog.Level) { t.configured.Set(configured) }
 
 // errNoLevel is for a log whose level nobody can change.
 var errNoLevel = &job.Error{Code: "no_log_level", Class: job.NotFound, Message: "the level of this server's log cannot be changed while it runs", Hint: "set log.level and restart it"}
@@ -27,7 +33,7 @@ func (s *Server) readLogLevel(w http.ResponseWriter, r *request) error {
 	if t == nil || t.level == nil {
 		return errNoLevel
 	}
-	return writeJSON(w, http.StatusOK, api.LogLevel{Level: levelWord(t.level.Level()), Configured: levelWord(t.configured)})
+	return writeJSON(w, http.StatusOK, api.LogLevel{Level: levelWord(t.level.Level()), Configured: levelWord(t.configured.Level())})
 }
 
 // changeLogLevel answers PUT /api/log/level.
@@ -51,7 +57,7 @@ func (s *Server) restoreLogLevel(w http.ResponseWriter, r *request) error {
 	if s.opts.Log == nil {
 		return errNoLevel
 	}
-	return s.setLogLevel(w, r, s.opts.Log.configured)
+	return s.setLogLevel(w, r, s.opts.Log.configured.Level())
 }
 
 // setLogLevel changes the level and logs that, whatever the level is.

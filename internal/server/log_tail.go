@@ -25,7 +25,7 @@ type LogTail struct {
 	more  chan struct{} // closed when a line comes; nil while nobody waits
 
 	level      *slog.LevelVar // of the log; nil when nobody may change it, see Govern
-	configured slog.Level
+	configured slog.LevelVar
 }
 
 // Tailed returns a logger that writes to log and keeps a tail of it. A logger
