@@ -66,6 +66,8 @@ type fakeManager struct {
 	acts    []api.ActionRequest
 	said    []string
 	picture []byte
+	doctor  []api.DoctorStanding // what it answers, one after the other, the last for ever; none is a manager without one
+	asked   []api.DoctorRequest
 	logs    *scriptedLog // nil is a manager that does not tell its log
 }
 
@@ -80,6 +82,23 @@ func (f *fakeManager) FollowLog(context.Context) (LogStream, error) {
 		return nil, &job.Error{Code: "not_found", Class: job.NotFound, Message: "there is no such call"}
 	}
 	return f.logs.open()
+}
+
+func (f *fakeManager) Doctor(context.Context) (d api.DoctorStanding, err error) {
+	if len(f.doctor) == 0 {
+		return d, &job.Error{Code: "not_found", Class: job.NotFound, Message: "there is no such call", Hint: "see docs/protocol.md"}
+	}
+	d = f.doctor[0]
+	f.doctor = f.doctor[min(1, len(f.doctor)-1):]
+	return d, nil
+}
+
+func (f *fakeManager) RunDoctor(ctx context.Context, r api.DoctorRequest) (d api.DoctorStanding, err error) {
+	if f.refuse != nil {
+		return d, f.refuse
+	}
+	f.asked = append(f.asked, r)
+	return f.Doctor(ctx)
 }
 
 func (f *fakeManager) QueueStatus(context.Context) (api.QueueStatus, error) { return f.status, nil }

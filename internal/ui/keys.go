@@ -33,6 +33,7 @@ const (
 	goUsers    deed = "show users"
 	goLog      deed = "show log"
 	goCharts   deed = "show charts"
+	goDoctor   deed = "show doctor"
 
 	up       deed = "up"
 	down     deed = "down"
@@ -63,6 +64,8 @@ const (
 	follow      deed = "follow"
 	level       deed = "next level"
 	source      deed = "other log"
+	lookNow     deed = "look again"
+	flyCanary   deed = "send a canary"
 	fold        deed = "fold"
 	nextMatch   deed = "next match"
 )
@@ -81,10 +84,11 @@ const (
 	inLog      scope = "log"
 	inCharts   scope = "charts"
 	inJob      scope = "job"
+	inDoctor   scope = "doctor"
 )
 
 // scopes in the order in which help tells them.
-var scopes = []scope{everywhere, lists, inQueue, inJob, inOutputs, inWorkers, inWarnings, inLog}
+var scopes = []scope{everywhere, lists, inQueue, inJob, inOutputs, inWorkers, inWarnings, inLog, inDoctor}
 
 // binding joins keys with a deed. The table of bindings is the only place that
 // knows keys: routing, help, the footer, the palette and docs/keys.md read it.
@@ -106,6 +110,7 @@ var bindings = []binding{
 	{goUsers, []string{"5"}, everywhere, "", "users and their share"},
 	{goLog, []string{"6"}, everywhere, "", "the manager's log, or what the panel saw"},
 	{goCharts, []string{"7"}, everywhere, "", "the last hour at a glance"},
+	{goDoctor, []string{"8"}, everywhere, "", "whether everything stands as it must"},
 	{nextPane, []string{"tab"}, everywhere, "", "the next pane"},
 	{prevPane, []string{"shift+tab"}, everywhere, "", "the pane before"},
 	{pause, []string{"p"}, everywhere, "pause", "pause the queue, or let it run again"},
@@ -156,6 +161,9 @@ var bindings = []binding{
 	{follow, []string{"f"}, inLog, "follow", "stay at the newest line, or stop"},
 	{level, []string{"l"}, inLog, "level", "show more or fewer kinds of lines"},
 	{source, []string{"s"}, inLog, "", "the manager's log, or what the panel saw"},
+
+	{lookNow, []string{"r"}, inDoctor, "look again", "look at everything anew; wakes nothing"},
+	{flyCanary, []string{"c"}, inDoctor, "canary", "a small picture; costs money, asks first"},
 }
 
 // deedOf finds what a key does in a scope; empty for nothing. A pane's own
@@ -192,7 +200,7 @@ func useless(b binding, here scope) bool {
 	case b.do == openFilter:
 		return !filters(here)
 	case b.do == open:
-		return here == inCharts || here == inWorkers || here == inJob
+		return here == inCharts || here == inWorkers || here == inJob || here == inDoctor
 	}
 	return here == inCharts
 }

@@ -21,6 +21,9 @@ type Manager interface {
 	Facts(ctx context.Context, id job.ID) ([]api.Fact, error)
 	Workflow(ctx context.Context, id job.ID) (api.Submitted, error)
 
+	Doctor(ctx context.Context) (api.DoctorStanding, error)
+	RunDoctor(ctx context.Context, r api.DoctorRequest) (api.DoctorStanding, error)
+
 	Users(ctx context.Context) ([]api.User, error)
 	UserOutputs(ctx context.Context, user string, q api.OutputQuery) (api.Page[api.UserOutput], error)
 	Preview(ctx context.Context, id job.OutputID, width int) ([]byte, error)

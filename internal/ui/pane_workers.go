@@ -258,7 +258,12 @@ const wakeTimeout = 20 * time.Minute
 
 // askWake says what waking a deployment may cost.
 func (m *Model) askWake(d *api.Worker, title, yes string, do func(context.Context) (string, error)) {
-	lines := []string{"It is " + m.warmth(d) + "."}
+	m.ask(dialog{title: title, yes: yes, lines: []string{"It is " + m.warmth(d) + ".", m.w.st.Warn.On(m.wakeCost(d))},
+		act: func(string) tea.Cmd { return m.simple(strings.ToLower(yes)+": "+d.Name, wakeTimeout, do) }})
+}
+
+// wakeCost says what waking a deployment may cost.
+func (m *Model) wakeCost(d *api.Worker) string {
 	cost := "No price is configured for it."
 	if d.PricePerHour > 0 {
 		cost = fmt.Sprintf("Waking it costs %.2f per hour until it sleeps again", d.PricePerHour)
@@ -267,6 +272,5 @@ func (m *Model) askWake(d *api.Worker, title, yes string, do func(context.Contex
 		}
 		cost += "."
 	}
-	m.ask(dialog{title: title, yes: yes, lines: append(lines, m.w.st.Warn.On(cost)),
-		act: func(string) tea.Cmd { return m.simple(strings.ToLower(yes)+": "+d.Name, wakeTimeout, do) }})
+	return cost
 }

@@ -212,12 +212,15 @@ func (m *Model) tabs(w int) string {
 	b.WriteString(" ")
 	for i, p := range m.panes {
 		title := m.tabTitle(i, p)
-		if i == m.at {
+		if i == m.at && m.aside == nil {
 			b.WriteString(st.TabOn.On(title))
 		} else {
 			b.WriteString(st.Tab.On(title))
 		}
 		b.WriteString("  ")
+	}
+	if m.aside != nil {
+		b.WriteString(st.TabOn.On(m.aside.title()))
 	}
 	return fitStyled(b.String(), w)
 }
