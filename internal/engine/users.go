@@ -14,7 +14,8 @@ func userStatuses(counts map[string]job.Counts, totals map[string]job.Folders, b
 	all := make([]job.UserStatus, 0, len(counts))
 	for _, u := range slices.Sorted(maps.Keys(counts)) {
 		s := job.UserStatus{User: u, GPUSeconds: b.usage.of(u, time.Now()), Charge: b.charges[u],
-			Outputs: totals[u].Outputs, Bytes: totals[u].Bytes, MaxQueued: p.MaxQueued, MaxRunning: p.MaxRunning}
+			Outputs: totals[u].Outputs, Bytes: totals[u].Bytes, Newest: totals[u].Newest,
+			MaxQueued: p.MaxQueued, MaxRunning: p.MaxRunning}
 		for state, n := range counts[u] {
 			switch {
 			case state == job.Queued:

@@ -1,5 +1,7 @@
 package job
 
+import "time"
+
 // Verdict is what became of one fact that was to be recorded.
 type Verdict struct {
 	Fact Fact
@@ -23,4 +25,5 @@ type Watch struct {
 type Folders struct {
 	Outputs int
 	Bytes   int64
+	Newest  time.Time // when one was stored last
 }

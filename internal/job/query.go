@@ -166,17 +166,18 @@ type QueueStatus struct {
 
 // UserStatus is one user at a glance.
 type UserStatus struct {
-	User       string  `json:"user"`
-	Queued     int     `json:"queued"`
-	Running    int     `json:"running"`
-	Done       int     `json:"done"`
-	Failed     int     `json:"failed"`
-	GPUSeconds float64 `json:"gpu_seconds"` // measured, today (UTC)
-	Charge     float64 `json:"charge"`      // what the fair queue counts against them
-	Outputs    int     `json:"outputs"`
-	Bytes      int64   `json:"bytes"`
-	MaxQueued  int     `json:"max_queued"`
-	MaxRunning int     `json:"max_running"`
+	User       string    `json:"user"`
+	Queued     int       `json:"queued"`
+	Running    int       `json:"running"`
+	Done       int       `json:"done"`
+	Failed     int       `json:"failed"`
+	GPUSeconds float64   `json:"gpu_seconds"` // measured, today (UTC)
+	Charge     float64   `json:"charge"`      // what the fair queue counts against them
+	Outputs    int       `json:"outputs"`
+	Bytes      int64     `json:"bytes"`
+	Newest     time.Time `json:"newest_output_at,omitzero"` // when a file was stored last
+	MaxQueued  int       `json:"max_queued"`
+	MaxRunning int       `json:"max_running"`
 }
 
 // Standing is where a waiting job stands.

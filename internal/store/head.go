@@ -22,6 +22,7 @@ type head struct {
 	Updated time.Time `json:"updated"`
 	Outputs int       `json:"outputs,omitempty"` // stored ones
 	Bytes   int64     `json:"bytes,omitempty"`   // of those
+	Stored  time.Time `json:"stored,omitzero"`   // the newest of those; zero in heads of earlier versions
 	Text    string    `json:"text"`              // what Filter.Match looks in, lower case
 }
 
@@ -31,9 +32,20 @@ func headOf(j job.Job) *head {
 	for _, o := range j.Outputs {
 		if o.State == job.OutputStored {
 			h.Outputs, h.Bytes = h.Outputs+1, h.Bytes+o.Size
+			if o.StoredAt.After(h.Stored) {
+				h.Stored = o.StoredAt
+			}
 		}
 	}
 	return h
+}
+
+// newest is when a file of the job was stored last; zero for none.
+func (h *head) newest() time.Time {
+	if h.Outputs > 0 && h.Stored.IsZero() {
+		return h.Updated
+	}
+	return h.Stored
 }
 
 // matches is [job.Filter.Matches] without the job; match is Filter.Match in

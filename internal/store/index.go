@@ -107,5 +107,12 @@ func (s *Store) UserCounts() (map[string]job.Counts, error) {
 func (s *Store) Totals() (map[string]job.Folders, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return maps.Clone(s.index.totals), s.gone
+	totals := maps.Clone(s.index.totals)
+	for _, h := range s.index.order { // not kept up to date with each job: one that goes would need a look at all others
+		if t := totals[h.User]; h.newest().After(t.Newest) {
+			t.Newest = h.newest()
+			totals[h.User] = t
+		}
+	}
+	return totals, s.gone
 }

@@ -242,7 +242,11 @@ func (m *Memory) Totals() (map[string]job.Folders, error) {
 		for _, o := range j.Outputs {
 			if o.State == job.OutputStored {
 				t := totals[j.User]
-				totals[j.User] = job.Folders{Outputs: t.Outputs + 1, Bytes: t.Bytes + o.Size}
+				t.Outputs, t.Bytes = t.Outputs+1, t.Bytes+o.Size
+				if o.StoredAt.After(t.Newest) {
+					t.Newest = o.StoredAt
+				}
+				totals[j.User] = t
 			}
 		}
 	}

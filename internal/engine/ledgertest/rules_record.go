@@ -166,7 +166,7 @@ func countsFollow(t *testing.T, l engine.Ledger) {
 	equal(t, "by user", must[map[string]job.Counts](t)(l.UserCounts()), map[string]job.Counts{
 		"ada": {job.Done: 2, job.Failed: 1, job.Queued: 1}, "bob": {job.Done: 1}})
 	equal(t, "totals", must[map[string]job.Folders](t)(l.Totals()), map[string]job.Folders{
-		"ada": {Outputs: 2, Bytes: 2005}, "bob": {Outputs: 1, Bytes: 1002}})
+		"ada": {Outputs: 2, Bytes: 2005, Newest: Noon.Add(9 * time.Second)}, "bob": {Outputs: 1, Bytes: 1002, Newest: Noon.Add(7 * time.Second)}})
 	Record(t, l, Story{N: 3, User: "ada"}.Renewed(2))
 	equal(t, "counts after a retry", must[job.Counts](t)(l.Counts()), job.Counts{job.Done: 3, job.Queued: 2})
 	must[job.Counts](t)(l.Counts())[job.Done] = 99
