@@ -79,10 +79,10 @@ func fixture() *fakeManager {
 			Error: &job.Error{Code: "no_capacity", Message: "the platform has no machine of that kind", Hint: "make another deployment active"}},
 	}
 	f.users = []api.User{
-		{User: "ada", Queued: 2, Running: 1, Done: 14, Failed: 1, GPUSeconds: 620, Charge: 310, Outputs: 31, Bytes: 73 << 20, MaxQueued: 50, MaxRunning: 2},
-		{User: "edsger", Running: 1, Done: 3, Failed: 2, GPUSeconds: 120, Charge: 60, Outputs: 3, Bytes: 9 << 20, MaxQueued: 50, MaxRunning: 2},
-		{User: "grace", Queued: 1, Running: 1, Done: 9, GPUSeconds: 340, Charge: 150, Outputs: 12, Bytes: 41 << 20, MaxQueued: 50, MaxRunning: 2},
-		{User: "linus", Queued: 1, Done: 1, Failed: 4, GPUSeconds: 15, Charge: 5, Outputs: 1, Bytes: 1 << 20, MaxQueued: 50, MaxRunning: 2},
+		{User: "ada", Queued: 2, Running: 1, Done: 14, Failed: 1, GPUSeconds: 620, Charge: 310, Outputs: 31, Bytes: 73 << 20, Newest: epoch.Add(-150 * time.Second), MaxQueued: 50, MaxRunning: 2},
+		{User: "edsger", Running: 1, Done: 3, Failed: 2, GPUSeconds: 120, Charge: 60, Outputs: 3, Bytes: 9 << 20, Newest: epoch.Add(-2 * time.Hour), MaxQueued: 50, MaxRunning: 2},
+		{User: "grace", Queued: 1, Running: 1, Done: 9, GPUSeconds: 340, Charge: 150, Outputs: 12, Bytes: 41 << 20, Newest: epoch.Add(-330 * time.Second), MaxQueued: 50, MaxRunning: 2},
+		{User: "linus", Queued: 1, Done: 1, Failed: 4, GPUSeconds: 15, Charge: 5, Outputs: 1, Bytes: 1 << 20, Newest: epoch.Add(-26 * time.Hour), MaxQueued: 50, MaxRunning: 2},
 	}
 	f.outputs = map[string][]api.UserOutput{}
 	for _, j := range f.jobs {

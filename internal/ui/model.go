@@ -194,6 +194,9 @@ func (m *Model) hear(n news) tea.Cmd {
 		m.feed.failed = 0
 		l.once = true
 	}
+	if n.snapshot != nil {
+		l.since = m.w.now
+	}
 	if n.snapshot != nil || l.up {
 		l.up, l.heard, l.err, l.tries, l.lost = true, m.w.now, nil, 0, time.Time{}
 	}

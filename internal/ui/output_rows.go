@@ -1,8 +1,11 @@
 package ui
 
 import (
+	"slices"
 	"strings"
+	"time"
 
+	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/job"
 )
 
@@ -16,15 +19,28 @@ func (f folderRows) orphans() int {
 	return 0
 }
 
-func (f folderRows) users() []int {
-	want := strings.ToLower(f.p.search)
-	var out []int
-	for i, u := range f.p.m.w.users {
-		if strings.Contains(strings.ToLower(u.User), want) {
-			out = append(out, i)
+// folders are the users that match what is typed.
+type folders struct {
+	rev    int // of the users
+	search string
+	users  []*api.User
+}
+
+// users are those that match, the one with the newest file first.
+func (f folderRows) users() []*api.User {
+	g, w := &f.p.folders, f.p.m.w
+	if g.users != nil && g.rev == w.usersRev && g.search == f.p.search {
+		return g.users
+	}
+	*g = folders{rev: w.usersRev, search: f.p.search, users: []*api.User{}}
+	want := strings.ToLower(g.search)
+	for i := range w.users {
+		if u := &w.users[i]; strings.Contains(strings.ToLower(u.User), want) {
+			g.users = append(g.users, u)
 		}
 	}
-	return out
+	slices.SortStableFunc(g.users, func(a, b *api.User) int { return b.Newest.Compare(a.Newest) })
+	return g.users
 }
 
 func (f folderRows) len() int { return f.orphans() + len(f.users()) }
@@ -33,7 +49,7 @@ func (f folderRows) key(i int) string {
 	if i < f.orphans() {
 		return orphanFolder
 	}
-	return f.p.m.w.users[f.users()[i-f.orphans()]].User
+	return f.users()[i-f.orphans()].User
 }
 
 func (f folderRows) find(key string) int {
@@ -52,7 +68,7 @@ func (f folderRows) cell(i int, column string) cell {
 	if i < f.orphans() {
 		return f.orphanCell(column)
 	}
-	u := &w.users[f.users()[i-f.orphans()]]
+	u := f.users()[i-f.orphans()]
 	switch column {
 	case "folder":
 		return cell{w.text(u.User), st.Row}
@@ -60,6 +76,8 @@ func (f folderRows) cell(i int, column string) cell {
 		return cell{number(u.Outputs), st.Row}
 	case "bytes":
 		return cell{bytesText(u.Bytes), st.Quiet}
+	case "newest":
+		return cell{since(w.now, u.Newest), st.Quiet}
 	case "open":
 		return cell{number(u.Running), st.Quiet}
 	}
@@ -68,9 +86,12 @@ func (f folderRows) cell(i int, column string) cell {
 
 func (f folderRows) orphanCell(column string) cell {
 	w, st := f.p.m.w, f.p.m.w.st
-	size := int64(0)
+	size, newest := int64(0), time.Time{}
 	for _, o := range w.orphans {
 		size += o.Size
+		if o.SeenAt.After(newest) {
+			newest = o.SeenAt
+		}
 	}
 	switch column {
 	case "folder":
@@ -79,29 +100,25 @@ func (f folderRows) orphanCell(column string) cell {
 		return cell{number(max(w.status.Orphans, len(w.orphans))), st.Warn}
 	case "bytes":
 		return cell{bytesText(size), st.Quiet}
+	case "newest":
+		return cell{since(w.now, newest), st.Quiet}
 	}
 	return cell{}
 }
 
 // fileRows are the files of a user's folder.
-type fileRows struct{ p *outputsPane }
+type fileRows struct {
+	p *outputsPane
+	records[api.UserOutput]
+}
 
-func (f fileRows) len() int         { return len(f.p.shownOutputs()) }
-func (f fileRows) key(i int) string { return string(f.p.shownOutputs()[i].ID) }
-func (f fileRows) marked(int) bool  { return false }
-
-func (f fileRows) find(key string) int {
-	for i, o := range f.p.shownOutputs() {
-		if string(o.ID) == key {
-			return i
-		}
-	}
-	return -1
+func newFileRows(p *outputsPane) fileRows {
+	return fileRows{p, records[api.UserOutput]{func() []api.UserOutput { return p.shown }, func(o *api.UserOutput) string { return string(o.ID) }}}
 }
 
 func (f fileRows) cell(i int, column string) cell {
 	w, st := f.p.m.w, f.p.m.w.st
-	o := &f.p.shownOutputs()[i]
+	o := &f.list()[i]
 	switch column {
 	case "age":
 		return cell{since(w.now, outputAt(o)), st.Quiet}
@@ -130,24 +147,18 @@ func (f fileRows) cell(i int, column string) cell {
 }
 
 // orphanRows are the files that nothing attributes to a job.
-type orphanRows struct{ p *outputsPane }
+type orphanRows struct {
+	p *outputsPane
+	records[api.Orphan]
+}
 
-func (f orphanRows) len() int         { return len(f.p.m.w.orphans) }
-func (f orphanRows) key(i int) string { return string(f.p.m.w.orphans[i].ID) }
-func (f orphanRows) marked(int) bool  { return false }
-
-func (f orphanRows) find(key string) int {
-	for i, o := range f.p.m.w.orphans {
-		if string(o.ID) == key {
-			return i
-		}
-	}
-	return -1
+func newOrphanRows(p *outputsPane) orphanRows {
+	return orphanRows{p, records[api.Orphan]{func() []api.Orphan { return p.m.w.orphans }, func(o *api.Orphan) string { return string(o.ID) }}}
 }
 
 func (f orphanRows) cell(i int, column string) cell {
 	w, st := f.p.m.w, f.p.m.w.st
-	o := &w.orphans[i]
+	o := &f.list()[i]
 	switch column {
 	case "age":
 		return cell{since(w.now, o.SeenAt), st.Quiet}

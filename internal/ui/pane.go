@@ -21,6 +21,34 @@ type pane interface {
 	setFilter(text string)
 }
 
+// records are rows that each have a name of their own, as the rows of a table.
+type records[T any] struct {
+	list func() []T
+	name func(*T) string
+}
+
+func (r records[T]) len() int         { return len(r.list()) }
+func (r records[T]) key(i int) string { return r.name(&r.list()[i]) }
+func (r records[T]) marked(int) bool  { return false }
+
+func (r records[T]) find(key string) int {
+	all := r.list()
+	for i := range all {
+		if r.name(&all[i]) == key {
+			return i
+		}
+	}
+	return -1
+}
+
+// under is the record under a table's cursor; nil when there is none.
+func (r records[T]) under(t *table) *T {
+	if t.settle(); t.at < 0 || t.at >= r.len() {
+		return nil
+	}
+	return &r.list()[t.at]
+}
+
 // listPane is what panes with one table share.
 type listPane struct {
 	m     *Model

@@ -18,14 +18,16 @@ import (
 // group of their own; then the files of one folder with a picture.
 type outputsPane struct {
 	listPane
-	inside string // the user, orphanFolder, or empty for the folders
-	files  table
-	outs   []api.UserOutput // newest first
-	total  int
-	err    error
-	loaded string // the folder that outs are of
-	search string
-	about  map[job.ID]generation
+	inside  string // the user, orphanFolder, or empty for the folders
+	files   table
+	outs    []api.UserOutput // newest first
+	shown   []api.UserOutput // of these, those that match what is typed
+	total   int
+	err     error
+	loaded  string // the folder that outs are of
+	search  string
+	folders folders
+	about   map[job.ID]generation
 }
 
 // orphanFolder is the name of the group of orphans: no user can have it.
@@ -41,7 +43,8 @@ type outputsMsg struct {
 }
 
 var folderColumns = []column{
-	{id: "folder", title: "FOLDER", width: 16, flex: 1},
+	{id: "folder", title: "FOLDER", width: 16, flex: 1, most: 32},
+	{id: "newest", title: "NEWEST", width: 6, right: true, rank: 2},
 	{id: "files", title: "FILES", width: 8, right: true},
 	{id: "bytes", title: "SIZE", width: 10, right: true},
 	{id: "open", title: "IN FLIGHT", width: 9, right: true, rank: 1},
@@ -66,7 +69,7 @@ var orphanColumns = []column{
 func newOutputsPane(m *Model) *outputsPane {
 	p := &outputsPane{listPane: listPane{m: m, lead: 1}, about: map[job.ID]generation{}}
 	p.table = table{columns: folderColumns, rows: folderRows{p}}
-	p.files = table{columns: fileColumns, rows: fileRows{p}}
+	p.files = table{columns: fileColumns, rows: newFileRows(p)}
 	return p
 }
 
@@ -75,7 +78,7 @@ func (m *Model) outputs() *outputsPane { return m.panes[paneOf[goOutputs]].(*out
 func (p *outputsPane) title() string      { return "Outputs" }
 func (p *outputsPane) scope() scope       { return inOutputs }
 func (p *outputsPane) filterText() string { return p.search }
-func (p *outputsPane) setFilter(t string) { p.search = t }
+func (p *outputsPane) setFilter(t string) { p.search = t; p.choose() }
 
 // front is the table that is shown.
 func (p *outputsPane) front() *table {
@@ -112,23 +115,20 @@ func (p *outputsPane) learn(msg outputsMsg) tea.Cmd {
 	if p.err = msg.err; msg.err == nil {
 		p.outs, p.total, p.loaded = msg.page.Items, msg.page.Total, msg.user
 		slices.SortStableFunc(p.outs, func(a, b api.UserOutput) int { return outputAt(&b).Compare(outputAt(&a)) })
+		p.choose()
 	}
 	return p.look()
 }
 
-// shownOutputs are the files that match what is typed.
-func (p *outputsPane) shownOutputs() []api.UserOutput {
+// choose lists the files that match what is typed.
+func (p *outputsPane) choose() {
 	want := strings.ToLower(p.search)
-	if want == "" {
-		return p.outs
-	}
-	var out []api.UserOutput
+	p.shown = nil
 	for _, o := range p.outs {
 		if strings.Contains(strings.ToLower(o.Filename+"\n"+o.Subfolder+"\n"+o.JobName+"\n"+string(o.Job)), want) {
-			out = append(out, o)
+			p.shown = append(p.shown, o)
 		}
 	}
-	return out
 }
 
 // selected is the file under the cursor; nil outside of a user's folder.
@@ -136,22 +136,14 @@ func (p *outputsPane) selected() *api.UserOutput {
 	if p.inside == "" || p.inside == orphanFolder {
 		return nil
 	}
-	all := p.shownOutputs()
-	if p.files.settle(); p.files.at < 0 || p.files.at >= len(all) {
-		return nil
-	}
-	return &all[p.files.at]
+	return newFileRows(p).under(&p.files)
 }
 
 func (p *outputsPane) selectedOrphan() *api.Orphan {
-	if p.inside == "" {
-		p.table.settle()
-	}
-	if p.inside != orphanFolder || len(p.m.w.orphans) == 0 {
+	if p.inside != orphanFolder {
 		return nil
 	}
-	p.files.settle()
-	return &p.m.w.orphans[p.files.at]
+	return newOrphanRows(p).under(&p.files)
 }
 
 // look fetches what belongs to the file under the cursor.
@@ -212,10 +204,10 @@ func (p *outputsPane) open() tea.Cmd {
 }
 
 func (p *outputsPane) into(folder string) tea.Cmd {
-	p.inside, p.outs, p.loaded, p.err, p.search = folder, nil, "", nil, ""
-	p.files = table{columns: fileColumns, rows: fileRows{p}}
+	p.inside, p.outs, p.shown, p.loaded, p.err, p.search = folder, nil, nil, "", nil, ""
+	p.files = table{columns: fileColumns, rows: newFileRows(p)}
 	if folder == orphanFolder {
-		p.files = table{columns: orphanColumns, rows: orphanRows{p}}
+		p.files = table{columns: orphanColumns, rows: newOrphanRows(p)}
 	}
 	return p.load()
 }

@@ -16,19 +16,19 @@ type queuePane struct {
 	listPane
 }
 
-// queueColumns in the order on the screen; narrow screens lose those with the
-// highest rank first.
+// queueColumns in the order on the screen.
 var queueColumns = []column{
 	{id: "state", title: "STATE", width: 12},
-	{id: "user", title: "USER", width: 10},
-	{id: "name", title: "NAME", width: 12, flex: 1},
+	{id: "user", title: "USER", width: 9, flex: 1, most: 16},
+	{id: "name", title: "NAME", width: 14, flex: 2, most: 40},
 	{id: "age", title: "AGE", width: 5, right: true, rank: 2},
-	{id: "wait", title: "WAIT", width: 5, right: true, rank: 3},
-	{id: "pri", title: "PRI", width: 3, right: true, rank: 7},
-	{id: "try", title: "TRY", width: 3, right: true, rank: 5},
-	{id: "deployment", title: "DEPLOYMENT", width: 14, rank: 6},
-	{id: "evidence", title: "EVIDENCE", width: 15, rank: 4},
-	{id: "phase", title: "WHAT NOW", width: 21, flex: 3, rank: 1},
+	{id: "wait", title: "WAIT", width: 5, right: true, rank: 4},
+	{id: "pri", title: "PRI", width: 3, right: true, rank: 8},
+	{id: "try", title: "TRY", width: 3, right: true, rank: 6},
+	{id: "deployment", title: "DEPLOYMENT", width: 11, rank: 7},
+	{id: "evidence", title: "EVIDENCE", width: 14, rank: 5},
+	{id: "progress", title: "PROGRESS", width: 11, rank: 3},
+	{id: "phase", title: "WHAT NOW", width: 22, flex: 4, rank: 1},
 }
 
 var orderColumn = map[order]string{byAge: "age", byUser: "user", byState: "state", byWait: "wait", byName: "name"}
@@ -89,6 +89,8 @@ func (p *queuePane) cell(i int, column string) cell {
 		return cell{p.m.w.text(j.Deployment), st.Row}
 	case "evidence":
 		return cell{p.evidence(j), st.Quiet}
+	case "progress":
+		return estimateOf(j, p.m.w.worker(j.Deployment), now).cell(st)
 	case "phase":
 		return p.phase(j)
 	}
@@ -120,9 +122,7 @@ func (p *queuePane) phase(j *api.Job) cell {
 		return cell{"being cancelled", st.Warn}
 	case len(j.Warnings) > 0 && !j.State.Terminal():
 		return cell{st.glyphs.warn + " " + text, st.Warn}
-	case j.State == job.Queued && j.Wait != nil && *j.Wait >= 1:
-		return cell{text + ", about " + seconds(*j.Wait), st.Quiet}
-	case j.State.Terminal():
+	case j.State == job.Queued, j.State.Terminal():
 		return cell{text, st.Quiet}
 	}
 	return cell{text, st.Row}

@@ -4,15 +4,18 @@ import (
 	"fmt"
 
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/comfyume/qmtui/internal/api"
 )
 
 // usersPane shows who uses what.
 type usersPane struct {
 	listPane
+	records[api.User]
 }
 
 var userColumns = []column{
-	{id: "user", title: "USER", width: 12, flex: 1},
+	{id: "user", title: "USER", width: 12, flex: 1, most: 28},
 	{id: "queued", title: "QUEUED", width: 9, right: true},
 	{id: "running", title: "RUNNING", width: 8, right: true},
 	{id: "done", title: "DONE", width: 7, right: true, rank: 4},
@@ -24,26 +27,14 @@ var userColumns = []column{
 }
 
 func newUsersPane(m *Model) *usersPane {
-	p := &usersPane{listPane{m: m}}
+	p := &usersPane{listPane{m: m}, records[api.User]{func() []api.User { return m.w.users }, func(u *api.User) string { return u.User }}}
 	p.table = table{columns: userColumns, rows: p}
 	return p
 }
 
-func (p *usersPane) title() string    { return "Users" }
-func (p *usersPane) scope() scope     { return inUsers }
-func (p *usersPane) len() int         { return len(p.m.w.users) }
-func (p *usersPane) key(i int) string { return p.m.w.users[i].User }
-func (p *usersPane) marked(int) bool  { return false }
-func (p *usersPane) enter() tea.Cmd   { return p.m.w.poll(true) }
-
-func (p *usersPane) find(key string) int {
-	for i, u := range p.m.w.users {
-		if u.User == key {
-			return i
-		}
-	}
-	return -1
-}
+func (p *usersPane) title() string  { return "Users" }
+func (p *usersPane) scope() scope   { return inUsers }
+func (p *usersPane) enter() tea.Cmd { return p.m.w.poll(true) }
 
 func (p *usersPane) cell(i int, column string) cell {
 	u, st := &p.m.w.users[i], p.m.w.st
@@ -119,11 +110,11 @@ func (p *usersPane) view(w, h int) []string {
 }
 
 func (p *usersPane) act(d deed) tea.Cmd {
-	if p.len() == 0 {
+	u := p.under(&p.table)
+	if u == nil {
 		return nil
 	}
-	p.table.settle()
-	user := p.m.w.users[p.table.at].User
+	user := u.User
 	switch d {
 	case open: // the user's jobs
 		p.m.w.jobs.setFilter("user:" + user)

@@ -7,6 +7,7 @@ import (
 // warningsPane lists what needs a person, since when, and what to do.
 type warningsPane struct {
 	listPane
+	records[warning]
 }
 
 var warningColumns = []column{
@@ -18,25 +19,13 @@ var warningColumns = []column{
 }
 
 func newWarningsPane(m *Model) *warningsPane {
-	p := &warningsPane{listPane{m: m}}
+	p := &warningsPane{listPane{m: m}, records[warning]{func() []warning { return m.w.warnings }, func(x *warning) string { return x.key }}}
 	p.table = table{columns: warningColumns, rows: p}
 	return p
 }
 
-func (p *warningsPane) title() string    { return "Warnings" }
-func (p *warningsPane) scope() scope     { return inWarnings }
-func (p *warningsPane) len() int         { return len(p.m.w.warnings) }
-func (p *warningsPane) key(i int) string { return p.m.w.warnings[i].key }
-func (p *warningsPane) marked(int) bool  { return false }
-
-func (p *warningsPane) find(key string) int {
-	for i, x := range p.m.w.warnings {
-		if x.key == key {
-			return i
-		}
-	}
-	return -1
-}
+func (p *warningsPane) title() string { return "Warnings" }
+func (p *warningsPane) scope() scope  { return inWarnings }
 
 func (p *warningsPane) cell(i int, column string) cell {
 	x, st := &p.m.w.warnings[i], p.m.w.st
@@ -65,20 +54,13 @@ func (p *warningsPane) cell(i int, column string) cell {
 	return cell{}
 }
 
-func (p *warningsPane) selected() *warning {
-	if p.table.settle(); p.table.at < 0 || p.table.at >= p.len() {
-		return nil
-	}
-	return &p.m.w.warnings[p.table.at]
-}
-
 func (p *warningsPane) view(w, h int) []string {
 	st := p.m.w.st
-	x := p.selected()
+	x := p.under(&p.table)
 	if x == nil {
 		return pad([]string{"", st.Good.On("  " + st.glyphs.state[100] + " Nothing needs a person now.")}, h)
 	}
-	foot := min(8, h/3)
+	foot := min(8, max(5, h/3))
 	lines := p.table.view(st, w, h-foot)
 	text := []string{}
 	for _, l := range wrap(x.text, w-6) {
@@ -99,7 +81,7 @@ func acknowledgedWord(x *warning) string {
 }
 
 func (p *warningsPane) act(d deed) tea.Cmd {
-	x := p.selected()
+	x := p.under(&p.table)
 	switch {
 	case x == nil:
 		return nil

@@ -16,6 +16,8 @@ import (
 // how old that is.
 type workersPane struct {
 	listPane
+	records[api.Worker]
+	offset int // of the facts that are shown
 }
 
 var workerColumns = []column{
@@ -29,28 +31,15 @@ var workerColumns = []column{
 }
 
 func newWorkersPane(m *Model) *workersPane {
-	p := &workersPane{listPane{m: m}}
+	p := &workersPane{listPane: listPane{m: m}, records: records[api.Worker]{func() []api.Worker { return m.w.workers }, func(d *api.Worker) string { return d.Name }}}
 	p.table = table{columns: workerColumns, rows: p}
 	return p
 }
 
-func (p *workersPane) title() string    { return "Workers" }
-func (p *workersPane) scope() scope     { return inWorkers }
-func (p *workersPane) len() int         { return len(p.m.w.workers) }
-func (p *workersPane) key(i int) string { return p.m.w.workers[i].Name }
-func (p *workersPane) enter() tea.Cmd   { return p.m.w.poll(true) }
-func (p *workersPane) marked(i int) bool {
-	return p.m.w.workers[i].Active
-}
-
-func (p *workersPane) find(key string) int {
-	for i, d := range p.m.w.workers {
-		if d.Name == key {
-			return i
-		}
-	}
-	return -1
-}
+func (p *workersPane) title() string     { return "Workers" }
+func (p *workersPane) scope() scope      { return inWorkers }
+func (p *workersPane) enter() tea.Cmd    { return p.m.w.poll(true) }
+func (p *workersPane) marked(i int) bool { return p.m.w.workers[i].Active }
 
 func (p *workersPane) cell(i int, column string) cell {
 	d, st := &p.m.w.workers[i], p.m.w.st
@@ -116,13 +105,6 @@ func (s *Styles) warmthInk(w job.Warmth) Ink {
 	return s.Warn
 }
 
-func (p *workersPane) selected() *api.Worker {
-	if p.table.settle(); p.table.at < 0 || p.table.at >= p.len() {
-		return nil
-	}
-	return &p.m.w.workers[p.table.at]
-}
-
 func (p *workersPane) view(w, h int) []string {
 	st := p.m.w.st
 	if p.len() == 0 {
@@ -130,8 +112,14 @@ func (p *workersPane) view(w, h int) []string {
 	}
 	rows := min(p.len()+1, max(3, h/3))
 	lines := p.table.view(st, w, rows)
-	d := p.selected()
-	return append(lines, panel(st, p.m.w.text(d.Name), p.facts(d, w-4), w, h-rows)...)
+	d := p.under(&p.table)
+	facts, title := p.facts(d, w-4), p.m.w.text(d.Name)
+	if room := h - rows - 2; len(facts) > room && room > 0 {
+		p.offset = max(0, min(p.offset, len(facts)-room))
+		title += fmt.Sprintf(" %s %d-%d of %d, PgDn PgUp", st.glyphs.dot, p.offset+1, p.offset+room, len(facts))
+		facts = facts[p.offset : p.offset+room]
+	}
+	return append(lines, panel(st, title, facts, w, h-rows)...)
 }
 
 // facts is everything that is known of a deployment.
@@ -216,7 +204,7 @@ func (p *workersPane) spend(d *api.Worker) string {
 }
 
 func (p *workersPane) act(do deed) tea.Cmd {
-	d := p.selected()
+	d := p.under(&p.table)
 	if d == nil {
 		return nil
 	}
@@ -247,7 +235,10 @@ func (p *workersPane) act(do deed) tea.Cmd {
 		m.askWake(d, "Ask "+m.w.text(name)+" how it is?", "Ask it", look)
 	case copyText:
 		return m.copy(d.URL)
+	case pageDown, pageUp: // there are few deployments, but many facts of each
+		p.offset += map[deed]int{pageDown: 4, pageUp: -4}[do]
 	default:
+		p.offset = 0
 		return p.listPane.act(do)
 	}
 	return nil

@@ -66,5 +66,6 @@ func (w *world) learn(d pollDone) {
 	}
 	if d.users != nil {
 		w.users, w.usersAt = d.users, w.now
+		w.usersRev++
 	}
 }

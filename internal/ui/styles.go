@@ -70,6 +70,12 @@ var (
 		text: hex("#24292F"), quiet: hex("#6B7280"), accent: hex("#6D28D9"), good: hex("#15803D"), busy: hex("#0369A1"), wait: hex("#8A6D00"),
 		warn: hex("#B45309"), bad: hex("#C81E1E"), bar: hex("#E7E9F2"), barText: hex("#1F2430"), cursor: hex("#DCE3F7"), onAccent: hex("#FFFFFF"),
 	}
+	// Named for terminals of 256 colours: what is rounded to them turns the grey
+	// of the bars into blue.
+	middleDark = palette{text: hex("253"), quiet: hex("245"), accent: hex("141"), good: hex("78"), busy: hex("81"), wait: hex("179"),
+		warn: hex("215"), bad: hex("203"), bar: hex("236"), barText: hex("255"), cursor: hex("239"), onAccent: hex("234")}
+	middleLight = palette{text: hex("235"), quiet: hex("243"), accent: hex("55"), good: hex("28"), busy: hex("25"), wait: hex("94"),
+		warn: hex("130"), bad: hex("160"), bar: hex("254"), barText: hex("235"), cursor: hex("189"), onAccent: hex("231")}
 	// sixteenDark and sixteenLight name the terminal's own colours: what a
 	// scheme makes of them is what its owner chose.
 	sixteenDark = palette{text: hex("7"), quiet: hex("8"), accent: hex("13"), good: hex("10"), busy: hex("14"), wait: hex("3"),
@@ -98,6 +104,10 @@ func paletteFor(dark bool, profile colorprofile.Profile) palette {
 		return sixteenDark
 	case profile == colorprofile.ANSI:
 		return sixteenLight
+	case profile == colorprofile.ANSI256 && dark:
+		return middleDark
+	case profile == colorprofile.ANSI256:
+		return middleLight
 	case dark:
 		return darkPalette
 	}

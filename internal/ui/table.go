@@ -1,14 +1,18 @@
 package ui
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
-// column is one column of a table. A table gives up columns with the highest
-// rank first when it is narrow; rank 0 always stays.
+// column is one column of a table. On a narrow screen those of a low rank get
+// their room first; rank 0 always stays.
 type column struct {
 	id    string
 	title string
 	width int // cells; for a flexible column the least it needs
 	flex  int // its part of the cells that are left; 0 keeps the width
+	most  int // cells that a flexible column takes at most; 0 for all
 	rank  int
 	right bool
 	// middle cuts a long text in its middle: names of files differ at the end.
@@ -102,45 +106,71 @@ func (t *table) scroll(h int) {
 	t.offset = max(0, min(t.offset, t.rows.len()-h))
 }
 
-// fitting chooses the columns that have room in w cells, with their widths.
+// fitting chooses the columns that have room in w cells, with their widths:
+// those of rank 0, then the others by rank, each that still fits.
 func fitting(all []column, w int) []column {
-	keep := append([]column(nil), all...)
-	for {
-		need, worst := 0, -1
-		for i, c := range keep {
-			need += c.width + 1
-			if c.rank > 0 && (worst < 0 || c.rank >= keep[worst].rank) {
-				worst = i
-			}
-		}
-		if need-1 <= w || worst < 0 {
-			return stretch(keep, w-(need-1))
-		}
-		keep = append(keep[:worst], keep[worst+1:]...)
+	byRank := make([]int, len(all))
+	for i := range all {
+		byRank[i] = i
 	}
+	slices.SortStableFunc(byRank, func(a, b int) int { return all[a].rank - all[b].rank })
+	left := w + 1
+	in := make([]bool, len(all))
+	for _, i := range byRank {
+		if need := all[i].width + 1; all[i].rank == 0 || need <= left {
+			in[i] = true
+			left -= need
+		}
+	}
+	var keep []column
+	for i, c := range all {
+		if in[i] {
+			keep = append(keep, c)
+		}
+	}
+	return stretch(keep, left)
 }
 
-// stretch gives cells that are left to the flexible columns.
+// stretch gives cells that are left to the flexible columns, up to their most;
+// what does not divide goes to the last.
 func stretch(cols []column, left int) []column {
-	parts := 0
-	for _, c := range cols {
-		parts += c.flex
-	}
-	if left <= 0 || parts == 0 {
-		return cols
-	}
-	rest := left
-	last := -1
-	for i := range cols {
-		if cols[i].flex > 0 {
-			more := left * cols[i].flex / parts
-			cols[i].width += more
-			rest -= more
-			last = i
+	for left > 0 {
+		parts, final := 0, -1
+		for i, c := range cols {
+			if c.wants() > 0 {
+				parts, final = parts+c.wants(), i
+			}
+		}
+		if parts == 0 {
+			break
+		}
+		all := left
+		for i := range cols {
+			n := all * cols[i].wants() / parts
+			if i == final {
+				n = left
+			}
+			left -= cols[i].widen(n)
 		}
 	}
-	cols[last].width += rest
 	return cols
+}
+
+// widen gives a flexible column up to n cells and tells how many it took.
+func (c *column) widen(n int) int {
+	if c.most > 0 {
+		n = min(n, c.most-c.width)
+	}
+	c.width += n
+	return n
+}
+
+// wants is the column's part of what is left.
+func (c column) wants() int {
+	if c.most > 0 && c.width >= c.most {
+		return 0
+	}
+	return c.flex
 }
 
 // view draws the head and h-1 rows, w cells wide.

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -104,7 +105,7 @@ func (m *Model) headLink(w int) string {
 	left := st.Title.On(" qmtui ") + st.Bar.On(" "+where+"  ")
 	switch {
 	case l.up:
-		left += st.BarGood.On(st.glyphs.link + " live " + m.quiet())
+		left += st.BarGood.On(st.glyphs.link + " live " + m.linkAge())
 	case !l.once:
 		left += st.BarWarn.On(st.glyphs.stale + " connecting" + m.trying())
 	default:
@@ -113,13 +114,13 @@ func (m *Model) headLink(w int) string {
 	return spread(left, m.headWarnings()+m.headMode(), w, st.Bar)
 }
 
-// quiet says how long nothing was heard, once that is worth a word: a stream
-// brings at least a heartbeat every ten seconds.
-func (m *Model) quiet() string {
+// linkAge is how long the connection stands, or how long nothing was heard once
+// that is worth a word: a stream brings at least a heartbeat every ten seconds.
+func (m *Model) linkAge() string {
 	if d := m.w.now.Sub(m.w.link.heard); d > 12*time.Second {
-		return age(d)
+		return "but silent for " + age(d)
 	}
-	return ""
+	return "for " + age(m.w.now.Sub(m.w.link.since))
 }
 
 func (m *Model) trying() string {
@@ -212,15 +213,17 @@ func (m *Model) tabs(w int) string {
 	b.WriteString(" ")
 	for i, p := range m.panes {
 		title := m.tabTitle(i, p)
+		if i > 0 {
+			b.WriteString("  ")
+		}
 		if i == m.at && m.aside == nil {
 			b.WriteString(st.TabOn.On(title))
 		} else {
 			b.WriteString(st.Tab.On(title))
 		}
-		b.WriteString("  ")
 	}
 	if m.aside != nil {
-		b.WriteString(st.TabOn.On(m.aside.title()))
+		b.WriteString("  " + st.TabOn.On(m.aside.title()))
 	}
 	return fitStyled(b.String(), w)
 }
@@ -236,7 +239,7 @@ func (m *Model) tabTitle(i int, p pane) string {
 		title = fmt.Sprintf("%d %s", i+1, shortTitles[p.scope()])
 	}
 	if n, _ := m.w.unacknowledged(); p.scope() == inWarnings && n > 0 {
-		title += fmt.Sprintf(" %d", n)
+		title += " " + m.w.st.glyphs.warn + strconv.Itoa(n)
 	}
 	return title
 }

@@ -14,6 +14,7 @@ import (
 type link struct {
 	up    bool
 	once  bool      // a snapshot has come at some time
+	since time.Time // of this connection
 	heard time.Time // when anything came last
 	lost  time.Time // when it was lost; zero while up
 	err   error     // why
@@ -38,6 +39,7 @@ type world struct {
 	workers  []api.Worker
 	users    []api.User
 	usersAt  time.Time
+	usersRev int // counts how often users was replaced
 	orphans  []api.Orphan
 	acked    map[string]bool
 	warnings []warning
