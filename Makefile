@@ -11,6 +11,32 @@ help: ## list the targets
 build: ## build bin/qmtui with its version stamped
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/qmtui ./cmd/qmtui
 
+# What a package is called: a tag v1.2.3 is 1.2.3, a commit after it 1.2.3+4.gabc, one without any tag 0~N.abc.
+GOARCH ?= $(shell $(GO) env GOHOSTARCH)
+PACKAGE_VERSION ?= $(shell packaging/version.sh '$(VERSION)')
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+STAGED = dist/qmtui-$(PACKAGE_VERSION)-linux-$(GOARCH)
+export GOARCH VERSION PACKAGE_VERSION SOURCE_DATE_EPOCH
+
+.PHONY: dist
+dist: deb tarball ## the .deb and the tarball, for GOARCH (this machine's unless said)
+
+.PHONY: stage
+stage:
+	GOOS=linux CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/qmtui-linux-$(GOARCH) ./cmd/qmtui
+	packaging/stage.sh dist/stage
+
+.PHONY: deb
+deb: stage ## dist/qmtui_VERSION_ARCH.deb: binary, unit, man pages, completions, configuration, assets
+	GOARCH= $(GO) build -modfile=packaging/nfpm.mod -o bin/nfpm github.com/goreleaser/nfpm/v2/cmd/nfpm
+	bin/nfpm package --config packaging/nfpm.yaml --packager deb --target dist/
+
+.PHONY: tarball
+tarball: stage ## the same as a plain archive, dist/qmtui-VERSION-linux-ARCH.tar.gz
+	rm -rf $(STAGED) && cp -r dist/stage $(STAGED)
+	tar -C dist --sort=name --owner=0 --group=0 --numeric-owner --mtime=@$(SOURCE_DATE_EPOCH) -cf - $(notdir $(STAGED)) | gzip -9n > $(STAGED).tar.gz
+	rm -rf $(STAGED) && ls -l $(STAGED).tar.gz
+
 .PHONY: demo
 demo: ## the whole system on this machine, simulated, to its end
 	$(GO) run ./cmd/qmtui demo --headless --users 20 --jobs 5 --replicas 4 --faults all --seed 1
