@@ -13,6 +13,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+	"golang.org/x/sys/unix"
 
 	"github.com/comfyume/qmtui/internal/job"
 )
@@ -24,8 +25,10 @@ type Options struct {
 	Path string
 	// Timeout is how long to wait for the lock of another process. Zero means 1s.
 	Timeout time.Duration
-	// InitialMmapSize in bytes: below it a write never waits for readers.
-	// Zero means 1 GiB, or 128 MiB where addresses have 32 bits.
+	// InitialMmapSize in bytes: below it a write never waits for readers. It
+	// takes addresses, neither memory nor disk. Zero means 64 GiB, or 128 MiB
+	// where addresses have 32 bits; a process that may not have that many
+	// (ulimit -v) does with what the file needs.
 	InitialMmapSize int
 	// Now tells the time for the ledger's own stamps: its birth, the lock,
 	// rejects. Nil means time.Now.
@@ -39,7 +42,7 @@ func (o Options) withDefaults() Options {
 	if o.InitialMmapSize == 0 {
 		o.InitialMmapSize = 128 << 20
 		if math.MaxInt > math.MaxInt32 {
-			o.InitialMmapSize = 1 << 30
+			o.InitialMmapSize = 64 << 30
 		}
 	}
 	if o.Now == nil {
@@ -120,29 +123,45 @@ func openLocked(o Options, lock *lockFile) (*Store, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	s := &Store{options: o, lock: lock, db: db, packer: packer}
-	if err := s.load(); err != nil {
-		return nil, errors.Join(err, db.Close())
+	if err := guarded(s.load); err != nil {
+		return nil, errors.Join(unsound(o.Path, err), db.Close())
 	}
 	return s, nil
 }
 
 // openDB opens an existing database and brings it to the present schema.
 func openDB(o Options) (*bolt.DB, error) {
-	db, err := bolt.Open(o.Path, 0o600, boltOptions(o))
+	var db *bolt.DB
+	err := guarded(func() (err error) {
+		if err = refuseShort(o); err == nil {
+			db, err = openMapped(o)
+		}
+		return err
+	})
+	var broken *errPanic
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return nil, &job.Error{Code: "state_locked", Class: job.Conflict,
 			Message: o.Path + " is open in a program that is not qmtui", Hint: "close it there"}
-	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrChecksum), errors.Is(err, bolterrors.ErrVersionMismatch):
-		return nil, &job.Error{Code: "state_damaged", Class: job.Internal,
-			Message: fmt.Sprintf("%s is not a sound database (%v)", o.Path, err), Hint: "put a backup in its place"}
+	case errors.As(err, &broken), errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrChecksum), errors.Is(err, bolterrors.ErrVersionMismatch):
+		return nil, damaged(o.Path, err)
 	case err != nil:
 		return nil, trouble("open the ledger", err)
 	}
-	if err := migrate(db, o.Path, steps); err != nil {
-		return nil, errors.Join(err, db.Close())
+	if err := guarded(func() error { return migrate(db, o.Path, steps) }); err != nil {
+		return nil, errors.Join(unsound(o.Path, err), db.Close())
 	}
 	return db, nil
+}
+
+// openMapped does with fewer addresses where it may not have as many as it would like.
+func openMapped(o Options) (*bolt.DB, error) {
+	db, err := bolt.Open(o.Path, 0o600, boltOptions(o))
+	if errors.Is(err, unix.ENOMEM) {
+		o.InitialMmapSize = 0
+		db, err = bolt.Open(o.Path, 0o600, boltOptions(o))
+	}
+	return db, err
 }
 
 func boltOptions(o Options) *bolt.Options {
@@ -204,7 +223,7 @@ type packer struct {
 const maxBlob = 256 << 20
 
 func newPacker() (packer, error) {
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedBetterCompression))
 	if err != nil {
 		return packer{}, fmt.Errorf("make the compressor: %w", err)
 	}

@@ -17,7 +17,7 @@ func (s *Store) look(pick func(), read func(*bolt.Tx) error) error {
 	if err != nil {
 		return err
 	}
-	return endRead(tx, read(tx))
+	return endRead(tx, s.explained(guarded(func() error { return read(tx) })))
 }
 
 func (s *Store) lookAt(pick func()) (*bolt.Tx, error) {

@@ -25,22 +25,33 @@ func (s *Store) update(verb string, change func(*bolt.Tx) error, publish func())
 	if err != nil {
 		return trouble(verb, err)
 	}
-	if err := change(tx); err != nil {
-		err = errors.Join(err, tx.Rollback())
+	if err := guarded(func() error { return change(tx) }); err != nil {
+		err = s.explained(errors.Join(err, guarded(tx.Rollback)))
 		if errors.Is(err, errNothing) {
 			return nil
 		}
-		return trouble(verb, err)
+		return s.stopIfDamaged(trouble(verb, err))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	began, id := time.Now(), tx.ID()
-	if err := tx.Commit(); err != nil {
-		return s.notCommitted(verb, id, err)
+	if err := guarded(tx.Commit); err != nil {
+		return s.notCommitted(verb, id, s.explained(err))
 	}
 	s.meter.committed(time.Since(began))
 	publish()
 	return nil
+}
+
+// stopIfDamaged ends the use of a ledger whose pages cannot be trusted; the
+// lock on writing is held.
+func (s *Store) stopIfDamaged(err error) error {
+	if job.AsError(err).Code == "state_damaged" {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.gone = err
+	}
+	return err
 }
 
 var errNothing = errors.New("nothing to commit")
@@ -52,6 +63,10 @@ var errNothing = errors.New("nothing to commit")
 func (s *Store) notCommitted(verb string, id int, err error) error {
 	err = trouble(verb, err)
 	if job.AsError(err).Code == "disk_full" && s.newest() < id {
+		return err
+	}
+	if job.AsError(err).Code == "state_damaged" {
+		s.gone = err
 		return err
 	}
 	s.gone = &job.Error{Code: "state_failed", Class: job.Unavailable, Message: err.Error(),
@@ -112,7 +127,12 @@ type batch struct {
 	rejects  bool
 }
 
+// dense is how full pages are left that grow at their end: job ids, and so
+// the keys of facts and heads, rise with time.
+const dense = 0.9
+
 func (b *batch) run(facts []job.Fact) error {
+	b.tx.Bucket(bucketFacts).FillPercent, b.tx.Bucket(bucketHeads).FillPercent = dense, dense
 	for _, f := range facts {
 		if err := b.take(f.InUTC()); err != nil {
 			return err
