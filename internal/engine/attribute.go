@@ -195,7 +195,7 @@ func (l *loop) orphan(s job.Sighting) {
 		l.log.Warn("a hostile file on the share was not touched", "file", s.Path.String(), "reason", s.Reason)
 		return
 	}
-	if s.Mark == job.MarkGrew || s.Mark == job.MarkStarted || !s.Modified.IsZero() && s.Modified.Before(l.ledger.Born()) {
+	if s.Mark == job.MarkGrew || s.Mark == job.MarkStarted || s.Mark == job.MarkBlocked || !s.Modified.IsZero() && s.Modified.Before(l.ledger.Born()) {
 		return
 	}
 	if gone, _ := l.ledger.Pruned(s.PromptID); gone {

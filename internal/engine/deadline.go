@@ -21,6 +21,11 @@ func expireOverdue(v View, j job.Job) []job.Fact {
 		return []job.Fact{v.fact(j, a.N, job.Finished, job.ByTime)}
 	}
 	f := v.fact(j, a.N, job.Expired, job.ByTime)
+	if why := v.Traces[a.PromptID].Blocked; why != "" {
+		f.Error = &job.Error{Code: "not_looked_at", Class: job.Unavailable, Message: why,
+			Hint: "its files may stand there: look before you retry it"}
+		return []job.Fact{f}
+	}
 	f.Error = &job.Error{Code: w.code, Class: job.Unavailable, Transient: true,
 		Message: fmt.Sprintf("%s for %s on %s", w.what, v.Now.Sub(w.since).Round(time.Second), a.Deployment), Hint: w.hint}
 	return []job.Fact{f}

@@ -170,3 +170,29 @@ func TestFilesOfALostJobAreSaid(t *testing.T) {
 		}
 	})
 }
+
+// What may not be read may be what was asked for: the job says so, and nobody
+// pays for it again.
+func TestBlockedFolderIsToldAndNotRenderedAgain(t *testing.T) {
+	open(t, 1, engine.Policy{RunTimeout: time.Minute}, func(h *house) {
+		j := h.submit("user001", 1)
+		h.pass(time.Second)
+		p := h.prompt(j)
+		h.share.report(job.Sighting{PromptID: p, Path: job.Path("qm/" + p), Mark: job.MarkBlocked, At: time.Now(), Reason: "may not be read by user id 1000"})
+		h.pass(time.Second)
+		j = h.want(j, job.Running)
+		if len(j.Warnings) != 1 || j.Warnings[0].Code != "not_looked_at" || !strings.Contains(j.Warnings[0].Message, "user id 1000") {
+			t.Errorf("warnings: %+v", j.Warnings)
+		}
+		h.pass(10 * time.Minute)
+		j = h.want(j, job.Lost)
+		if e := j.Current().Error; e.Code != "not_looked_at" || len(h.fleet.posted()) != 1 {
+			t.Errorf("%v after %d POSTs", e, len(h.fleet.posted()))
+		}
+		h.see(p, job.MarkWhole, "out_00001_.png") // healed
+		h.pass(time.Second)
+		if got := h.share.delivered("user001"); len(got) != 1 {
+			t.Errorf("delivered %v", got)
+		}
+	})
+}

@@ -56,11 +56,12 @@ func (l *loop) saw(s job.Sighting) []job.Fact {
 		l.adoptOrphan(s.Path, o)
 	}
 	f := job.Fact{Job: o.job, Attempt: o.attempt, At: s.At, Evidence: o.evidence}
-	if s.Mark == job.MarkHostile {
-		f.Attempt, f.Kind = 0, job.Noted
-		f.Warning = &job.Warning{Code: "hostile_file", At: s.At, Message: fmt.Sprintf("%s is %s and was not touched", s.Path, s.Reason),
-			Hint: "look at it on the share; only plain files are delivered"}
-		return []job.Fact{f}
+	switch s.Mark {
+	case job.MarkHostile:
+		return []job.Fact{warned(f, &job.Warning{Code: "hostile_file", At: s.At, Message: fmt.Sprintf("%s is %s and was not touched", s.Path, s.Reason),
+			Hint: "look at it on the share; only plain files are delivered"})}
+	case job.MarkBlocked:
+		return l.blocked(o, s, f)
 	}
 	if a, _ := l.jobs[o.job].Attempt(o.attempt); s.Mark == job.MarkStarted || s.Mark == job.MarkSeen {
 		l.skew = clockSkew(s.Modified, a.When(job.Assigned), s.At)
@@ -77,16 +78,39 @@ func (l *loop) saw(s job.Sighting) []job.Fact {
 	return []job.Fact{f}
 }
 
+// blocked says that something of the attempt stands on the share and cannot
+// be looked at. It is a sign that a worker began, and a reason not to render
+// again what may well be there.
+func (l *loop) blocked(o owner, s job.Sighting, f job.Fact) []job.Fact {
+	t := l.traceOf(o.promptID)
+	t.Blocked = fmt.Sprintf("%s %s", s.Path, s.Reason)
+	l.traces[o.promptID] = t
+	note := warned(f, &job.Warning{Code: "not_looked_at", At: s.At, Message: t.Blocked,
+		Hint: `what is there stays on the share; let user id and mode of the workers' files fit: "qmtui doctor"`})
+	f.Kind = job.Started
+	return []job.Fact{f, note}
+}
+
+// warned makes a fact about the whole job that people should see.
+func warned(f job.Fact, w *job.Warning) job.Fact {
+	f.Attempt, f.Kind, f.Warning = 0, job.Noted, w
+	return f
+}
+
 var sightingKinds = map[job.Mark]job.Kind{
 	job.MarkStarted: job.Started, job.MarkSeen: job.Seen, job.MarkSettling: job.Seen, job.MarkWhole: job.Whole,
 }
 
+func (l *loop) traceOf(promptID string) Trace {
+	if t, ok := l.traces[promptID]; ok {
+		return t
+	}
+	return Trace{Settling: map[job.OutputID]bool{}}
+}
+
 // trace remembers what the ledger does not keep.
 func (l *loop) trace(promptID string, id job.OutputID, s job.Sighting) {
-	t, ok := l.traces[promptID]
-	if !ok {
-		t = Trace{Settling: map[job.OutputID]bool{}}
-	}
+	t := l.traceOf(promptID)
 	if s.Mark != job.MarkSettling && s.Mark != job.MarkVanished {
 		t.Moved = latest(t.Moved, s.At)
 	}

@@ -43,4 +43,6 @@ type Trace struct {
 	Moved time.Time
 	// Settling holds outputs of a format that does not tell its end, and that were quiet.
 	Settling map[job.OutputID]bool
+	// Blocked is what of it cannot be looked at, and why; empty for nothing.
+	Blocked string
 }

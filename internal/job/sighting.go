@@ -14,6 +14,7 @@ const (
 	MarkWhole    Mark = "whole"    // its format says that the last byte is there
 	MarkVanished Mark = "vanished" // it was there and is not any more
 	MarkHostile  Mark = "hostile"  // a link, pipe, device or the like: never opened, never delivered
+	MarkBlocked  Mark = "blocked"  // what stands there may not be read, or is beyond a bound; it may be of value
 )
 
 // Sighting is one file as a look at the share found it. It says where and
@@ -31,7 +32,7 @@ type Sighting struct {
 	Modified time.Time
 	// Claim is the qm key of the embedded metadata, for files outside their folder; nil for none.
 	Claim *Claim
-	// Reason explains a hostile file in words.
+	// Reason explains a hostile file or a blocked look in words, after the path.
 	Reason string
 }
 

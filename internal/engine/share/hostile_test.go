@@ -2,8 +2,10 @@ package share
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/comfyume/qmtui/internal/comfy"
 	"github.com/comfyume/qmtui/internal/job"
 )
 
@@ -249,5 +252,72 @@ func TestDiscard(t *testing.T) {
 		if err := s.Discard(t.Context(), p); err == nil {
 			t.Errorf("%q was taken", p)
 		}
+	}
+}
+
+// asNobody runs fn on a thread that may read only what everybody may.
+func asNobody(t *testing.T, fn func()) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can be somebody else")
+	}
+	for dir := t.TempDir(); dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	const nobody = 65534
+	if err := errors.Join(unix.Setfsgid(nobody), unix.Setfsuid(nobody)); err != nil {
+		t.Skip(err)
+	}
+	defer func() { _ = errors.Join(unix.Setfsuid(0), unix.Setfsgid(0)) }()
+	fn()
+}
+
+// TestBlocked: what may not be read, or is beyond a bound, is told once, with
+// its attempt. A worker with another user id is field case 6.
+func TestBlocked(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil  func(d *disks, path string)
+		at, of string
+	}{
+		"folder of the attempt": {func(d *disks, p string) { d.chmod(comfy.Folder(prompt), 0o700) }, comfy.Folder(prompt), "user id"},
+		"folder of a node":      {func(d *disks, p string) { d.chmod(filepath.Dir(p), 0o700) }, filepath.Dir(string(source("a.png"))), "user id"},
+		"file":                  {func(d *disks, p string) { d.chmod(p, 0o600) }, string(source("a.png")), "user id"},
+		"deep": {func(d *disks, p string) {
+			d.write(filepath.Dir(p)+strings.Repeat("/d", maxDepth+1)+"/a.png", []byte("x"))
+		}, filepath.Dir(string(source("a.png"))) + strings.Repeat("/d", maxDepth), "deep"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDisks(t)
+			path := string(source("a.png"))
+			d.write(path, picture(t, 1))
+			c.spoil(d, path)
+			s := d.share()
+			tr := newTree(watched, comfy.Folder(prompt), livePace(time.Second), time.Now())
+			asNobody(t, func() {
+				var got []job.Sighting
+				for range 3 {
+					l := &look{s: s, t: tr, now: time.Now(), pulse: &pulse{}}
+					for _, x := range l.run().sightings {
+						if x.Mark == job.MarkBlocked {
+							got = append(got, x)
+						}
+					}
+				}
+				if len(got) != 1 || string(got[0].Path) != c.at || got[0].PromptID != prompt || !strings.Contains(got[0].Reason, c.of) {
+					t.Errorf("told: %+v, want once of %s", got, c.at)
+				}
+			})
+		})
+	}
+}
+
+func (d *disks) chmod(path string, mode os.FileMode) {
+	d.t.Helper()
+	if err := os.Chmod(filepath.Join(d.outputs, path), mode); err != nil {
+		d.t.Fatal(err)
 	}
 }

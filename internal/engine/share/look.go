@@ -3,6 +3,8 @@ package share
 import (
 	"cmp"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -56,7 +58,7 @@ func (l *look) run() outcome {
 	case notFolder(err):
 		l.hostileFolder(l.t.base)
 	case err != nil:
-		return outcome{err: err}
+		l.failed(l.t.base, err)
 	default:
 		l.folder(d, l.t.base, 0)
 	}
@@ -84,13 +86,13 @@ func (l *look) folder(d *folder, path string, depth int) {
 	l.pulse.beat()
 	names, more, err := d.names(limit - l.count)
 	if err != nil {
-		l.out.err = err
+		l.failed(path, err)
 		return
 	}
 	l.count += len(names)
 	if more {
 		l.cut = true
-		l.warnFull(path)
+		l.blocked(path, fmt.Sprintf("holds more than %d files: the others are not looked at", limit))
 	}
 	for _, name := range names {
 		l.entry(d, name, join(path, name), depth)
@@ -104,11 +106,25 @@ func join(path, name string) string {
 	return path + "/" + name
 }
 
-func (l *look) warnFull(path string) {
-	if !l.t.full {
-		l.t.full = true
-		l.s.log.Warn("too many files in one folder of the share; the others are not looked at",
-			"folder", job.Path(path).String(), "limit", l.count)
+// failed notes that a part of the tree could not be looked at.
+func (l *look) failed(path string, err error) {
+	l.out.err = err
+	if errors.Is(err, fs.ErrPermission) {
+		l.blocked(path, fmt.Sprintf("may not be read by user id %d", os.Geteuid()))
+	}
+}
+
+// blocked says once what is not looked at, and why: files of value may be behind it.
+func (l *look) blocked(path, why string) {
+	if l.t.blocked[path] {
+		return
+	}
+	l.t.blocked[path] = true
+	l.s.log.Warn("a part of the share is not looked at", "path", job.Path(path).String(), "reason", why)
+	if l.t.kind == watched {
+		s := sighting(path+"/", observation{hostile: why}, job.MarkBlocked, l.now)
+		s.Path = job.Path(path)
+		l.out.sightings = append(l.out.sightings, s)
 	}
 }
 
@@ -173,7 +189,7 @@ func (l *look) newFolder(d *folder, name, path string, depth int) bool {
 
 func (l *look) sub(d *folder, name, path string, depth int) {
 	if depth >= maxDepth {
-		l.warnDeep(path)
+		l.blocked(path, fmt.Sprintf("is nested more than %d folders deep: what is in it is not looked at", maxDepth))
 		return
 	}
 	sub, err := d.folder(name)
@@ -186,15 +202,7 @@ func (l *look) sub(d *folder, name, path string, depth int) {
 	case errors.Is(err, unix.ENOENT):
 		delete(l.listed, path)
 	default:
-		l.out.err = err
-	}
-}
-
-func (l *look) warnDeep(path string) {
-	if !l.t.full {
-		l.t.full = true
-		l.s.log.Warn("folders on the share are nested too deeply; the inner ones are not looked at",
-			"folder", job.Path(path).String(), "limit", maxDepth)
+		l.failed(path, err)
 	}
 }
 
@@ -217,8 +225,8 @@ func (l *look) file(d *folder, name, path string, f *file) {
 		l.out.err = err
 		return
 	}
-	if found.unreadable && !f.seen {
-		l.s.log.Warn("a file on the share may not be read", "file", job.Path(path).String(), "user id", os.Geteuid())
+	if found.unreadable {
+		l.blocked(path, fmt.Sprintf("may not be read by user id %d", os.Geteuid()))
 	}
 	l.t.files[path] = f
 	found.claim = cmp.Or(found.claim, f.claim)

@@ -56,14 +56,14 @@ func TestDeepFoldersAreBounded(t *testing.T) {
 		w := watch(t, s)
 		s.Watch([]job.Folder{{PromptID: prompt, Live: true}})
 		time.Sleep(5 * time.Second)
-		if got := w.list(); len(got) != 2 { // seen and whole
+		if got := w.list(); len(got) != 3 { // seen, whole, and what is too deep
 			t.Errorf("%v", got)
 		}
 		if err := w.stop(); err != nil {
 			t.Error(err)
 		}
 	})
-	if strings.Count(d.logs.String(), "nested too deeply") != 1 {
+	if strings.Count(d.logs.String(), "folders deep") != 1 {
 		t.Errorf("log: %s", d.logs)
 	}
 }

@@ -27,8 +27,8 @@ type tree struct {
 
 	files   map[string]*file // by path relative to the share
 	dirs    map[string]bool
-	started bool // the start marker was reported
-	full    bool // the bound on files was reported
+	started bool            // the start marker was reported
+	blocked map[string]bool // what was reported as not looked at
 
 	force bool // look at every file once, whatever is remembered
 
@@ -43,7 +43,7 @@ type tree struct {
 }
 
 func newTree(k kind, base string, p pace, now time.Time) *tree {
-	return &tree{kind: k, base: base, pace: p, files: map[string]*file{}, dirs: map[string]bool{}, due: now, born: now}
+	return &tree{kind: k, base: base, pace: p, files: map[string]*file{}, dirs: map[string]bool{}, blocked: map[string]bool{}, due: now, born: now}
 }
 
 // unsettled counts files that need more looks.
