@@ -40,6 +40,71 @@ func TestOrphanIsShownNeverGuessedAndAssigned(t *testing.T) {
 	})
 }
 
+// orphaned makes one orphan and returns it.
+func (h *house) orphaned() job.Orphan {
+	h.Helper()
+	h.share.report(job.Sighting{Path: "someone.png", Size: 7, Mark: job.MarkWhole, At: time.Now()})
+	h.pass(time.Second)
+	open, err := h.Orphans(job.OrphanOpen)
+	if err != nil || len(open) != 1 {
+		h.Fatalf("orphans %+v, %v", open, err)
+	}
+	return open[0]
+}
+
+// A manager that ends between the copy of an orphan and the word that it was
+// copied finds its own copy at the next try.
+func TestOrphanIsAssignedOnce(t *testing.T) {
+	open(t, 1, engine.Policy{}, func(h *house) {
+		id, gate, done := h.orphaned().ID, make(chan struct{}), make(chan error)
+		h.share.gate = gate
+		go func() {
+			_, err := h.AssignOrphan(context.Background(), id, "user002", job.Caller{Name: "admin"})
+			done <- err
+		}()
+		h.pass(time.Second)
+		h.stop()
+		close(gate)
+		if err := <-done; job.AsError(err).Code != "stopping" {
+			t.Fatalf("an end in the middle: %v", err)
+		}
+		h.start()
+		o, err := h.AssignOrphan(context.Background(), id, "user002", job.Caller{Name: "admin"})
+		if err != nil || o.State != job.OrphanAssigned {
+			t.Errorf("%+v, %v", o, err)
+		}
+		if got := h.share.delivered("user002"); len(got) != 1 {
+			t.Errorf("delivered %v", got)
+		}
+	})
+}
+
+// Two admins who give one orphan to two users do not both succeed.
+func TestOrphanGoesToOneUser(t *testing.T) {
+	open(t, 1, engine.Policy{}, func(h *house) {
+		id, gate, done := h.orphaned().ID, make(chan struct{}), make(chan error)
+		h.share.gate = gate
+		go func() {
+			_, err := h.AssignOrphan(context.Background(), id, "user002", job.Caller{Name: "admin"})
+			done <- err
+		}()
+		h.pass(time.Second)
+		if _, err := h.AssignOrphan(context.Background(), id, "user003", job.Caller{Name: "other"}); job.AsError(err).Code != "orphan_busy" {
+			t.Errorf("a second admin: %v", err)
+		}
+		if _, err := h.DiscardOrphan(context.Background(), id, "not wanted", job.Caller{Name: "other"}); job.AsError(err).Code != "orphan_busy" {
+			t.Errorf("a discard meanwhile: %v", err)
+		}
+		close(gate)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if got := h.share.delivered("user003"); len(got) != 0 {
+			t.Errorf("delivered %v", got)
+		}
+	})
+}
+
 func TestHostileFileIsSaidOnTheJob(t *testing.T) {
 	open(t, 1, engine.Policy{}, func(h *house) {
 		j := h.submit("user001", 1)

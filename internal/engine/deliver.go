@@ -102,6 +102,9 @@ const maxPlaces = 20
 
 var errDestTaken = &job.Error{Code: "dest_taken"}
 
+var errNoFreeName = &job.Error{Code: "no_free_name", Class: job.Conflict, Transient: true,
+	Message: "every place chosen in the user's folder was taken meanwhile", Hint: "it is tried again; look who else writes there"}
+
 func (l *loop) transfer(ctx context.Context, j job.Job, o job.Output, t job.Transfer) (job.Receipt, error) {
 	for range maxPlaces {
 		if t.Dest == "" {
@@ -116,8 +119,7 @@ func (l *loop) transfer(ctx context.Context, j job.Job, o job.Output, t job.Tran
 		l.places.release(t.User, t.Dest)
 		t.Dest = ""
 	}
-	return job.Receipt{}, &job.Error{Code: "no_free_name", Class: job.Conflict, Transient: true,
-		Message: "every place chosen in the user's folder was taken meanwhile", Hint: "it is tried again; look who else writes there"}
+	return job.Receipt{}, errNoFreeName
 }
 
 // name chooses a place and has it recorded before the copy begins.

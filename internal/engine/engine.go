@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -35,6 +36,8 @@ type Engine struct {
 	started time.Time
 	inbox   chan message
 	places  *places
+	// settling holds the ids of orphans that somebody assigns or discards.
+	settling sync.Map
 	// running is closed when the loop has loaded its jobs; stopped when it is over.
 	running, stopped chan struct{}
 	// board is what the loop last published for readers.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/comfyume/qmtui/internal/job"
@@ -11,41 +12,81 @@ var errNoOrphan = &job.Error{Code: "orphan_not_found", Class: job.NotFound, Mess
 	Hint: `list them with "qmtui outputs orphans"`}
 
 // AssignOrphan copies an orphan into a user's folder: an admin says whose it
-// is. It returns when the copy is durable.
+// is. It returns when the copy is durable. Cut short anywhere, the same call
+// ends with one file.
 func (e *Engine) AssignOrphan(ctx context.Context, id job.OutputID, user string, by job.Caller) (job.Orphan, error) {
 	if err := job.CheckUser(user); err != nil {
 		return job.Orphan{}, err
 	}
-	o, err := e.openOrphan(id)
+	o, release, err := e.takeOrphan(id)
 	if err != nil {
 		return job.Orphan{}, err
 	}
-	t := job.Transfer{Output: o.ID, Source: o.Path, User: user, Settled: true}
-	t.Dest, err = e.places.choose(user, o.ID, func(taken func(string) bool) (string, error) { return e.share.Choose(ctx, t, taken) })
+	defer release()
+	if o.User != user {
+		o.User, o.Dest = user, ""
+	}
+	r, err := e.copyOrphan(ctx, &o)
 	if err != nil {
 		return job.Orphan{}, err
 	}
-	defer e.places.release(user, t.Dest)
-	r, err := e.share.Copy(ctx, t)
-	if err != nil {
-		return job.Orphan{}, err
-	}
-	o.State, o.User, o.Dest, o.Checksum, o.Size, o.By = job.OrphanAssigned, user, r.Dest, r.Checksum, r.Size, by.Name
+	o.State, o.Dest, o.Checksum, o.Size, o.By = job.OrphanAssigned, r.Dest, r.Checksum, r.Size, by.Name
 	return o, e.settleOrphan(ctx, o)
+}
+
+// copyOrphan copies to the place that is recorded, or to one that it chooses
+// and records first, as for the outputs of jobs.
+func (e *Engine) copyOrphan(ctx context.Context, o *job.Orphan) (job.Receipt, error) {
+	t := job.Transfer{Output: o.ID, Source: o.Path, User: o.User, Dest: o.Dest, Settled: true}
+	for range maxPlaces {
+		if t.Dest == "" {
+			dest, err := e.places.choose(t.User, t.Output, func(taken func(string) bool) (string, error) { return e.share.Choose(ctx, t, taken) })
+			if err != nil {
+				return job.Receipt{}, err
+			}
+			t.Dest, o.Dest = dest, dest
+			if err := e.ask(ctx, func(l *loop) error { return l.putOrphan(*o) }); err != nil {
+				e.places.release(t.User, t.Dest)
+				return job.Receipt{}, err
+			}
+		}
+		r, err := e.share.Copy(ctx, t)
+		e.places.release(t.User, t.Dest)
+		if !errors.Is(err, errDestTaken) {
+			return r, err
+		}
+		t.Dest = ""
+	}
+	return job.Receipt{}, errNoFreeName
 }
 
 // DiscardOrphan takes an orphan off the list and, where the share may be
 // written, off the share.
 func (e *Engine) DiscardOrphan(ctx context.Context, id job.OutputID, reason string, by job.Caller) (job.Orphan, error) {
-	o, err := e.openOrphan(id)
+	o, release, err := e.takeOrphan(id)
 	if err != nil {
 		return job.Orphan{}, err
 	}
+	defer release()
 	if err := e.share.Discard(ctx, o.Path); err != nil {
 		e.log.Warn("a discarded orphan stays on the share", "file", o.Path.String(), "error", err)
 	}
 	o.State, o.By, o.Reason = job.OrphanDiscarded, by.Name, reason
 	return o, e.settleOrphan(ctx, o)
+}
+
+// takeOrphan finds an open orphan and keeps others from settling it until
+// release: a file goes to one user.
+func (e *Engine) takeOrphan(id job.OutputID) (o job.Orphan, release func(), err error) {
+	if _, busy := e.settling.LoadOrStore(id, true); busy {
+		return o, nil, &job.Error{Code: "orphan_busy", Class: job.Conflict, Message: "somebody is assigning or discarding that orphan right now",
+			Hint: "look again in a moment"}
+	}
+	release = func() { e.settling.Delete(id) }
+	if o, err = e.openOrphan(id); err != nil {
+		release()
+	}
+	return o, release, err
 }
 
 func (e *Engine) openOrphan(id job.OutputID) (job.Orphan, error) {
