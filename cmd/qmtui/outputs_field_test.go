@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io/fs"
 	"net/http"
 	"slices"
@@ -189,6 +190,20 @@ func TestField16PrefixKept(t *testing.T) {
 	if o := jobs[2].Outputs[0]; o.Filename != "図_00001_.png" || o.Subfolder != "Übung" {
 		t.Errorf("the page asks for %q in %q", o.Filename, o.Subfolder)
 	}
+}
+
+// A prefix that a node computes cannot lead into the folder of another attempt,
+// whose files belong to another user.
+func TestComputedPrefixStaysInItsFolder(t *testing.T) {
+	t.Parallel()
+	s := openSite(t, nil)
+	victim := s.awaitEnd(s.submit("user002", saving("mine")).ID, job.Done)
+	j := s.submit("user001", fmt.Appendf(nil, `{"1":{"class_type":"EmptyImage","inputs":{"width":64,"height":48,"batch_size":1,"color":0}},
+		"7":{"class_type":"StringConcatenate","inputs":{"string_a":"../../%s/9/","string_b":"planted","delimiter":""}},
+		"9":{"class_type":"SaveImage","inputs":{"images":["1",0],"filename_prefix":["7",0]}}}`, victim.PromptID))
+	s.awaitEnd(j.ID, job.Done)
+	s.wantDelivered("user001", "_/_/"+victim.PromptID+"/9/planted_00001_.png")
+	s.wantDelivered("user002", "mine_00001_.png")
 }
 
 // A balancer that never lets history reach the right replica, and one that

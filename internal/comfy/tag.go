@@ -93,20 +93,28 @@ func (p *Prompt) cleanPrefixes(nodes map[string]any, info *ObjectInfo) {
 	}
 }
 
-// linkedPrefix joins folder and the linked text on the server. Where the server
-// has no StringConcatenate (before 2025) the user's name is given up for a
-// plain one: a file with another name is found, one in a shared folder may be
-// overwritten.
+// linkedPrefix joins folder and the linked text on the server, and takes out
+// of the text what could lead out of the folder again: into that of another
+// attempt, and so to another user. Where the server has no string nodes (before
+// 2025) the user's name is given up for a plain one: a file with another name
+// is found, one in a shared folder may be overwritten.
 func linkedPrefix(nodes map[string]any, s save, folder string, info *ObjectInfo) any {
-	if info.lacks("StringConcatenate") {
+	if info.lacks("StringConcatenate") || info.lacks("StringReplace") {
 		return folder + "/ComfyUI"
 	}
+	tame := freeID(nodes, Root+"-tame-"+EncodeNode(s.node.id))
+	nodes[tame] = newObject("StringReplace", map[string]any{
+		"string": linkValue(s.link.from, s.link.slot), "find": climb, "replace": "_",
+	})
 	id := freeID(nodes, Root+"-prefix-"+EncodeNode(s.node.id))
 	nodes[id] = newObject("StringConcatenate", map[string]any{
-		"string_a": folder, "string_b": linkValue(s.link.from, s.link.slot), "delimiter": "/",
+		"string_a": folder, "string_b": linkValue(tame, 0), "delimiter": "/",
 	})
 	return linkValue(id, 0)
 }
+
+// climb is what leads a path upwards.
+const climb = ".."
 
 // setInput puts a changed copy of a node into nodes.
 func setInput(nodes map[string]any, n *node, input string, value any) {

@@ -36,7 +36,7 @@ func isNodeFolder(seg string) bool {
 	return err == nil
 }
 
-// ownLink is the user's link behind any StringConcatenate that Tagged put in.
+// ownLink is the user's link behind any string nodes that Tagged put in.
 func (p *Prompt) ownLink(l link) link {
 	for range maxOwn { // a cycle ends here too
 		n := p.nodes[l.from]
@@ -50,8 +50,20 @@ func (p *Prompt) ownLink(l link) link {
 			return l
 		}
 		l.from, l.slot = from, slot
+		if from, slot, ok := p.tamed(l); ok {
+			l.from, l.slot = from, slot
+		}
 	}
 	return l
+}
+
+// tamed is the link behind the StringReplace that Tagged put before a prefix.
+func (p *Prompt) tamed(l link) (from string, slot int, ok bool) {
+	n := p.nodes[l.from]
+	if n == nil || n.class != "StringReplace" || n.inputs["find"] != climb || !strings.HasPrefix(n.id, Root+"-tame-") {
+		return "", 0, false
+	}
+	return LinkOf(n.inputs["string"])
 }
 
 // findMarkers recognises the save nodes of start markers. One that another node

@@ -88,10 +88,15 @@ func TestTaggedLinkedPrefix(t *testing.T) {
 	}
 	got, _ := p.Node(from)
 	want := Node{ID: from, Class: "StringConcatenate", Inputs: map[string]any{
-		"string_a": "qm/" + attempt + "/9", "string_b": linkValue("2", 0), "delimiter": "/",
+		"string_a": "qm/" + attempt + "/9", "string_b": linkValue("qm-tame-9", 0), "delimiter": "/",
 	}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	got, _ = p.Node("qm-tame-9")
+	want = Node{ID: "qm-tame-9", Class: "StringReplace", Inputs: map[string]any{"string": linkValue("2", 0), "find": "..", "replace": "_"}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("a prefix can lead out of its folder: got %+v, want %+v", got, want)
 	}
 	if n, _ := p.Node("qm-prefix-9"); n.Class != "EmptyImage" {
 		t.Errorf("the user's node became %+v", n)
@@ -102,7 +107,8 @@ func TestTaggedLinkedPrefixAgain(t *testing.T) {
 	_, first := tagged(t, linkedPrefix1, Tag{Prefix: true}, nil)
 	p, _ := tagged(t, string(first.Prompt), Tag{Prefix: true}, nil)
 	from, _, _ := LinkOf(input(t, p, "9", "filename_prefix"))
-	if behind := input(t, p, from, "string_b"); !reflect.DeepEqual(behind, linkValue("2", 0)) {
+	tame, _, _ := LinkOf(input(t, p, from, "string_b"))
+	if behind := input(t, p, tame, "string"); !reflect.DeepEqual(behind, linkValue("2", 0)) {
 		t.Errorf("behind the second tag stands %v, want the user's own link", behind)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"hash/fnv"
 	"strconv"
+	"strings"
 )
 
 // material is what flows through the simulated graph in place of tensors: a
@@ -77,6 +78,8 @@ func produce(c *class, in map[string]any) []any {
 	switch c.name {
 	case "StringConcatenate":
 		return []any{text(in["string_a"]) + text(in["delimiter"]) + text(in["string_b"])}
+	case "StringReplace":
+		return []any{strings.ReplaceAll(text(in["string"]), text(in["find"]), text(in["replace"]))}
 	case "PrimitiveString", "PrimitiveInt", "PrimitiveFloat":
 		return []any{in["value"]}
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // addedClasses are the node classes that tagging may add to a prompt.
-var addedClasses = []string{"EmptyImage", "SaveImage", "StringConcatenate"}
+var addedClasses = []string{"EmptyImage", "SaveImage", "StringConcatenate", "StringReplace"}
 
 // tagged makes the request of one attempt, fitted to what the server is known to have.
 func (s *site) tagged(p *comfy.Prompt, sub job.Submission) (comfy.Request, error) {
@@ -37,7 +37,7 @@ func (s *site) learns(ctx context.Context, err error) bool {
 	if s.askNodes(ctx) == nil {
 		return true
 	}
-	if class == "StringConcatenate" {
+	if class == "StringConcatenate" || class == "StringReplace" {
 		return false
 	}
 	s.mu.Lock()
