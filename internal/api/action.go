@@ -13,8 +13,9 @@ type Filter struct {
 	States []job.State `json:"state,omitempty"`
 	// Status holds words of the first site's API: pending, running, ...
 	Status []string  `json:"status,omitempty"`
-	Since  time.Time `json:"since,omitzero"` // submitted at or after
-	Match  string    `json:"q,omitempty"`    // text in id, user, name, deployment, error or node class
+	Since  time.Time `json:"since,omitzero"`  // submitted at or after
+	Before time.Time `json:"before,omitzero"` // submitted before
+	Match  string    `json:"q,omitempty"`     // text in id, user, name, deployment, error or node class
 }
 
 // ActionRequest is the body of POST /api/jobs/actions. Unlike elsewhere, keys

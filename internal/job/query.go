@@ -44,12 +44,13 @@ type Filter struct {
 	User   string    `json:"user,omitempty"`
 	States []State   `json:"states,omitempty"`
 	Since  time.Time `json:"since,omitzero"`  // submitted at or after
+	Before time.Time `json:"before,omitzero"` // submitted before
 	Match  string    `json:"match,omitempty"` // text in id, user, name, deployment, error or node class, any case
 }
 
 // Empty reports a filter that picks everything.
 func (f Filter) Empty() bool {
-	return len(f.IDs) == 0 && f.User == "" && len(f.States) == 0 && f.Since.IsZero() && f.Match == ""
+	return len(f.IDs) == 0 && f.User == "" && len(f.States) == 0 && f.Since.IsZero() && f.Before.IsZero() && f.Match == ""
 }
 
 // Matches reports whether the filter picks the job.
@@ -58,7 +59,8 @@ func (f Filter) Matches(j Job) bool {
 	case len(f.IDs) > 0 && !slices.Contains(f.IDs, j.ID),
 		f.User != "" && j.User != f.User,
 		len(f.States) > 0 && !slices.Contains(f.States, j.State()),
-		!f.Since.IsZero() && j.Submitted.Before(f.Since):
+		!f.Since.IsZero() && j.Submitted.Before(f.Since),
+		!f.Before.IsZero() && !j.Submitted.Before(f.Before):
 		return false
 	}
 	return f.Match == "" || strings.Contains(strings.ToLower(j.SearchText()), strings.ToLower(f.Match))

@@ -184,6 +184,7 @@ func TestBadParameters(t *testing.T) {
 		{"GET", "/api/jobs?state=pending", "", 400, "unknown_state"},
 		{"GET", "/api/jobs?sort=name", "", 422, "bad_field"},
 		{"GET", "/api/jobs?since=yesterday", "", 422, "bad_field"},
+		{"GET", "/api/jobs?before=tomorrow", "", 422, "bad_field"},
 		{"GET", "/api/jobs?user_id=../x", "", 422, "bad_user"},
 		{"GET", "/api/jobs?cursor=zz", "", 400, "bad_cursor"},
 		{"GET", "/api/jobs?q=" + strings.Repeat("x", 201), "", 422, "bad_field"},

@@ -33,7 +33,10 @@ func readQuery(v url.Values) (q job.Query, none bool, err error) {
 		}
 		f.States = append(f.States, st)
 	}
-	if f.Since, err = readTime(v.Get("since")); err != nil {
+	if f.Since, err = readTime("since", v.Get("since")); err != nil {
+		return q, false, err
+	}
+	if f.Before, err = readTime("before", v.Get("before")); err != nil {
 		return q, false, err
 	}
 	if q.Filter, none, err = readFilter(f); err != nil {
@@ -48,7 +51,7 @@ func readQuery(v url.Values) (q job.Query, none bool, err error) {
 
 // readFilter turns a filter of the wire into one of the vocabulary.
 func readFilter(f api.Filter) (job.Filter, bool, error) {
-	out := job.Filter{IDs: f.IDs, User: f.User, States: f.States, Since: f.Since, Match: f.Match}
+	out := job.Filter{IDs: f.IDs, User: f.User, States: f.States, Since: f.Since, Before: f.Before, Match: f.Match}
 	switch {
 	case len(f.IDs) > maxIDs:
 		return out, false, badField("ids", fmt.Sprintf("names more than %d jobs", maxIDs), "use a filter")
@@ -108,13 +111,13 @@ func readLimit(text string, otherwise, most int) (int, error) {
 	return min(n, most), nil
 }
 
-func readTime(text string) (time.Time, error) {
+func readTime(field, text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return time.Time{}, badField("since", fmt.Sprintf("%.40q is not a time", text), "write it as 2026-01-31T12:00:00Z")
+		return time.Time{}, badField(field, fmt.Sprintf("%.40q is not a time", text), "write it as 2026-01-31T12:00:00Z")
 	}
 	return t, nil
 }

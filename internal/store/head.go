@@ -54,6 +54,7 @@ func (h *head) matches(f job.Filter, match string) bool {
 	return (f.User == "" || h.User == f.User) &&
 		(len(f.States) == 0 || slices.Contains(f.States, h.State)) &&
 		(f.Since.IsZero() || !h.submitted.Before(f.Since)) &&
+		(f.Before.IsZero() || h.submitted.Before(f.Before)) &&
 		(match == "" || strings.Contains(h.Text, match))
 }
 

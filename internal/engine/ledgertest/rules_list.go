@@ -45,6 +45,8 @@ func filters(t *testing.T, l engine.Ledger) {
 		"state":         {States: []job.State{job.Failed, job.Queued}},
 		"user, state":   {User: "bob", States: []job.State{job.Done}},
 		"since":         {Since: Noon.Add(17 * time.Second)},
+		"before":        {Before: Noon.Add(17 * time.Second)},
+		"between":       {Since: Noon.Add(3 * time.Second), Before: Noon.Add(17 * time.Second)},
 		"ids":           {IDs: []job.ID{Story{N: 3}.ID(), Story{N: 29}.ID(), "nobody", Story{N: 3}.ID()}},
 		"ids and state": {IDs: []job.ID{Story{N: 3}.ID(), Story{N: 29}.ID()}, States: []job.State{job.Queued}},
 		"name":          {Match: "JOB 1"},
