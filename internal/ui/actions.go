@@ -228,6 +228,9 @@ func (m *Model) askRetry(targets []*row, hidden int) {
 	case done > 0:
 		lines = append(lines, m.w.st.Warn.On(count(done, "job")+" of these came out well; their files stay."))
 	}
+	if !m.w.jobs.horizon.IsZero() && !m.older.end && len(targets) > 1 && len(m.w.jobs.marks) == 0 {
+		lines = append(lines, m.w.st.Quiet.On("Older jobs that the list does not show yet are left alone."))
+	}
 	ids := idsOf(can)
 	m.ask(dialog{title: "Retry " + count(len(can), "job") + "?", lines: lines, yes: "Retry " + count(len(can), "job"),
 		typed: quantity(len(can), 0), act: func(string) tea.Cmd {

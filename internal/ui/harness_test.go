@@ -68,6 +68,9 @@ type fakeManager struct {
 	picture []byte
 	doctor  []api.DoctorStanding // what it answers, one after the other, the last for ever; none is a manager without one
 	asked   []api.DoctorRequest
+	archive []api.Job // what Jobs answers from, newest first
+	page    int       // jobs in an answer of it
+	queries []api.Query
 	logs    *scriptedLog // nil is a manager that does not tell its log
 }
 
@@ -99,6 +102,22 @@ func (f *fakeManager) RunDoctor(ctx context.Context, r api.DoctorRequest) (d api
 	}
 	f.asked = append(f.asked, r)
 	return f.Doctor(ctx)
+}
+
+func (f *fakeManager) Jobs(_ context.Context, q api.Query) (p api.Page[api.Job], err error) {
+	f.queries = append(f.queries, q)
+	for i, j := range f.archive {
+		if len(q.IDs) > 0 && !slices.Contains(q.IDs, j.ID) || !q.Before.IsZero() && !j.Created.Before(q.Before) || len(q.States) > 0 && !slices.Contains(q.States, j.State) ||
+			q.Match != "" && !strings.Contains(probe(&j).search, q.Match) || q.Cursor != "" && fmt.Sprintf("%06d", i) <= q.Cursor {
+			continue
+		}
+		if len(p.Items) == f.page {
+			p.Next = fmt.Sprintf("%06d", i-1)
+			break
+		}
+		p.Items = append(p.Items, j)
+	}
+	return p, nil
 }
 
 func (f *fakeManager) QueueStatus(context.Context) (api.QueueStatus, error) { return f.status, nil }

@@ -47,6 +47,7 @@ func (m *Model) pressLine(k tea.KeyPressMsg) (cmd tea.Cmd) {
 	default:
 		l.input, cmd = l.input.Update(k)
 		l.set(l.input.Value())
+		cmd = tea.Batch(cmd, m.rest())
 	}
 	return cmd
 }
@@ -60,6 +61,7 @@ func (m *Model) paste(p tea.PasteMsg) (cmd tea.Cmd) {
 	case m.dialog == nil && m.line != nil:
 		m.line.input, cmd = m.line.input.Update(p)
 		m.line.set(m.line.input.Value())
+		cmd = tea.Batch(cmd, m.rest())
 	}
 	return cmd
 }

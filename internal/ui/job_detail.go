@@ -23,6 +23,7 @@ import (
 type jobDetail struct {
 	m        *Model
 	id       job.ID
+	older    *row // as the manager told it, where the list does not hold it
 	facts    []api.Fact
 	workflow json.RawMessage
 	err      error
@@ -36,6 +37,7 @@ type jobDetail struct {
 // jobMsg brings what the event stream does not tell of a job.
 type jobMsg struct {
 	id       job.ID
+	job      *api.Job // only where the list does not hold it
 	facts    []api.Fact
 	workflow json.RawMessage
 	err      error
@@ -49,9 +51,14 @@ func (m *Model) openJob(id job.ID) tea.Cmd {
 
 // ask fetches the facts, and the workflow once.
 func (d *jobDetail) ask() tea.Cmd {
-	id, manager, have := d.id, d.m.w.manager, d.workflow != nil
+	id, manager, have, held := d.id, d.m.w.manager, d.workflow != nil, d.m.w.jobs.all[d.id] != nil
 	return d.m.w.call(pollTimeout, func(ctx context.Context) tea.Msg {
 		out := jobMsg{id: id}
+		if !held {
+			if out.job, out.err = findJob(ctx, manager, id); out.err != nil {
+				return out
+			}
+		}
 		if out.facts, out.err = manager.Facts(ctx, id); out.err != nil || have {
 			return out
 		}
@@ -61,17 +68,38 @@ func (d *jobDetail) ask() tea.Cmd {
 	})
 }
 
-func (d *jobDetail) learn(msg jobMsg) {
+// findJob asks for one job.
+func findJob(ctx context.Context, m Manager, id job.ID) (*api.Job, error) {
+	p, err := m.Jobs(ctx, api.Query{Filter: api.Filter{IDs: []job.ID{id}}})
+	if err != nil || len(p.Items) == 0 {
+		return nil, cmp.Or(err, error(job.ErrNoJob))
+	}
+	return &p.Items[0], nil
+}
+
+// row is the job; nil while it is not known.
+func (d *jobDetail) row() *row {
+	if r := d.m.w.jobs.all[d.id]; r != nil {
+		return r
+	}
+	return d.older
+}
+
+func (d *jobDetail) learn(msg jobMsg) tea.Cmd {
 	if msg.id != d.id {
-		return
+		return nil
 	}
 	d.err = msg.err
+	if msg.job != nil {
+		d.older = d.m.w.jobs.compute(msg.job)
+	}
 	if msg.facts != nil {
 		d.facts = msg.facts
 	}
 	if msg.workflow != nil {
 		d.workflow = msg.workflow
 	}
+	return d.wantPicture()
 }
 
 // refresh notes that the job changed.
@@ -88,7 +116,7 @@ func (d *jobDetail) sized() tea.Cmd {
 
 // picture is the first delivered picture; empty for none.
 func (d *jobDetail) picture() job.OutputID {
-	if r := d.m.w.jobs.all[d.id]; r != nil {
+	if r := d.row(); r != nil {
 		return firstPicture(&r.job)
 	}
 	return ""
@@ -178,9 +206,9 @@ func (d *jobDetail) act(do deed) tea.Cmd {
 	case copyText:
 		return d.m.copy(string(d.id))
 	case cancel, retry:
-		r := d.m.w.jobs.all[d.id]
+		r := d.row()
 		if r == nil {
-			d.m.refuse("the panel does not hold that job any more")
+			d.m.refuse("the manager has not told that job yet")
 		} else if do == cancel {
 			d.m.askCancel([]*row{r}, 0)
 		} else {
@@ -192,7 +220,7 @@ func (d *jobDetail) act(do deed) tea.Cmd {
 
 func (d *jobDetail) view(w, h int) []string {
 	st := d.m.w.st
-	r := d.m.w.jobs.all[d.id]
+	r := d.row()
 	title := short(d.id)
 	side := 0
 	if r != nil {
@@ -238,8 +266,8 @@ func (d *jobDetail) text(r *row, w int) []string {
 		lines = d.m.summary(r, w)
 		section("Attempts", d.attempts(&r.job, w))
 		section("Outputs", d.outputs(&r.job, w))
-	} else {
-		lines = []string{st.Quiet.On("The panel does not hold this job; below is what the manager says.")}
+	} else if d.err == nil {
+		lines = []string{st.Quiet.On("Asking the manager for this job.")}
 	}
 	section("Time line", d.timeLine(w))
 	section("Workflow"+d.foldWord(), d.graph(w))

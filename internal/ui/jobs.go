@@ -19,6 +19,7 @@ type row struct {
 	rank                 int64  // the first sort key
 	word                 string // the second
 	listed, shown        bool
+	fetched              bool // asked for: older than what the panel holds by itself
 }
 
 // jobs is the list of the queue: every job the panel knows, and those the
@@ -33,10 +34,12 @@ type jobs struct {
 	turned bool
 	marks  map[job.ID]bool
 	// limit bounds how many ended jobs are kept; the oldest go first.
-	limit  int
-	ended  int
-	counts map[job.State]int
-	clean  func(string) string
+	limit   int
+	ended   int       // those that the limit bounds
+	fetched int       // ended ones that were asked for
+	horizon time.Time // jobs submitted until then may be missing; zero when none is
+	counts  map[job.State]int
+	clean   func(string) string
 }
 
 func newJobs(limit int, clean func(string) string) *jobs {
@@ -45,7 +48,8 @@ func newJobs(limit int, clean func(string) string) *jobs {
 
 // replace takes a fresh snapshot. Marks of jobs that are gone go too.
 func (l *jobs) replace(all []api.Job) {
-	l.all, l.counts, l.ended = make(map[job.ID]*row, len(all)), map[job.State]int{}, 0
+	l.all, l.counts, l.ended, l.fetched = make(map[job.ID]*row, len(all)), map[job.State]int{}, 0, 0
+	l.horizon = edge(all, l.limit)
 	for i := range all {
 		l.count(l.put(&all[i]), 1)
 	}
@@ -58,10 +62,19 @@ func (l *jobs) replace(all []api.Job) {
 	l.choose()
 }
 
-func (l *jobs) put(j *api.Job) *row {
+// compute makes a row, which is not listed.
+func (l *jobs) compute(j *api.Job) *row {
 	r := &row{job: *j, user: l.clean(j.User), name: l.clean(j.Name), created: j.Created.UnixNano()}
 	r.lowUser, r.lowName = strings.ToLower(r.user), strings.ToLower(r.name)
 	r.search, r.nodes, r.fault = searchTexts(j)
+	return r
+}
+
+func (l *jobs) put(j *api.Job) *row {
+	r := l.compute(j)
+	if old := l.all[j.ID]; old != nil {
+		r.fetched = old.fetched
+	}
 	l.all[j.ID] = r
 	l.key(r)
 	return r
@@ -69,7 +82,11 @@ func (l *jobs) put(j *api.Job) *row {
 
 func (l *jobs) count(r *row, n int) {
 	l.counts[r.job.State] += n
-	if r.job.State.Terminal() {
+	switch {
+	case !r.job.State.Terminal():
+	case r.fetched:
+		l.fetched += n
+	default:
 		l.ended += n
 	}
 }
@@ -124,7 +141,7 @@ func (l *jobs) forget() {
 	}
 	var old []*row
 	for _, r := range l.all {
-		if r.job.State.Terminal() && !l.marks[r.job.ID] {
+		if r.job.State.Terminal() && !r.fetched && !l.marks[r.job.ID] {
 			old = append(old, r)
 		}
 	}
@@ -133,6 +150,9 @@ func (l *jobs) forget() {
 		l.count(r, -1)
 		l.hide(r)
 		delete(l.all, r.job.ID)
+		if r.job.Created.After(l.horizon) {
+			l.horizon = r.job.Created.Time
+		}
 	}
 }
 

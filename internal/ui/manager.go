@@ -15,6 +15,7 @@ type Manager interface {
 	FollowLog(ctx context.Context) (LogStream, error)
 	Target() string
 
+	Jobs(ctx context.Context, q api.Query) (api.Page[api.Job], error)
 	QueueStatus(ctx context.Context) (api.QueueStatus, error)
 	SetMode(ctx context.Context, m job.Mode) (api.QueueStatus, error)
 	Act(ctx context.Context, r api.ActionRequest) (api.ActionReport, error)

@@ -40,6 +40,7 @@ type Model struct {
 	helpPage int
 	line     *inputLine // the filter being typed; nil when none is
 
+	older    older
 	progress progress
 	undo     undoable
 	width    int
@@ -158,13 +159,19 @@ func (m *Model) learn(msg tea.Msg) tea.Cmd {
 		return m.w.poll(m.wantsUsers())
 	case jobMsg:
 		if m.detail != nil {
-			m.detail.learn(msg)
+			return m.detail.learn(msg)
 		}
 	case logLinesMsg:
 		return m.hearLog(msg)
 	case logAgainMsg:
 		m.logs().told.waits = false
 		return m.followLog()
+	case olderMsg:
+		return m.learnOlder(msg)
+	case restMsg:
+		if msg.turn == m.older.turn {
+			return m.askMissing()
+		}
 	case outputsMsg:
 		return m.outputs().learn(msg)
 	case doctorMsg, doctorAgainMsg:
@@ -191,6 +198,7 @@ func (m *Model) hear(n news) tea.Cmd {
 	}
 	if n.snapshot != nil {
 		m.w.jobs.replace(n.snapshot.Jobs)
+		m.older.begin()
 		m.feed.failed = 0
 		l.once = true
 	}
@@ -219,10 +227,14 @@ func (m *Model) hear(n news) tea.Cmd {
 	if n.snapshot != nil {
 		m.tick()
 	}
-	if m.detail != nil {
-		return m.detail.refresh(n)
+	var cmds []tea.Cmd
+	if n.snapshot != nil {
+		cmds = append(cmds, m.askMissing())
 	}
-	return nil
+	if m.detail != nil {
+		cmds = append(cmds, m.detail.refresh(n))
+	}
+	return tea.Batch(cmds...)
 }
 
 // lookAgain opens the manager's log where somebody looks at it: another manager

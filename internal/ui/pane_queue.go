@@ -39,11 +39,17 @@ func newQueuePane(m *Model) *queuePane {
 	return p
 }
 
-func (p *queuePane) title() string         { return "Queue" }
-func (p *queuePane) scope() scope          { return inQueue }
-func (p *queuePane) jobs() *jobs           { return p.m.w.jobs }
-func (p *queuePane) filterText() string    { return p.jobs().filter.text }
-func (p *queuePane) setFilter(text string) { p.jobs().setFilter(text) }
+func (p *queuePane) title() string      { return "Queue" }
+func (p *queuePane) scope() scope       { return inQueue }
+func (p *queuePane) jobs() *jobs        { return p.m.w.jobs }
+func (p *queuePane) filterText() string { return p.jobs().filter.text }
+func (p *queuePane) setFilter(text string) {
+	if text != p.filterText() {
+		p.m.older.begin()
+		p.jobs().drop()
+	}
+	p.jobs().setFilter(text)
+}
 
 func (p *queuePane) len() int            { return len(p.jobs().shown) }
 func (p *queuePane) key(i int) string    { return string(p.jobs().shown[i].job.ID) }
@@ -219,7 +225,7 @@ func (p *queuePane) act(d deed) tea.Cmd {
 		}
 	default:
 		p.table.act(d)
-		return p.look()
+		return tea.Batch(p.look(), p.further(d))
 	}
 	return nil
 }
@@ -232,7 +238,18 @@ func (p *queuePane) look() tea.Cmd {
 	return nil
 }
 
-func (p *queuePane) enter() tea.Cmd { return p.look() }
+// further asks for older jobs at the end of the list.
+func (p *queuePane) further(d deed) tea.Cmd {
+	switch d {
+	case down, pageDown, bottom:
+		if p.table.at >= p.len()-1 {
+			return p.m.askOlder()
+		}
+	}
+	return nil
+}
+
+func (p *queuePane) enter() tea.Cmd { return tea.Batch(p.look(), p.m.askMissing()) }
 
 func (p *queuePane) toggle() {
 	r := p.selected()
@@ -270,8 +287,15 @@ func (p *queuePane) unmark(ids []job.ID) {
 func (p *queuePane) note() string {
 	l := p.jobs()
 	s := fmt.Sprintf("%s/%s", number(min(p.table.at+1, len(l.shown))), number(len(l.shown)))
-	if len(l.shown) != len(l.all) {
-		s += " of " + number(len(l.all))
+	if all := max(p.m.w.known(), len(l.all)); len(l.shown) != all {
+		s += " of " + number(all)
+	}
+	switch {
+	case l.horizon.IsZero() || p.m.older.end:
+	case p.m.older.asking:
+		s += ", asking for older ones"
+	case p.table.at >= len(l.shown)-1:
+		s += ", Down for older ones"
 	}
 	if n := len(l.marks); n > 0 {
 		s = fmt.Sprintf("%s marked  ", number(n)) + s

@@ -117,7 +117,7 @@ func (p *usersPane) act(d deed) tea.Cmd {
 	user := u.User
 	switch d {
 	case open: // the user's jobs
-		p.m.w.jobs.setFilter("user:" + user)
+		p.m.queue.setFilter("user:" + user)
 		return p.m.show(paneOf[goQueue])
 	case copyText:
 		return p.m.copy(user)

@@ -84,6 +84,14 @@ func (w *world) lastHour() (done, failed int, whole bool) {
 	return done, failed, whole
 }
 
+// known is how many jobs the manager knows.
+func (w *world) known() (n int) {
+	for _, of := range w.status.Counts {
+		n += of
+	}
+	return n
+}
+
 // call makes a command of a call that is bounded in time.
 func (w *world) call(limit time.Duration, do func(context.Context) tea.Msg) tea.Cmd {
 	ctx := w.ctx
