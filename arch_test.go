@@ -34,6 +34,7 @@ var arrows = map[string][]string{
 	"internal/metrics":           {"internal/job"},
 	"internal/sdnotify":          {},
 	"internal/simulator":         {"internal/comfy"},
+	"internal/sshd":              {"internal/job"},
 	"internal/demo":              {"internal/api", "internal/config", "internal/job", "internal/simulator"},
 	"internal/doctor":            {"internal/api", "internal/comfy", "internal/config", "internal/job"},
 	"assets":                     {},

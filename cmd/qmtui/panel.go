@@ -57,6 +57,10 @@ type panelOptions struct {
 	embedded bool
 	in       io.Reader
 	out      io.Writer
+	// remote tells of a terminal that is not one of this machine, whose person's
+	// comforts are kept in the file prefs; nil for one that is.
+	remote *ui.Remote
+	prefs  string
 }
 
 // errNoTerminal is what the panel says where it cannot be drawn.
@@ -105,8 +109,14 @@ func (o panelOptions) withManager(ctx context.Context) error {
 
 func (o panelOptions) show(ctx context.Context) error {
 	p := ui.Options{Manager: ui.Attach(o.client), Host: panelHost(o.client.Target()), Embedded: o.embedded, Theme: ui.Theme(o.theme),
-		ASCII: o.ascii, NoSync: o.noSync, Prefs: panelPrefs()}
-	mode, tmux := ui.ChooseImages(o.images, os.Environ())
+		ASCII: o.ascii, NoSync: o.noSync, Prefs: o.prefs, Remote: o.remote}
+	environ := os.Environ()
+	if o.remote == nil {
+		p.Prefs = panelPrefs()
+	} else {
+		environ = o.remote.Environ
+	}
+	mode, tmux := ui.ChooseImages(o.images, environ)
 	if p.Images = mode; mode == ui.ImagesKitty {
 		p.Kitty = ui.NewKitty(tmux)
 		defer func() { _, _ = io.WriteString(o.out, p.Kitty.Clear()) }()

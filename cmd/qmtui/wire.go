@@ -17,6 +17,7 @@ import (
 	"github.com/comfyume/qmtui/internal/engine/share"
 	"github.com/comfyume/qmtui/internal/metrics"
 	"github.com/comfyume/qmtui/internal/server"
+	"github.com/comfyume/qmtui/internal/sshd"
 	"github.com/comfyume/qmtui/internal/store"
 )
 
@@ -37,6 +38,7 @@ type manager struct {
 	ledger    *store.Store
 	engine    *engine.Engine
 	server    *server.Server
+	ssh       *sshd.Server // nil unless the configuration asks for it
 	metrics   *metrics.Metrics
 	retention time.Duration
 	log       *slog.Logger    // with the tail
@@ -89,7 +91,14 @@ func (m *manager) join(cfg config.Config) error {
 	if m.server, err = server.New(m.measured(options, cfg.Metrics.Readers)); err != nil {
 		return err
 	}
-	return m.server.Listen()
+	if err := m.joinSSH(cfg); err != nil {
+		return err
+	}
+	err = m.server.Listen()
+	if err != nil && m.ssh != nil {
+		_ = m.ssh.Close()
+	}
+	return err
 }
 
 // Run works until ctx ends, then stops in the order of the way of a job:
@@ -105,6 +114,9 @@ func (m *manager) Run(ctx context.Context) error {
 	work.Go(func() error { return m.metrics.Run(wctx, m.engine) })
 	front, fctx := errgroup.WithContext(ctx)
 	front.Go(func() error { return m.server.Run(fctx) })
+	if m.ssh != nil {
+		front.Go(func() error { return m.ssh.Run(fctx) })
+	}
 	front.Go(func() error {
 		select {
 		case <-wctx.Done():

@@ -25,6 +25,7 @@ type Config struct {
 	Retention   Retention    `toml:"retention" doc:"How long things are kept."`
 	Auth        Auth         `toml:"auth" doc:"Who may do what. The unix socket is always the admin's."`
 	Verda       Verda        `toml:"verda" doc:"The platform's control API, for deployments with driver = \"verda\"."`
+	SSH         SSH          `toml:"ssh" doc:"The panel by SSH, on a port of its own, see remote.md. Off unless it listens."`
 	Metrics     Metrics      `toml:"metrics" doc:"What Prometheus may read at /metrics."`
 	Log         Log          `toml:"log" doc:"What is logged, to stderr."`
 	Deployments []Deployment `toml:"deployment" doc:"One table for each place that runs prompts."`
@@ -118,6 +119,16 @@ type Verda struct {
 
 	// ClientSecret is filled by Load; it is never in the file and prints as stars.
 	ClientSecret Secret `toml:"-" secret:"client_secret"`
+}
+
+// SSH is the panel by SSH, on a port of its own.
+type SSH struct {
+	Listen         string   `toml:"listen" zero:"off" doc:"Address and port for SSH, such as \"100.101.102.103:3022\" of the Tailscale net."`
+	HostKeyFile    string   `toml:"host_key_file" path:"abs" zero:"ssh_host_key in the state folder" doc:"Private key of this server; made at the first start."`
+	AuthorizedKeys string   `toml:"authorized_keys" path:"abs" zero:"ssh_authorized_keys in the state folder" doc:"File of the keys that may come in, as OpenSSH's; a line that begins with read-only may only look. Read again at every login."`
+	ReadOnlyKeys   string   `toml:"read_only_keys" path:"abs" zero:"none" doc:"File of keys that may only look."`
+	IdleTimeout    Duration `toml:"idle_timeout" default:"12h" min:"1s" zero:"never" doc:"Time without a key pressed after which a panel is closed."`
+	MaxSessions    int      `toml:"max_sessions" default:"16" min:"1" max:"1000" doc:"Panels that may be open at once by SSH."`
 }
 
 // Metrics is what Prometheus may read at /metrics.

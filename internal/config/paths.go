@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -45,6 +46,13 @@ func stateDirOf(env environment, root bool, system string) (dir string, shared b
 		return filepath.Join(home, ".local/state/qmtui"), false, nil
 	}
 	return "", false, &Problem{Code: CodeNoHome, Key: "state.dir", Message: "there is no folder for the database, because $HOME is not set", Hint: "set state.dir, or $QMTUI_STATE_DIR"}
+}
+
+// SSHPaths are where the SSH server's host key and the file of authorized keys
+// live: what the configuration says, else in the state folder.
+func (c Config) SSHPaths(env []string) (hostKey, authorized string, err error) {
+	dir, err := c.StateDir(env)
+	return cmp.Or(c.SSH.HostKeyFile, filepath.Join(dir, "ssh_host_key")), cmp.Or(c.SSH.AuthorizedKeys, filepath.Join(dir, "ssh_authorized_keys")), err
 }
 
 // SocketPath is where daemon and clients meet: server.socket; else beside the

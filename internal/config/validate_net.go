@@ -23,6 +23,12 @@ func (v *verdict) server() {
 	if s.Listen != "" && !isListen(s.Listen) {
 		v.add(CodeAddress, "server.listen", "server.listen is "+quoteShort(s.Listen), `give host and port, such as "127.0.0.1:3000" or ":3000"`)
 	}
+	if l := v.cfg.SSH.Listen; l != "" && !isListen(l) {
+		v.add(CodeAddress, "ssh.listen", "ssh.listen is "+quoteShort(l), `give host and port, such as "127.0.0.1:3022" or ":3022"`)
+	}
+	if l := v.cfg.SSH.Listen; l != "" && l == s.Listen && !strings.HasSuffix(l, ":0") {
+		v.add(CodeAddress, "ssh.listen", "ssh.listen and server.listen are the same address", "give SSH a port of its own, such as 3022")
+	}
 	if err := checkSocket(s.Socket); err != nil {
 		v.problems = append(v.problems, ProblemsOf(err)...)
 	}

@@ -32,8 +32,11 @@ func (w who) mayCall(method string) error {
 		return nil
 	}
 	hint := "attach without --read-only"
-	if w.login != nil && w.login.readOnly {
+	switch {
+	case w.login != nil && w.login.readOnly:
 		hint = "use a token that was made without --read-only"
+	case w.Via == viaSSH:
+		hint += ", with a key that may act"
 	}
 	return &job.Error{Code: "read_only", Class: job.Forbidden, Message: "this connection may look and not act", Hint: hint}
 }

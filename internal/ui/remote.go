@@ -18,8 +18,9 @@ type Remote struct {
 	Sizes <-chan Size
 }
 
-// Size is that of a terminal, in cells.
-type Size struct{ Width, Height int }
+// Size is that of a terminal, in cells. It has no name of its own, so that
+// whoever knows sizes need not know the panel.
+type Size = struct{ Width, Height int }
 
 // options say to Bubble Tea what it asks a terminal of its own. Signals are
 // the process's, which has other things to do than this panel.
