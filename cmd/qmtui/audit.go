@@ -68,6 +68,13 @@ func (a audited) AcceptShare(ctx context.Context, by job.Caller) error {
 	return err
 }
 
+// LiftBudget keeps who let spending go on.
+func (a audited) LiftBudget(ctx context.Context, by job.Caller) error {
+	err := a.Service.LiftBudget(ctx, by)
+	a.note(by, "lift the budget", "", err)
+	return err
+}
+
 // AssignOrphan keeps to whom a file was given.
 func (a audited) AssignOrphan(ctx context.Context, id job.OutputID, user string, by job.Caller) (job.Orphan, error) {
 	o, err := a.Service.AssignOrphan(ctx, id, user, by)

@@ -16,7 +16,7 @@ func queueCommand(a *app) *cobra.Command {
 		"  qmtui queue status\n  qmtui queue pause\n  qmtui queue resume",
 		queueStatusCommand(a),
 		modeCommand(a, "pause", "Take jobs, but submit none to the GPUs", job.ModePaused),
-		modeCommand(a, "resume", "Run normally again", job.ModeRunning),
+		resumeCommand(a),
 		modeCommand(a, "drain", "Take no new jobs, finish the ones there are", job.ModeDraining),
 		acceptShareCommand(a))
 }
@@ -45,6 +45,28 @@ func modeCommand(a *app, use, short string, m job.Mode) *cobra.Command {
 	asJSON := jsonFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		return a.queueCall(c.Context(), *asJSON, func(cl *api.Client, ctx context.Context) (api.QueueStatus, error) { return cl.SetMode(ctx, m) })
+	}
+	return c
+}
+
+func resumeCommand(a *app) *cobra.Command {
+	var over bool
+	c := modeCommand(a, "resume", "Run normally again", job.ModeRunning)
+	c.Long = `Ends a pause or a drain. It does not end a budget's: with --over-budget jobs are sent
+beyond today's budgets until midnight, which costs money; the warning stays, with your name.`
+	c.Example += "\n  qmtui queue resume --over-budget"
+	c.Flags().BoolVar(&over, "over-budget", false, "spend beyond today's budgets until midnight, knowingly")
+	resume := c.RunE
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if !over {
+			return resume(c, args)
+		}
+		return a.queueCall(c.Context(), wantsJSON(c), func(cl *api.Client, ctx context.Context) (api.QueueStatus, error) {
+			if s, err := cl.LiftBudget(ctx); err != nil {
+				return s, err
+			}
+			return cl.SetMode(ctx, job.ModeRunning)
+		})
 	}
 	return c
 }
@@ -87,8 +109,20 @@ func (a *app) showQueue(s api.QueueStatus, now time.Time) {
 	a.printf("share     %s\n", printable(shareLine(s.Share, now)))
 	a.printf("orphans   %d\n", s.Orphans)
 	for _, w := range s.Warnings {
-		a.printf("warning   %s\n", printable(sentence(w.Code, w.Message, w.Hint)))
+		a.printf("warning   %s\n", printable(sentence(w.Code, w.Message, w.Hint)+since(w.At, now)))
 	}
+}
+
+// since is " (since 15:04)"; empty for a zero time.
+func since(t, now time.Time) string {
+	layout := "15:04"
+	switch {
+	case t.IsZero():
+		return ""
+	case now.Sub(t) >= 24*time.Hour:
+		layout = "2006-01-02 15:04"
+	}
+	return " (since " + t.Local().Format(layout) + ")"
 }
 
 func shareLine(s job.ShareStatus, now time.Time) string {

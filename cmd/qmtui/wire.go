@@ -74,11 +74,16 @@ func (m *manager) join(cfg config.Config) error {
 	if err != nil {
 		return err
 	}
-	gpus, err := fleet.New(fleetOptions(cfg, meteredMemory{m.ledger, m.metrics}, m.ledger, m.log))
+	tend, err := rules(cfg)
 	if err != nil {
 		return err
 	}
-	m.engine = engine.New(engine.Options{Ledger: m.ledger, Share: meteredShare{disks, m.metrics}, Fleet: gpus, Policy: policy(cfg), Active: activeName(cfg), Log: m.log})
+	gpus, err := fleet.New(fleetOptions(cfg, meteredMemory{m.ledger, m.metrics}, m.ledger, tend.Calendar.Zone, m.log))
+	if err != nil {
+		return err
+	}
+	m.engine = engine.New(engine.Options{Ledger: m.ledger, Share: meteredShare{disks, m.metrics}, Fleet: gpus, Policy: policy(cfg), Active: activeName(cfg),
+		Rules: tend, Audit: m.ledger.Audit, Log: m.log})
 	deeds := audited{m.engine, m.ledger.Audit, m.log}
 	options, err := serverOptions(cfg, deeds, m.log)
 	if err != nil {
@@ -171,8 +176,8 @@ func shareOptions(cfg config.Config, memory share.Memory, log *slog.Logger) shar
 	}
 }
 
-func fleetOptions(cfg config.Config, memory fleet.Memory, settings fleet.Settings, log *slog.Logger) fleet.Options {
-	o := fleet.Options{Tag: fleet.Tagging{Prefix: cfg.Tag.Prefix, Metadata: cfg.Tag.Metadata, Marker: cfg.Tag.Marker}, Memory: memory, Settings: settings, Logger: log,
+func fleetOptions(cfg config.Config, memory fleet.Memory, settings fleet.Settings, zone *time.Location, log *slog.Logger) fleet.Options {
+	o := fleet.Options{Zone: zone, Tag: fleet.Tagging{Prefix: cfg.Tag.Prefix, Metadata: cfg.Tag.Metadata, Marker: cfg.Tag.Marker}, Memory: memory, Settings: settings, Logger: log,
 		Control: fleet.Control{URL: cfg.Verda.APIURL, ClientID: cfg.Verda.ClientID, Secret: cfg.Verda.ClientSecret.Reveal()}}
 	for _, d := range cfg.Deployments {
 		o.Deployments = append(o.Deployments, fleet.Spec{

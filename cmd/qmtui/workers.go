@@ -43,9 +43,9 @@ func (a *app) listWorkers(ctx context.Context, asJSON bool) error {
 		a.printf("no deployments; name one in the configuration, see \"qmtui config show\"\n")
 		return nil
 	}
-	t, now := newColumns("NAME", "ACTIVE", "IN FLIGHT", "PRICE/H", "COLD", "WARM", "STATE"), time.Now()
+	t, now := newColumns("NAME", "ACTIVE", "IN FLIGHT", "PRICE/H", "TODAY", "COLD", "WARM", "STATE"), time.Now()
 	for _, w := range workers {
-		t.add(w.Name, yesNo(w.Active), fmt.Sprintf("%d of %d", w.InFlight, w.Capacity), price(w.PricePerHour), timing(w.Cold), timing(w.Warm), workerState(w, now))
+		t.add(w.Name, yesNo(w.Active), fmt.Sprintf("%d of %d", w.InFlight, w.Capacity), price(w.PricePerHour), today(w), cold(w), timing(w.Warm), workerState(w, now))
 	}
 	return t.write(a.stdout)
 }
@@ -64,6 +64,23 @@ func price(perHour float64) string {
 	return fmt.Sprintf("%.2f", perHour)
 }
 
+// today is what a deployment cost so far today.
+func today(w api.Worker) string {
+	if w.PricePerHour == 0 {
+		return "-"
+	}
+	return money(w.Today.Amount)
+}
+
+// cold is how long a cold start usually takes: "2m (1m to 5m)".
+func cold(w api.Worker) string {
+	if w.Usual.Count == 0 || w.Usual.Low == w.Usual.High {
+		return timing(w.Cold)
+	}
+	at := func(s float64) string { return length(time.Duration(s * float64(time.Second))) }
+	return at(w.Usual.Mid) + " (" + at(w.Usual.Low) + " to " + at(w.Usual.High) + ")"
+}
+
 // timing is the median of measured times.
 func timing(t job.Timing) string {
 	if t.Count == 0 {
@@ -80,6 +97,12 @@ func workerState(w api.Worker, now time.Time) string {
 	}
 	if !w.At.IsZero() {
 		s += " (" + string(w.Evidence) + ", " + age(w.At, now) + ")"
+	}
+	if w.Held != nil {
+		s += "; one replica held since " + w.Held.Since.Local().Format("15:04")
+	}
+	if w.Rules != "" {
+		s += "; " + w.Rules
 	}
 	if w.Error != nil {
 		s += ", " + w.Error.Error()

@@ -107,6 +107,23 @@ func (c *Client) worker(ctx context.Context, verb, pattern, name string) (w Work
 	return w, err
 }
 
+// Spend gets what the last days cost, today first; days below 1 means today alone.
+func (c *Client) Spend(ctx context.Context, days int) (d []SpendDay, err error) {
+	v := url.Values{}
+	if days > 0 {
+		v.Set("days", strconv.Itoa(days))
+	}
+	_, _, err = c.do(ctx, call{verb: "get spending", method: http.MethodGet, path: PathSpend, query: v}, &d)
+	return d, err
+}
+
+// LiftBudget lets spending go on beyond the budgets until midnight; an error
+// when none is reached.
+func (c *Client) LiftBudget(ctx context.Context) (s QueueStatus, err error) {
+	_, _, err = c.do(ctx, call{verb: "lift the budget", method: http.MethodPost, path: PathSpendLift}, &s)
+	return s, err
+}
+
 // Health gets the manager's health.
 func (c *Client) Health(ctx context.Context) (h Health, err error) {
 	_, _, err = c.do(ctx, call{verb: "get health", method: http.MethodGet, path: PathHealth}, &h)

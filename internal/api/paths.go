@@ -33,6 +33,9 @@ const (
 	PathWorkerWarm     = "/api/workers/{name}/warm"
 	PathWorkerCheck    = "/api/workers/{name}/check"
 
+	PathSpend     = "/api/spend"
+	PathSpendLift = "/api/spend/lift"
+
 	PathOutputFile    = "/api/outputs/{id}/file"
 	PathOutputPreview = "/api/outputs/{id}/preview"
 

@@ -8,6 +8,9 @@ type User = job.UserStatus
 // Worker is a deployment with its state, the evidence for it and its age.
 type Worker = job.Deployment
 
+// SpendDay is what one day cost, by deployment and user, as an estimate.
+type SpendDay = job.SpendDay
+
 // Orphan is a file on the share that nothing attributes to a job.
 type Orphan = job.Orphan
 

@@ -1,6 +1,6 @@
 // Package config holds every setting of qmtui in one struct, with its unit,
 // zero value and default beside it, and reads it from a TOML file, the
-// environment and flags. It imports nothing else of qmtui and starts nothing.
+// environment and flags. It starts nothing.
 //
 // Precedence, weakest first: defaults, the file (or, without a file, the
 // environment names of the site, see site.go), QMTUI_SECTION_KEY, flags.
@@ -24,6 +24,8 @@ type Config struct {
 	Tag         Tag          `toml:"tag" doc:"How a prompt is marked, so that its outputs are known again. Off only for a server that cannot bear it."`
 	Retention   Retention    `toml:"retention" doc:"How long things are kept."`
 	Auth        Auth         `toml:"auth" doc:"Who may do what. The unix socket is always the admin's."`
+	Calendar    Calendar     `toml:"calendar" doc:"When it is what day, for the times and days that other keys name."`
+	Budget      Budget       `toml:"budget" doc:"What may be spent. Beyond it jobs wait, and an admin can go on knowingly: qmtui queue resume --over-budget."`
 	Verda       Verda        `toml:"verda" doc:"The platform's control API, for deployments with driver = \"verda\"."`
 	SSH         SSH          `toml:"ssh" doc:"The panel by SSH, on a port of its own, see remote.md. Off unless it listens."`
 	Metrics     Metrics      `toml:"metrics" doc:"What Prometheus may read at /metrics."`
@@ -110,7 +112,19 @@ type Auth struct {
 	Admins         []string `toml:"admins" default:"admin" zero:"nobody but the socket" doc:"Users who may do everything."`
 }
 
-// Verda is the platform's control API. It is only ever read, unless an admin asks.
+// Calendar is when it is what day.
+type Calendar struct {
+	Timezone     string   `toml:"timezone" zero:"the machine's own" doc:"Time zone of all times and days in this file, such as Europe/Amsterdam; spending is counted by its days."`
+	WorkshopDays []string `toml:"workshop_days" zero:"none" doc:"What the word workshop stands for in times and windows: 2026-12-01, 2026-12-01..2026-12-05, mon, mon-fri."`
+}
+
+// Budget is what may be spent.
+type Budget struct {
+	PerDay float64 `toml:"per_day" default:"0" min:"0" max:"1000000" zero:"no cap" doc:"What a day may cost over all deployments, by estimate, in the currency of price_per_hour."`
+}
+
+// Verda is the platform's control API. It is only ever read, unless a
+// deployment's hold asks for more.
 type Verda struct {
 	APIURL           string `toml:"api_url" default:"https://api.verda.com/v1" doc:"Address of the control API."`
 	ClientID         string `toml:"client_id" zero:"the control API is not used" doc:"OAuth2 client id."`
@@ -156,6 +170,18 @@ type Deployment struct {
 	Keepalive    Duration `toml:"keepalive" default:"5s" min:"1ms" zero:"no polls: a platform may stop a rendering replica" doc:"Time between two evidence polls while jobs are in flight; they also keep the replica busy."`
 	ScaleToZero  bool     `toml:"scale_to_zero" default:"true" doc:"It may be asleep, and any request wakes a paid machine: ask nothing unless jobs are in flight."`
 	Active       bool     `toml:"active" default:"false" doc:"Jobs go here; at most one. The only deployment is active unless it says false."`
+
+	BudgetPerDay float64  `toml:"budget_per_day" default:"0" min:"0" max:"1000000" zero:"no cap" doc:"What a day may cost here, by estimate. One more billing step beyond it and no job is sent here until midnight."`
+	Hold         string   `toml:"hold" default:"off" one:"off,busy,windows,both" doc:"When one replica is kept through the platform's min_replica_count, and given back afterwards: busy while jobs are in flight, windows in hold_windows. It costs money and drifts from the site's infrastructure code."`
+	HoldWindows  []string `toml:"hold_windows" zero:"none" doc:"When a replica is held while this deployment is active, such as mon-fri 09:45-17:00 or workshop 09:45-17:00."`
+	WarmAt       []string `toml:"warm_at" zero:"never" doc:"When it is woken by itself while it is active, such as workshop 09:50, mon-fri 08:50 or 2026-12-01 09:50."`
+	WarmFor      Duration `toml:"warm_for" default:"15m" max:"4h" zero:"it is only woken" doc:"How long it is kept awake after that when nobody submits."`
+	WarmMaxCost  float64  `toml:"warm_max_cost" default:"0" min:"0" max:"100000" zero:"none is done" doc:"What the warm-ups of one day may cost, by estimate; one beyond it is left out with a warning."`
+
+	FailoverTo   []string `toml:"failover_to" zero:"never" doc:"Deployments that take over when this one is in trouble, in order of preference. Jobs that are still queued go there until an admin chooses again."`
+	FailoverOn   []string `toml:"failover_on" zero:"all of them" doc:"Which trouble: spot_lost (a replica was taken away while it rendered), quota_reached, failing (it answers errors, or nothing), wait_over (a prompt waits too long for a machine)."`
+	FailoverWait Duration `toml:"failover_wait" default:"off" zero:"never" doc:"How long a prompt may wait for a machine before wait_over."`
+	FailoverFor  Duration `toml:"failover_for" default:"1m" min:"1s" doc:"How long failing must last."`
 
 	// Key is filled by Load; it is never in the file and prints as stars.
 	Key Secret `toml:"-" secret:"key"`

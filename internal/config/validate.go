@@ -30,6 +30,7 @@ func (c Config) Validate() error {
 	v.login()
 	v.verda()
 	v.deployments()
+	v.upkeep()
 	return v.problems.orNil()
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // valid is a whole configuration of a site.
@@ -105,7 +106,40 @@ func TestInvalidConfigurations(t *testing.T) {
 		"key not set":          {func(c *Config) { c.Deployments[1].KeyEnv = "GPU_KEY" }, CodeSecretMissing, "deployment[1].key_env"},
 		"key for its name":     {func(c *Config) { c.Deployments[1].KeyEnv = "hunter2-hunter2" }, CodeSecretInFile, "deployment[1].key_env"},
 		"key file not read":    {func(c *Config) { c.Deployments[1].KeyFile = "/absent" }, CodeSecretMissing, "deployment[1].key_file"},
-		"two lines of key":     {func(c *Config) { c.Deployments[1].Key = "a\nb" }, CodeValue, "deployment[1].key"},
+		"time zone":            {func(c *Config) { c.Calendar.Timezone = "Mars/Olympus" }, CodeValue, "calendar.timezone"},
+		"workshop days":        {func(c *Config) { c.Calendar.WorkshopDays = []string{"monday"} }, CodeValue, "calendar.workshop_days"},
+		"hold":                 {governed(func(d *Deployment) { d.Hold = "always" }), CodeValue, "deployment[0].hold"},
+		"hold without account": {func(c *Config) { c.Deployments[0].Hold = "busy" }, CodeRequired, "deployment[0].hold"},
+		"no windows":           {governed(func(d *Deployment) { d.Hold = "windows" }), CodeRequired, "deployment[0].hold_windows"},
+		"windows for nothing":  {governed(func(d *Deployment) { d.HoldWindows = []string{"09:00-17:00"} }), CodeValue, "deployment[0].hold_windows"},
+		"odd window":           {governed(func(d *Deployment) { d.Hold, d.HoldWindows = "both", []string{"9 to 5"} }), CodeValue, "deployment[0].hold_windows"},
+		"no workshop day":      {governed(func(d *Deployment) { d.Hold, d.HoldWindows = "both", []string{"workshop 09:00-17:00"} }), CodeValue, "deployment[0].hold_windows"},
+		"odd warm time":        {governed(func(d *Deployment) { d.WarmAt, d.WarmMaxCost = []string{"mon-fri"}, 1 }), CodeValue, "deployment[0].warm_at"},
+		"warm without guard":   {governed(func(d *Deployment) { d.WarmAt = []string{"09:50"} }), CodeRequired, "deployment[0].warm_max_cost"},
+		"warm without price": {governed(func(d *Deployment) { d.WarmAt, d.WarmMaxCost, d.PricePerHour = []string{"09:50"}, 1, 0 }),
+			CodeRequired, "deployment[0].price_per_hour"},
+		"warm what never sleeps": {governed(func(d *Deployment) { d.WarmAt, d.WarmMaxCost, d.ScaleToZero = []string{"09:50"}, 1, false }),
+			CodeValue, "deployment[0].warm_at"},
+		"warm for ever":        {governed(func(d *Deployment) { d.WarmFor = Duration(5 * time.Hour) }), CodeValue, "deployment[0].warm_for"},
+		"budget without price": {func(c *Config) { c.Deployments[0].BudgetPerDay = 5 }, CodeRequired, "deployment[0].price_per_hour"},
+		"budget below a step":  {governed(func(d *Deployment) { d.BudgetPerDay = 0.4 }), CodeValue, "deployment[0].budget_per_day"},
+		"budget beyond counting": {func(c *Config) {
+			c.Budget.PerDay, c.Deployments = 50, c.Deployments[:1]
+			c.Deployments[0].PricePerHour, c.Deployments[0].ScaleToZero = 1, false
+		},
+			CodeValue, "budget.per_day"},
+		"failover to itself":      {governed(func(d *Deployment) { d.FailoverTo = []string{"h200-spot"} }), CodeValue, "deployment[0].failover_to"},
+		"failover to nobody":      {governed(func(d *Deployment) { d.FailoverTo = []string{"b200"} }), CodeValue, "deployment[0].failover_to"},
+		"failover on nothing":     {governed(func(d *Deployment) { d.FailoverTo, d.FailoverOn = []string{"b300"}, []string{"rain"} }), CodeValue, "deployment[0].failover_on"},
+		"failover without a wait": {governed(func(d *Deployment) { d.FailoverTo, d.FailoverOn = []string{"b300"}, []string{"wait_over"} }), CodeRequired, "deployment[0].failover_wait"},
+		"failover after the end": {governed(func(d *Deployment) { d.FailoverTo, d.FailoverWait = []string{"b300"}, Duration(time.Hour) }),
+			CodeOrder, "deployment[0].failover_wait"},
+		"failover to nowhere": {governed(func(d *Deployment) { d.FailoverOn = []string{"failing"} }), CodeRequired, "deployment[0].failover_to"},
+		"failover without account": {func(c *Config) {
+			c.Deployments[0].FailoverTo, c.Deployments[0].FailoverOn = []string{"b300"}, []string{"spot_lost"}
+		},
+			CodeRequired, "deployment[0].failover_on"},
+		"two lines of key": {func(c *Config) { c.Deployments[1].Key = "a\nb" }, CodeValue, "deployment[1].key"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := valid()
@@ -118,6 +152,30 @@ func TestInvalidConfigurations(t *testing.T) {
 				t.Errorf("no next step, or a secret: %v", ps)
 			}
 		})
+	}
+}
+
+// governed changes the first deployment of one where everything can be asked for.
+func governed(change func(*Deployment)) func(*Config) {
+	return func(c *Config) {
+		c.Verda.ClientID, c.Verda.ClientSecretEnv, c.Verda.ClientSecret = "id", "SECRET", "hush"
+		c.Deployments[0].Driver, c.Deployments[0].PricePerHour = "verda", 3
+		change(&c.Deployments[0])
+	}
+}
+
+func TestEveryRuleForDeploymentsTogether(t *testing.T) {
+	cfg := valid()
+	governed(func(d *Deployment) {
+		d.BudgetPerDay, d.Hold, d.HoldWindows = 20, "both", []string{"workshop 09:45-17:00", "sat 10:00-12:00"}
+		d.WarmAt, d.WarmMaxCost, d.WarmFor = []string{"workshop 09:50"}, 2, 0
+		d.FailoverTo, d.FailoverOn, d.FailoverWait = []string{"b300"}, []string{"spot_lost", "quota_reached", "failing", "wait_over"}, Duration(10*time.Minute)
+	})(&cfg)
+	cfg.Deployments[1].PricePerHour = 5
+	cfg.Calendar = Calendar{"Europe/Amsterdam", []string{"2026-12-01..2026-12-05"}}
+	cfg.Budget.PerDay = 50
+	if err := cfg.Validate(); err != nil {
+		t.Error(err)
 	}
 }
 

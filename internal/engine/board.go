@@ -13,6 +13,8 @@ type board struct {
 	position map[job.ID]int // of waiting jobs, 0-based
 	charges  map[string]float64
 	usage    usage
+	account  account
+	capped   bool                 // a budget pauses the active deployment
 	estimate time.Duration        // of a warm run; zero when unknown
 	cold     map[job.ID]job.Range // of the cold start that a job may be waiting for
 	workers  []job.Deployment
@@ -41,12 +43,13 @@ func (l *loop) publishBoard(news bool) {
 // makeBoard sums up the live state.
 func (l *loop) makeBoard(now time.Time) *board {
 	b := &board{position: map[job.ID]int{}, charges: l.charges.now(now), estimate: l.estimate(),
-		usage: usage{Day: l.usage.Day, Users: maps.Clone(l.usage.Users)}, workers: l.workers(), troubles: l.troubles(), cold: l.coldStarts(now)}
+		usage: usage{Day: l.usage.Day, Users: maps.Clone(l.usage.Users)}, account: l.account, workers: l.workers(), troubles: l.troubles(), cold: l.coldStarts(now)}
 	v := l.view()
 	v.Policy.MaxRunning = maxPositions
 	for i, j := range v.Order(maxPositions, nil) {
 		b.position[j.ID] = i
 	}
+	b.capped = l.keeper.verdicts[l.active].Pause
 	b.status = l.status(b)
 	b.status.At = now
 	return b
@@ -80,7 +83,9 @@ func (l *loop) status(b *board) job.QueueStatus {
 			s.Capacity = d.Capacity
 		}
 	}
-	s.Wait = waitFor(len(b.position), s, b).Seconds()
+	if s.Wait = waitFor(len(b.position), s, b).Seconds(); b.capped {
+		s.Wait = -1
+	}
 	s.Warnings = l.warnings(s.Share, b.workers)
 	return s
 }
@@ -100,6 +105,7 @@ func (l *loop) workers() []job.Deployment {
 	for i := range all {
 		all[i].Active = all[i].Name == l.active
 		all[i].InFlight = l.inFlight(all[i].Name)
+		all[i].Rules = l.rules.Deployments[all[i].Name].Summary()
 	}
 	return all
 }

@@ -73,8 +73,10 @@ func (l *loop) charge(user string, a job.Attempt, end time.Time) {
 	now := time.Now().UTC()
 	l.charges.add(user, used.Seconds(), now)
 	l.usage.add(user, used.Seconds(), now)
+	l.account = l.account.add(l.rules.Calendar.Day(now), a.Deployment, user, used.Seconds())
 	l.logError("keep charges", l.ledger.SetSetting(settingCharges, l.charges))
 	l.logError("keep usage", l.ledger.SetSetting(settingUsage, l.usage))
+	l.logError("keep the account", l.ledger.SetSetting(settingAccount, l.account))
 }
 
 // usage is the GPU time measured on one day (UTC), by user.
@@ -104,12 +106,15 @@ const (
 	settingActive  = "fleet/active"
 	settingCharges = "fair/charges"
 	settingUsage   = "fair/usage"
+	settingAccount = "spend/account"
+	settingUpkeep  = "fleet/upkeep"
 )
 
 // loadSettings takes up where the last process ended.
 func (l *loop) loadSettings() error {
 	l.active = l.first
-	for key, v := range map[string]any{settingMode: &l.mode, settingActive: &l.active, settingCharges: &l.charges, settingUsage: &l.usage} {
+	for key, v := range map[string]any{settingMode: &l.mode, settingActive: &l.active, settingCharges: &l.charges, settingUsage: &l.usage,
+		settingAccount: &l.account, settingUpkeep: &l.keeper.kept} {
 		if _, err := l.ledger.Setting(key, v); err != nil {
 			return fmt.Errorf("read setting %s: %w", key, err)
 		}

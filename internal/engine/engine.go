@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/comfyume/qmtui/internal/engine/upkeep"
 	"github.com/comfyume/qmtui/internal/job"
 )
 
@@ -21,7 +22,12 @@ type Options struct {
 	// Active names the deployment that takes work until an admin chooses
 	// another; empty means the first.
 	Active string
-	Log    *slog.Logger // nil discards
+	// Rules are what is done for deployments without being asked each time. The
+	// zero value does nothing.
+	Rules upkeep.Rules
+	// Audit keeps what the rules do; nil forgets it. Called by the loop alone.
+	Audit func(job.AuditEntry) error
+	Log   *slog.Logger // nil discards
 }
 
 // Engine is the embedded engine: one loop that owns all live state, and the
@@ -43,6 +49,8 @@ type Engine struct {
 	// board is what the loop last published for readers.
 	board atomic.Pointer[board]
 	first string
+	rules upkeep.Rules
+	deeds func(job.AuditEntry) error // keeps them; may be nil
 }
 
 // New makes an engine. It starts nothing; see [Engine.Run].
@@ -51,6 +59,7 @@ func New(o Options) *Engine {
 		ledger: o.Ledger, share: o.Share, fleet: o.Fleet, policy: o.Policy.filled(), log: o.Log,
 		started: time.Now(), inbox: make(chan message, 256), places: newPlaces(),
 		running: make(chan struct{}), stopped: make(chan struct{}), first: o.Active,
+		rules: o.Rules, deeds: o.Audit,
 	}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
@@ -79,6 +88,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		err = werr
 	}
 	l.acts.Wait()
+	l.noticeHolds(e.fleet.Deployments()) // the fleet's last act is to give back
 	return err
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/comfyume/qmtui/internal/engine"
 	"github.com/comfyume/qmtui/internal/engine/ledgertest"
+	"github.com/comfyume/qmtui/internal/engine/upkeep"
 	"github.com/comfyume/qmtui/internal/job"
 )
 
@@ -144,6 +145,11 @@ type fakeFleet struct {
 	deployments []job.Deployment
 	ran         []time.Duration
 	cold        job.Range
+	holds       [][]string             // what was asked to be held, each time
+	spent       map[string][]job.Spent // by deployment
+	woken       []string
+	wakeErr     error
+	refreshed   []string
 }
 
 func newFleet(capacity int) *fakeFleet {
@@ -208,6 +214,18 @@ func (f *fakeFleet) ColdStart(_ string, models []string, _ time.Time) job.Range 
 	return f.cold
 }
 
+func (f *fakeFleet) Hold(names []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.holds = append(f.holds, names)
+}
+
+func (f *fakeFleet) Spending(name string) []job.Spent {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.spent[name]
+}
+
 func (f *fakeFleet) Nodes() []byte { return []byte(`{"SaveImage":{}}`) }
 
 func (f *fakeFleet) Deployments() []job.Deployment {
@@ -216,10 +234,17 @@ func (f *fakeFleet) Deployments() []job.Deployment {
 	return slices.Clone(f.deployments)
 }
 
-func (f *fakeFleet) Warm(context.Context, string) (job.Deployment, error) {
-	return job.Deployment{}, nil
+func (f *fakeFleet) Warm(_ context.Context, name string) (job.Deployment, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.woken = append(f.woken, name)
+	return job.Deployment{}, f.wakeErr
 }
-func (f *fakeFleet) Refresh(context.Context, string) (job.Deployment, error) {
+
+func (f *fakeFleet) Refresh(_ context.Context, name string) (job.Deployment, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refreshed = append(f.refreshed, name)
 	return job.Deployment{}, nil
 }
 
@@ -238,6 +263,8 @@ type house struct {
 	fleet  *fakeFleet
 	policy engine.Policy
 	log    *slog.Logger // nil discards
+	rules  upkeep.Rules
+	deeds  []job.AuditEntry
 	stop   func()
 }
 
@@ -254,7 +281,8 @@ func open(t *testing.T, capacity int, p engine.Policy, fn func(h *house)) {
 
 func (h *house) start() {
 	h.Helper()
-	h.Engine = engine.New(engine.Options{Ledger: h.ledger, Share: h.share, Fleet: h.fleet, Policy: h.policy, Log: h.log})
+	h.Engine = engine.New(engine.Options{Ledger: h.ledger, Share: h.share, Fleet: h.fleet, Policy: h.policy, Rules: h.rules, Log: h.log,
+		Audit: func(e job.AuditEntry) error { h.deeds = append(h.deeds, e); return nil }})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- h.Engine.Run(ctx) }()

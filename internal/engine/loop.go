@@ -35,6 +35,8 @@ type loop struct {
 	deliveries map[job.OutputID]*delivery
 	charges    charges
 	usage      usage
+	account    account
+	keeper     keeper
 	closing    bool // takes no more work
 	orphans    int
 	skew       time.Duration        // of the share's clock, as the last new file showed it
@@ -58,7 +60,8 @@ type loop struct {
 
 func newLoop(e *Engine) (*loop, error) {
 	l := &loop{Engine: e, jobs: map[job.ID]*job.Job{}, prompt: map[string]job.ID{}, mode: job.ModeRunning,
-		traces: map[string]Trace{}, posting: map[string]context.CancelFunc{}, deliveries: map[job.OutputID]*delivery{}, named: map[string][]job.Path{}}
+		traces: map[string]Trace{}, posting: map[string]context.CancelFunc{}, deliveries: map[job.OutputID]*delivery{}, named: map[string][]job.Path{},
+		keeper: keeper{vigils: map[string]*vigil{}}}
 	open, err := e.ledger.Open()
 	if err != nil {
 		return nil, err
@@ -202,6 +205,7 @@ func (l *loop) turn(batch []message) error {
 	if err := l.record(facts); err != nil {
 		return err
 	}
+	l.tend(now.UTC())
 	if err := l.plan(); err != nil {
 		return err
 	}
@@ -332,11 +336,11 @@ func (l *loop) hold() *job.Error {
 var errNotLooked = &job.Error{Code: "share_not_looked_at", Class: job.Unavailable, Transient: true,
 	Message: "the share has not been looked at yet", Hint: "wait a moment"}
 
-// slots is the room on the active deployment. A failing one gets a single
+// slots is the room on the active deployment, none when a budget pauses it. A failing one gets a single
 // probe at a time instead of all its capacity.
 func (l *loop) slots() []Slot {
 	for _, d := range l.fleet.Deployments() {
-		if d.Name != l.active {
+		if d.Name != l.active || l.keeper.verdicts[d.Name].Pause {
 			continue
 		}
 		if d.State == job.WarmthFailing {

@@ -109,6 +109,11 @@ type Fleet interface {
 	// ColdStart is how long a cold start takes at that time of day for a prompt
 	// with these models, as learned; the zero Range when nothing is known.
 	ColdStart(deployment string, models []string, at time.Time) job.Range
+	// Hold replaces the set of deployments of which one replica is to be kept;
+	// others are given back. Until the first call nothing is changed.
+	Hold(names []string)
+	// Spending is what a deployment cost on each of the last days, oldest first.
+	Spending(deployment string) []job.Spent
 	// Deployments lists them in configured order; Active and InFlight are the
 	// engine's to fill in.
 	Deployments() []job.Deployment

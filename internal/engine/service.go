@@ -175,6 +175,7 @@ func (e *Engine) ActivateWorker(ctx context.Context, name string, by job.Caller)
 		if err := l.ledger.SetSetting(settingActive, name); err != nil {
 			return err
 		}
+		l.keep(func(t *tended) { t.Chosen, t.Handover = time.Now().UTC(), nil })
 		l.log.Info("active deployment", "deployment", name, "was", l.active, "by", by.Name)
 		l.active, l.standing = name, time.Time{}
 		return nil

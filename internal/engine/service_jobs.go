@@ -191,5 +191,5 @@ func (e *Engine) Users() ([]job.UserStatus, error) {
 	if err != nil {
 		return nil, err
 	}
-	return userStatuses(counts, totals, e.board.Load(), e.policy), nil
+	return userStatuses(counts, totals, e.Spend(1)[0].Users, e.board.Load(), e.policy), nil
 }

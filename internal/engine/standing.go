@@ -20,7 +20,7 @@ func standing(j job.Job, b *board, now time.Time) job.Standing {
 		if p, ok := b.position[j.ID]; ok {
 			s.Position = p
 		}
-		if s.Position >= 0 && b.estimate > 0 {
+		if s.Position >= 0 && b.estimate > 0 && !b.capped {
 			s.Wait = waitFor(s.Position, b.status, b).Seconds()
 		}
 	}
@@ -69,6 +69,8 @@ func queuedPhase(j job.Job, a job.Attempt, s job.Standing, b *board, now time.Ti
 	switch {
 	case b.status.Mode == job.ModePaused:
 		return "waiting: the queue is paused"
+	case b.capped:
+		return "waiting: today's budget is spent"
 	case a.NotBefore.After(now):
 		return "waiting " + span(a.NotBefore.Sub(now)) + " before attempt " + strconv.Itoa(a.N)
 	case s.Position > 0:

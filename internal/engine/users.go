@@ -10,10 +10,14 @@ import (
 
 // userStatuses joins what the ledger counts with what the loop holds against
 // each user, by name.
-func userStatuses(counts map[string]job.Counts, totals map[string]job.Folders, b *board, p Policy) []job.UserStatus {
+func userStatuses(counts map[string]job.Counts, totals map[string]job.Folders, today []job.UserSpend, b *board, p Policy) []job.UserStatus {
+	spent := map[string]float64{}
+	for _, u := range today {
+		spent[u.User] = u.Amount
+	}
 	all := make([]job.UserStatus, 0, len(counts))
 	for _, u := range slices.Sorted(maps.Keys(counts)) {
-		s := job.UserStatus{User: u, GPUSeconds: b.usage.of(u, time.Now()), Charge: b.charges[u],
+		s := job.UserStatus{User: u, GPUSeconds: b.usage.of(u, time.Now()), SpendToday: spent[u], Charge: b.charges[u],
 			Outputs: totals[u].Outputs, Bytes: totals[u].Bytes, Newest: totals[u].Newest,
 			MaxQueued: p.MaxQueued, MaxRunning: p.MaxRunning}
 		for state, n := range counts[u] {

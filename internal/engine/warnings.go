@@ -25,14 +25,20 @@ func (l *loop) warnings(share job.ShareStatus, workers []job.Deployment) []job.W
 		if e == nil || !since[e.Code].IsZero() {
 			continue
 		}
-		since[e.Code] = l.warned[e.Code]
-		if since[e.Code].IsZero() {
-			since[e.Code] = time.Now().UTC()
-		}
+		since[e.Code] = l.since(e.Code)
 		ws = append(ws, job.Warning{Code: e.Code, Message: e.Message, Hint: e.Hint, At: since[e.Code]})
 	}
+	ws = append(ws, l.upkeepWarnings(time.Now().UTC(), workers, since)...)
 	l.warned = since
 	return ws
+}
+
+// since is when a warning began to stand: now, unless it stood already.
+func (l *loop) since(key string) time.Time {
+	if at := l.warned[key]; !at.IsZero() {
+		return at
+	}
+	return time.Now().UTC()
 }
 
 // lowDisk warns before workers cannot write any more.

@@ -37,9 +37,26 @@ type Deployment struct {
 	Warm Timing `json:"warm"`
 	// Usual is how long a cold start takes at this time of day with the models
 	// that are waited for, if any are.
-	Usual    Range     `json:"usual"`
+	Usual Range `json:"usual,omitzero"`
+	// WaitingSince is since when a request waits for a machine; zero for none.
+	WaitingSince time.Time `json:"waiting_since,omitzero"`
+	// Lost counts replicas that the platform took away under their jobs in the
+	// last ten minutes; LostAt is the last of them.
+	Lost   int       `json:"lost_replicas,omitempty"`
+	LostAt time.Time `json:"lost_at,omitzero"`
+	// Held is the replica that is held there; nil for none.
+	Held *Held `json:"held,omitempty"`
+	// Today is what it cost so far today, as an estimate.
+	Today    Spent     `json:"today,omitzero"`
+	Rules    string    `json:"rules,omitempty"`  // what is done for it without being asked, for people
 	System   *System   `json:"system,omitempty"` // nil until somebody asked while it was awake
 	SystemAt time.Time `json:"system_at,omitzero"`
+}
+
+// Held is a replica that is kept through the platform's min_replica_count.
+type Held struct {
+	Was   int       `json:"was"` // min_replica_count before
+	Since time.Time `json:"since"`
 }
 
 // Timing is a measured distribution, in seconds. The zero value is none.

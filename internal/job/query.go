@@ -174,6 +174,7 @@ type UserStatus struct {
 	Done       int       `json:"done"`
 	Failed     int       `json:"failed"`
 	GPUSeconds float64   `json:"gpu_seconds"` // measured, today (UTC)
+	SpendToday float64   `json:"spend_today"` // their share of today's bill, estimated; see UserSpend
 	Charge     float64   `json:"charge"`      // what the fair queue counts against them
 	Outputs    int       `json:"outputs"`
 	Bytes      int64     `json:"bytes"`

@@ -62,7 +62,7 @@ var knownCodes = []string{
 var (
 	deadlineCodes = []string{"accept_timeout", "never_appeared", "run_timeout", "no_files"}
 	copyCodes     = []string{"copy_failed", "disk_full", "not_readable", "not_writable", "share_not_mounted", "share_stalled", "source_vanished"}
-	warningCodes  = []string{"disk_full", "endpoint_or_key", "not_writable", "orphans", "share_not_mounted", "share_stalled",
+	warningCodes  = []string{"budget_lifted", "budget_near", "budget_reached", "failed_over", "replica_held", "warmup_failed", "warmup_skipped", "disk_full", "endpoint_or_key", "not_writable", "orphans", "share_not_mounted", "share_stalled",
 		"state_failed", "state_not_writable", "unreachable"}
 )
 

@@ -21,8 +21,16 @@ var (
 	descColdP90            = desc("qmtui_deployment_cold_start_p90_seconds", "Nine of ten of the last measured cold starts were shorter.", "deployment")
 	descWarmMedian         = desc("qmtui_deployment_run_median_seconds", "Median of the last measured runs, kept over restarts.", "deployment")
 
+	descSpend     = desc("qmtui_deployment_spend_today", "What a deployment cost so far today, estimated in billing steps, in the currency of the bill.", "deployment")
+	descBilled    = desc("qmtui_deployment_billed_today_seconds", "GPU time of a deployment that is billed for today so far, estimated in billing steps.", "deployment")
+	descHeld      = desc("qmtui_deployment_held", "1 while one replica of a deployment is held by min_replica_count.", "deployment")
+	descLost      = desc("qmtui_deployment_lost_replicas", "Replicas that the platform took away under their jobs in the last ten minutes.", "deployment")
+	descUsualLow  = desc("qmtui_deployment_cold_start_usual_low_seconds", "Of ten cold starts at this time of day, one is shorter.", "deployment")
+	descUsualHigh = desc("qmtui_deployment_cold_start_usual_high_seconds", "Of ten cold starts at this time of day, one is longer.", "deployment")
+
 	deploymentDescs = []*prometheus.Desc{descDeploymentState, descDeploymentSince, descDeploymentEvidence, descDeploymentActive, descDeploymentFlight,
-		descDeploymentCapacity, descDeploymentPrice, descColdSamples, descColdMedian, descColdP90, descWarmMedian}
+		descDeploymentCapacity, descDeploymentPrice, descColdSamples, descColdMedian, descColdP90, descWarmMedian,
+		descSpend, descBilled, descHeld, descLost, descUsualLow, descUsualHigh}
 )
 
 // warmths are all states of a deployment.
@@ -47,6 +55,14 @@ func (c *moment) deployment(ch chan<- prometheus.Metric, d job.Deployment) {
 	gauge(ch, descDeploymentFlight, float64(d.InFlight), name)
 	gauge(ch, descDeploymentCapacity, float64(d.Capacity), name)
 	gauge(ch, descDeploymentPrice, d.PricePerHour, name)
+	gauge(ch, descSpend, d.Today.Amount, name)
+	gauge(ch, descBilled, d.Today.Billed, name)
+	gauge(ch, descHeld, truth(d.Held != nil), name)
+	gauge(ch, descLost, float64(d.Lost), name)
+	if d.Usual.Count > 0 {
+		gauge(ch, descUsualLow, d.Usual.Low, name)
+		gauge(ch, descUsualHigh, d.Usual.High, name)
+	}
 	gauge(ch, descColdSamples, float64(d.Cold.Count), name)
 	if d.Cold.Count > 0 {
 		gauge(ch, descColdMedian, d.Cold.P50, name)

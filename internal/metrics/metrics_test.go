@@ -224,7 +224,7 @@ func TestCardinality(t *testing.T) {
 			byUser++
 		}
 	}
-	if byUser == 0 || byUser > 4*10 {
+	if byUser == 0 || byUser > 5*10 {
 		t.Errorf("%d series of users, want those of 10", byUser)
 	}
 	if len(got) > bound {

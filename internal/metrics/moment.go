@@ -36,10 +36,11 @@ var (
 	descUsers      = desc("qmtui_users", "Users with jobs that are kept.")
 	descUserJobs   = desc("qmtui_user_jobs", "Jobs of the busiest users, by what they do.", "user", "state")
 	descUserGPU    = desc("qmtui_user_gpu_today_seconds", "GPU time of the busiest users since midnight UTC, measured.", "user")
+	descUserSpend  = desc("qmtui_user_spend_today", "Share of the busiest users in today's bill, estimated, in the currency of the bill.", "user")
 	descUserOutput = desc("qmtui_user_output_bytes", "Delivered bytes of the busiest users' kept jobs.", "user")
 
 	momentDescs = append([]*prometheus.Desc{descJobs, descDepth, descMaxDepth, descMode, descWait, descOrphans, descWarnings, descMounted, descReadOnly,
-		descStalled, descLooked, descUsers, descUserJobs, descUserGPU, descUserOutput}, deploymentDescs...)
+		descStalled, descLooked, descUsers, descUserJobs, descUserGPU, descUserSpend, descUserOutput}, deploymentDescs...)
 )
 
 // Describe is of prometheus.Collector.
@@ -110,6 +111,7 @@ func userFigures(ch chan<- prometheus.Metric, all []job.UserStatus, top int) {
 		gauge(ch, descUserJobs, float64(u.Queued), u.User, "queued")
 		gauge(ch, descUserJobs, float64(u.Running), u.User, "running")
 		gauge(ch, descUserGPU, u.GPUSeconds, u.User)
+		gauge(ch, descUserSpend, u.SpendToday, u.User)
 		gauge(ch, descUserOutput, float64(u.Bytes), u.User)
 	}
 }

@@ -204,6 +204,15 @@ func roundTripRest(t *testing.T, c *api.Client) {
 	if u := must(c.Users(ctx))(t, "users"); len(u) != 2 {
 		t.Errorf("users: %+v", u)
 	}
+	if d := must(c.Spend(ctx, 2))(t, "spend"); len(d) != 2 || d[0].Deployments[0].Amount != 0.97 || d[0].Users[0].User != "user001" {
+		t.Errorf("spend: %+v", d)
+	}
+	if _, err := c.Spend(ctx, 99); job.AsError(err).Class != job.Invalid {
+		t.Errorf("99 days: %v", err)
+	}
+	if s := must(c.LiftBudget(ctx))(t, "lift"); s.Mode != job.ModeRunning {
+		t.Errorf("lift: %+v", s)
+	}
 	orphans := must(c.Orphans(ctx, "open"))(t, "orphans")
 	if len(orphans) != 1 || orphans[0].Path != "stray/a\nb.png" {
 		t.Fatalf("orphans: %+v", orphans)

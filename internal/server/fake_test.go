@@ -283,6 +283,20 @@ func (f *fakeService) DiscardOrphan(_ context.Context, id job.OutputID, reason s
 	return f.settle(id, func(o *job.Orphan) { o.State, o.Reason, o.By = job.OrphanDiscarded, reason, by.Name })
 }
 
+func (f *fakeService) Spend(days int) []job.SpendDay {
+	users := []job.UserSpend{{User: "user001", GPUSeconds: 840, Amount: 0.97}}
+	day := job.SpendDay{Day: "2026-11-23", Amount: 0.97, Cap: 20, Users: users, Deployments: []job.DeploymentSpend{{Name: "h200", Users: users, Cap: 10,
+		Spent: job.Spent{Day: "2026-11-23", Billed: 3600, Lived: 3120, Amount: 0.97, Evidence: job.ByPlatform}}}}
+	return slices.Repeat([]job.SpendDay{day}, days)
+}
+
+func (f *fakeService) LiftBudget(_ context.Context, by job.Caller) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.callers = append(f.callers, by)
+	return f.err
+}
+
 func (f *fakeService) Workers() []job.Deployment { return slices.Clone(f.workers) }
 
 func (f *fakeService) worker(name string) (job.Deployment, error) {

@@ -49,6 +49,9 @@ func (s *Server) routes() []route {
 		{"POST", api.PathWorkerWarm, s.worker("waking a deployment", Service.WarmWorker), false},
 		{"POST", api.PathWorkerCheck, s.worker("asking a deployment", Service.CheckWorker), false},
 
+		{"GET", api.PathSpend, s.spend, false},
+		{"POST", api.PathSpendLift, s.liftBudget, false},
+
 		{"GET", api.PathOutputFile, s.outputFile, false},
 		{"GET", api.PathOutputPreview, s.outputPreview, false},
 

@@ -35,6 +35,12 @@ type Service interface {
 	AssignOrphan(ctx context.Context, id job.OutputID, user string, by job.Caller) (job.Orphan, error)
 	DiscardOrphan(ctx context.Context, id job.OutputID, reason string, by job.Caller) (job.Orphan, error)
 
+	// Spend is what the last days cost, today first, as an estimate. LiftBudget
+	// lets spending go on beyond the budgets until midnight; a *job.Error of
+	// class Conflict when none is reached.
+	Spend(days int) []job.SpendDay
+	LiftBudget(ctx context.Context, by job.Caller) error
+
 	Workers() []job.Deployment
 	ActivateWorker(ctx context.Context, name string, by job.Caller) (job.Deployment, error)
 	WarmWorker(ctx context.Context, name string, by job.Caller) (job.Deployment, error)

@@ -20,7 +20,7 @@ func (s *Server) listWorkers(w http.ResponseWriter, r *request) error {
 func showWorker(d job.Deployment, caller who) api.Worker {
 	d.URL = withoutSecrets(d.URL)
 	if !caller.Admin {
-		d.URL, d.System = "", nil
+		d.URL, d.System, d.Rules, d.Today = "", nil, "", job.Spent{}
 	}
 	return d
 }

@@ -70,6 +70,8 @@ func fixture() *fakeManager {
 	f.workers = []api.Worker{
 		{Name: "h200-spot", Driver: "comfyui", URL: "https://gpu.example/h200-spot", Capacity: 2, InFlight: 2, PricePerHour: 0.97, ScaleToZero: true, Active: true,
 			State: job.WarmthWarm, Because: "it answered a prompt", Evidence: job.ByPlatform, Since: epoch.Add(-9 * time.Minute), At: epoch.Add(-12 * time.Second),
+			Today: job.Spent{Billed: 4200, Amount: 1.13, Evidence: job.ByPlatform}, Rules: "held workshop 09:45-17:00; at most 20.00 a day; hands over to h200-on-demand",
+			Held: &job.Held{Since: ago(15 * time.Minute).Time},
 			Cold: job.Timing{Count: 5, P50: 301, P90: 420, Last: 288, Recent: []float64{280, 420, 310, 301, 288}},
 			Warm: job.Timing{Count: 40, P50: 42, P90: 71, Last: 38, Recent: []float64{40, 42, 71, 38, 45, 41, 39, 60, 38}},
 			System: &job.System{Version: "0.8.0", Python: "3.12.3 (main)", OutputDirectory: "/mnt/sfs/outputs",

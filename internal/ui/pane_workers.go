@@ -84,8 +84,8 @@ func (m *Model) warmth(d *api.Worker) string {
 	}
 	if d.State == job.Warming && !d.Since.IsZero() {
 		s += " " + since(m.w.now, d.Since)
-		if d.Cold.P50 > 0 {
-			s += " of about " + seconds(d.Cold.P50)
+		if d.Usual.Count > 0 {
+			s += " of about " + seconds(d.Usual.Mid)
 		}
 	}
 	return s
@@ -147,7 +147,8 @@ func (p *workersPane) facts(d *api.Worker, w int) []string {
 	lines = append(lines, p.system(d, say, w)...)
 	lines = append(lines, p.times("cold start", d.Cold, say, w)...)
 	lines = append(lines, p.times("warm run", d.Warm, say, w)...)
-	return append(lines, say("spend", p.spend(d)))
+	lines = append(lines, say("spend", p.spend(d)))
+	return append(lines, p.unasked(d, say)...)
 }
 
 // system is what /system_stats said.
@@ -186,21 +187,32 @@ func (p *workersPane) times(label string, t job.Timing, say func(string, string)
 		" "+st.Accent.On(spark(st, last(t.Recent, max(8, min(40, w-70)))))+st.Quiet.On(" "+count(t.Count, "run")))}
 }
 
-// spend is an estimate from GPU-seconds that were measured today.
+// spend is what it cost so far today, as the manager estimates.
 func (p *workersPane) spend(d *api.Worker) string {
 	st := p.m.w.st
-	if d.PricePerHour == 0 {
+	switch t := d.Today; {
+	case d.PricePerHour == 0:
 		return st.Quiet.On("no price is configured")
+	case t.Billed == 0:
+		return st.Row.On("nothing today") + st.Quiet.On(fmt.Sprintf("  (%.2f an hour while it is up)", d.PricePerHour))
+	case t.Evidence == job.ByPlatform:
+		return st.Row.On(fmt.Sprintf("about %.2f today", t.Amount)) + st.Quiet.On(fmt.Sprintf("  (%s billed, of the platform's replicas)", seconds(t.Billed)))
+	default:
+		return st.Row.On(fmt.Sprintf("at least %.2f today", t.Amount)) + st.Quiet.On(fmt.Sprintf("  (%s billed, from what answered)", seconds(t.Billed)))
 	}
-	total := 0.0
-	for _, u := range p.m.w.users {
-		total += u.GPUSeconds
+}
+
+// unasked is what is done for a deployment without being asked each time.
+func (p *workersPane) unasked(d *api.Worker, say func(string, string) string) []string {
+	m, st := p.m, p.m.w.st
+	var lines []string
+	if d.Held != nil {
+		lines = append(lines, say("held", st.Warn.On("one replica since "+clock(d.Held.Since))+st.Quiet.On(fmt.Sprintf("  (min_replica_count was %d; it drifts from the infrastructure code)", d.Held.Was))))
 	}
-	if !d.Active || p.m.w.usersAt.IsZero() {
-		return st.Row.On(fmt.Sprintf("%.2f per hour while it is up", d.PricePerHour))
+	if d.Rules != "" {
+		lines = append(lines, say("rules", st.Row.On(m.w.text(d.Rules))))
 	}
-	return st.Row.On(fmt.Sprintf("about %.2f today", total/3600*d.PricePerHour)) +
-		st.Quiet.On(fmt.Sprintf("  (%s GPU-seconds measured x %.2f/h; idle time is not counted)", number(int(total)), d.PricePerHour))
+	return lines
 }
 
 func (p *workersPane) act(do deed) tea.Cmd {

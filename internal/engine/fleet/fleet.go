@@ -51,6 +51,7 @@ func (f *Fleet) Run(ctx context.Context, report func(job.Fact)) error {
 	for _, s := range f.sites {
 		s.recall()
 		children.Go(func() { s.watch(ctx, report) })
+		children.Go(func() { s.guess(ctx) })
 		if s.spec.Driver == "verda" && f.control != nil {
 			children.Go(func() { s.oversee(ctx, f.control, report) })
 		}

@@ -34,6 +34,8 @@ type Options struct {
 	// HTTP sends the requests; its own Timeout must be zero or longer than any
 	// cold start. Nil means a client of the package's own.
 	HTTP *http.Client
+	// Zone is where days of spending begin. Nil means local time.
+	Zone *time.Location
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 	// ColdAfter is how long an answer to POST /prompt may take on a machine that
@@ -67,9 +69,6 @@ type Spec struct {
 	// PlatformName is what the platform's APIs call it; driver "verda" only.
 	// Empty: the last part of URL's path, or Name.
 	PlatformName string
-	// Hold is when one replica is kept whatever happens; driver "verda" only.
-	// The zero value: never.
-	Hold Hold
 }
 
 // Control is an account with a platform's control API.
@@ -102,6 +101,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Zone == nil {
+		o.Zone = time.Local
 	}
 	orElse(&o.ColdAfter, 5*time.Second)
 	orElse(&o.StatsEvery, time.Minute)

@@ -37,15 +37,15 @@ func newSite(spec Spec, o Options) (*site, error) {
 	if err := spec.check(); err != nil {
 		return nil, err
 	}
-	if err := spec.Hold.check(spec, o); err != nil {
-		return nil, err
-	}
 	d, err := newDriver(spec, o)
 	if err != nil {
 		return nil, err
 	}
-	return &site{spec: spec, opts: o, rules: rulesFor(spec), driver: d,
-		wake: make(chan struct{}, 1), stir: make(chan struct{}, 1), tracks: newTracks()}, nil
+	s := &site{spec: spec, opts: o, rules: rulesFor(spec), driver: d,
+		wake: make(chan struct{}, 1), stir: make(chan struct{}, 1), tracks: newTracks()}
+	s.recallLeases()
+	s.recallHold()
+	return s, nil
 }
 
 // nudge wakes the watchers; it never blocks.
@@ -85,8 +85,7 @@ func (s *site) read() reading {
 	if d, ok := s.driver.(admitter); ok {
 		stage = d.Stage()
 	}
-	// A look is news until two that should have followed it did not come.
-	return agree(s.health.read(now, s.rules), s.over.look, stage, now, 9*s.opts.Control.Every)
+	return agree(s.health.read(now, s.rules), s.over.look, stage, now, s.freshFor())
 }
 
 // wouldWake reports that asking about a flight may start a machine for nothing.
@@ -94,6 +93,10 @@ func (s *site) wouldWake(x job.Flight) bool {
 	state := s.reading().state
 	return state == job.WarmthCold || state == job.WarmthUnknown && s.spec.ScaleToZero && x.State == job.Lost
 }
+
+// freshFor is how long a look is news: until two that should have followed it
+// did not come.
+func (s *site) freshFor() time.Duration { return 9 * s.opts.Control.Every }
 
 func (s *site) snapshot() job.Deployment {
 	s.mu.Lock()
@@ -111,7 +114,11 @@ func (s *site) snapshot() job.Deployment {
 	if d.Error == nil {
 		d.Error = outputTrouble(s.spec, s.system)
 	}
-	d = s.over.add(d)
+	if r.state == job.Warming {
+		d.WaitingSince = s.health.unanswered
+	}
+	d.Today = s.today(now)
+	d = s.over.add(d, now)
 	if e := s.tracks.dead(); e != nil {
 		d = withDeadWorker(d, e)
 	}

@@ -180,14 +180,14 @@ func TestVanishedReplicaIsTold(t *testing.T) {
 		if e := fact.Error; e.Code != "replica_vanished" || !e.Transient || fact.Evidence != job.ByPlatform || fact.PromptID != promptID(1) {
 			t.Errorf("fact %+v, error %+v", fact, e)
 		}
-		if st := f.Standings()[0]; st.Vanished != 1 || st.Waiting != 0 {
+		if st := f.Deployments()[0]; st.Lost != 1 || st.LostAt.IsZero() || !st.WaitingSince.IsZero() {
 			t.Errorf("standing %+v", st)
 		}
 		elapse(t, time.Hour)
 		if k := got.kinds(); len(k) != 1 {
 			t.Errorf("told again: %v", k)
 		}
-		if st := f.Standings()[0]; st.Vanished != 0 {
+		if st := f.Deployments()[0]; st.Lost != 0 {
 			t.Errorf("an hour later it counts still: %+v", st)
 		}
 	})
@@ -204,9 +204,12 @@ func TestKeepAliveKeepsTheReplica(t *testing.T) {
 		if e := s.sim.Executions()[promptID(1)]; e[0].Status != "success" || len(got.kinds()) != 0 {
 			t.Errorf("execution %s, facts %v", e[0].Status, got.kinds())
 		}
-		spent, err := f.Spending("h200", time.UTC)
-		if billed := s.sim.Billed("gpu"); err != nil || len(spent) != 1 || spent[0].Billed != billed || billed != 30*time.Minute || spent[0].Amount != 3 {
-			t.Errorf("estimate %+v, billed %v, %v", spent, billed, err)
+		spent, billed := f.Spending("h200"), s.sim.Billed("gpu")
+		if len(spent) != 1 || spent[0].Billed != billed.Seconds() || billed != 30*time.Minute || spent[0].Amount != 3 || f.Deployments()[0].Today != spent[0] {
+			t.Errorf("estimate %+v, billed %v", spent, billed)
+		}
+		if again := s.fleet(t).Deployments()[0].Today; again.Amount != spent[0].Amount || again.Billed != spent[0].Billed {
+			t.Errorf("after a restart %+v", again)
 		}
 	})
 }

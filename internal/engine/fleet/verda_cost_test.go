@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/comfyume/qmtui/internal/calendar"
+	"github.com/comfyume/qmtui/internal/engine/upkeep"
 	"github.com/comfyume/qmtui/internal/job"
 	"github.com/comfyume/qmtui/internal/simulator"
 )
@@ -34,11 +36,15 @@ type day struct {
 	left     int           // never rendered
 }
 
-// dispatch is the smallest manager there can be: three prompts in flight, and
-// a killed one goes again.
+// dispatch is the smallest manager there can be: three prompts in flight, a
+// killed one goes again, and the rules for the deployment are asked and obeyed.
 type dispatch struct {
 	s      *scene
 	f      *Fleet
+	rules  upkeep.Rules
+	warmed map[string]upkeep.Warmed
+	awake  time.Time // kept awake until then
+	asked  time.Time // for that, last
 	begun  time.Time
 	queue  []time.Duration // when each was submitted
 	flying map[string]time.Duration
@@ -58,8 +64,33 @@ func (d *dispatch) run(ctx context.Context) {
 		for len(d.flying) < 3 && len(d.queue) > 0 {
 			d.send(ctx)
 		}
+		d.tend(ctx)
 		pause(ctx, 5*time.Second)
 		d.result.left -= d.collect()
+	}
+}
+
+// tend does as the engine's loop does: the same rules, the same calls.
+func (d *dispatch) tend(ctx context.Context) {
+	now := time.Now()
+	all := d.f.Deployments()
+	all[0].InFlight = len(d.flying)
+	s := upkeep.Situation{Now: now, Active: "h200", Deployments: all}
+	var names []string
+	for name := range d.rules.Holds(s) {
+		names = append(names, name)
+	}
+	d.f.Hold(names)
+	for _, w := range d.rules.Warmups(s, d.warmed) {
+		d.warmed["h200"] = d.rules.After(w, d.warmed["h200"], now)
+		if w.Skip == "" {
+			d.awake = now.Add(d.rules.Deployments["h200"].Warm.For)
+			go d.f.Warm(ctx, "h200")
+		}
+	}
+	if now.Before(d.awake) && len(d.flying) == 0 && now.Sub(d.asked) >= time.Minute && all[0].State == job.WarmthWarm {
+		d.asked = now
+		go d.f.Refresh(ctx, "h200")
 	}
 }
 
@@ -108,23 +139,27 @@ type strategy struct {
 	render simulator.Span
 	jobs   []time.Duration
 	with   func(*Options)
+	care   upkeep.Care
+	least  time.Duration // all renders back to back on one machine
 }
 
 func (st strategy) cost(t *testing.T) (out day) {
 	onPlatform(t, func(c *simulator.Config) { c.Balance, c.Render = simulator.Random, st.render }, func(t *testing.T, s *scene) {
 		f := s.fleet(t, st.with)
 		_, stop := start(t, f)
-		d := &dispatch{s: s, f: f, begun: time.Now(), queue: st.jobs, flying: map[string]time.Duration{}}
+		d := &dispatch{s: s, f: f, begun: time.Now(), queue: st.jobs, flying: map[string]time.Duration{},
+			warmed: map[string]upkeep.Warmed{}, rules: upkeep.Rules{Calendar: calendar.Calendar{Zone: time.UTC}, Deployments: map[string]upkeep.Care{"h200": st.care}}}
 		ctx, cancel := context.WithTimeout(t.Context(), 16*time.Hour)
 		defer cancel()
 		d.run(ctx)
+		f.Hold(nil)
 		elapse(t, 15*time.Minute) // and home
 		stop()
 		d.result.billed, d.result.replicas = s.sim.Billed("gpu"), len(s.sim.Leases("gpu"))
 		d.result.waited = d.rest / time.Duration(max(1, len(st.jobs)-d.result.left))
 		out = d.result
 	})
-	t.Logf("| %s | %.0f | %d | %d | %d | %.1f |", st.name, out.billed.Minutes(), out.replicas, out.killed, out.left, out.waited.Minutes())
+	t.Logf("| %s | %.0f | %.1f | %d | %d | %d | %.1f |", st.name, out.billed.Minutes(), float64(out.billed)/float64(st.least), out.replicas, out.killed, out.left, out.waited.Minutes())
 	return out
 }
 
@@ -138,8 +173,26 @@ func noPolls(o *Options) { o.Deployments[0].KeepAlive = 0 }
 
 func polls(*Options) {}
 
-func inHours(o *Options) {
-	o.Deployments[0].Hold.Windows = []Window{{From: 20 * time.Minute, To: 8*time.Hour + 30*time.Minute, Zone: time.UTC}}
+// care reads rules; a bubble's clock begins at midnight UTC.
+func care(t *testing.T, hold string, warm ...string) (out upkeep.Care) {
+	t.Helper()
+	c := calendar.Calendar{Zone: time.UTC}
+	if hold != "" {
+		w, err := c.Window(hold)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out.Hold.Windows = append(out.Hold.Windows, w)
+	}
+	for _, text := range warm {
+		at, err := c.Time(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out.Warm.At = append(out.Warm.At, at)
+	}
+	out.Warm.For, out.Warm.Max = 15*time.Minute, 1000
+	return out
 }
 
 // TestCostOfLongRenders shows why the polls are there: the platform takes a
@@ -149,8 +202,8 @@ func TestCostOfLongRenders(t *testing.T) {
 	for i := range 16 {
 		jobs = append(jobs, time.Duration(i)*30*time.Minute)
 	}
-	without := strategy{"16 videos, no keep-alive", videos, jobs, noPolls}.cost(t)
-	with := strategy{"16 videos, keep-alive", videos, jobs, polls}.cost(t)
+	without := strategy{"16 videos, no keep-alive", videos, jobs, noPolls, upkeep.Care{}, 96 * time.Minute}.cost(t)
+	with := strategy{"16 videos, keep-alive", videos, jobs, polls, upkeep.Care{}, 96 * time.Minute}.cost(t)
 	if without.killed == 0 || with.killed != 0 || with.left != 0 {
 		t.Errorf("without polls %+v, with them %+v", without, with)
 	}
@@ -167,11 +220,16 @@ func TestCostOfADay(t *testing.T) {
 		t.Skip("a whole day; use -cost")
 	}
 	const least = 350 * time.Minute // 600 renders of 35 s on average, back to back on one machine
+	everyHour := []string{}
+	for hour := range 8 {
+		everyHour = append(everyHour, fmt.Sprintf("0%d:20", hour))
+	}
 	for _, st := range []strategy{
-		{"600 images, no keep-alive", images, workshop(), noPolls},
-		{"600 images, keep-alive", images, workshop(), polls},
-		{"600 images, keep-alive, hold while busy", images, workshop(), whileBusy},
-		{"600 images, keep-alive, hold in workshop hours", images, workshop(), inHours},
+		{"600 images, no keep-alive", images, workshop(), noPolls, upkeep.Care{}, least},
+		{"600 images, keep-alive", images, workshop(), polls, upkeep.Care{}, least},
+		{"600 images, keep-alive, hold while busy", images, workshop(), polls, upkeep.Care{Hold: upkeep.Hold{WhileBusy: true}}, least},
+		{"600 images, keep-alive, warmed ten minutes before each hour's bursts", images, workshop(), polls, care(t, "", everyHour...), least},
+		{"600 images, keep-alive, held in workshop hours", images, workshop(), polls, care(t, "00:20-08:30"), least},
 	} {
 		if d := st.cost(t); d.killed != 0 || d.left != 0 || d.billed < least*9/10 || d.billed > 3*9*time.Hour {
 			t.Errorf("%s: %+v is out of all reason", st.name, d)

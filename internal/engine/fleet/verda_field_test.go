@@ -187,8 +187,8 @@ func TestVerdaTellsWaitingFromAccepted(t *testing.T) {
 		if n := s.wire.count("GET /gpu/"); n != 0 {
 			t.Errorf("%d polls of the balancer while the prompt waits", n)
 		}
-		if st := f.Standings()[0]; st.Waiting != time.Minute {
-			t.Errorf("waiting for %v", st.Waiting)
+		if st := f.Deployments()[0]; time.Since(st.WaitingSince) != time.Minute {
+			t.Errorf("waiting for %v", time.Since(st.WaitingSince))
 		}
 		got := <-fact
 		if got.Kind != job.Acknowledged || got.Evidence != job.ByPlatform {

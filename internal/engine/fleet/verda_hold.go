@@ -4,105 +4,86 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
+
+	"github.com/comfyume/qmtui/internal/job"
 )
-
-// Hold is when one replica is kept through the platform's min_replica_count,
-// which costs its price whether it renders or not. Holding changes what the
-// site's infrastructure code says of the deployment until it is given back;
-// that code is never run from here. The zero value holds nothing.
-type Hold struct {
-	WhileBusy bool // while attempts are in flight
-	Windows   []Window
-}
-
-// Window is a time of the week.
-type Window struct {
-	Days     []time.Weekday // on which it begins; none means every day
-	From, To time.Duration  // since midnight; To up to From means the next day
-	Zone     *time.Location // nil means local time
-}
-
-// Contains says whether t lies in the window, its end excluded.
-func (w Window) Contains(t time.Time) bool {
-	zone := w.Zone
-	if zone == nil {
-		zone = time.Local
-	}
-	t = t.In(zone)
-	for back := range 2 { // it may have begun yesterday
-		day := time.Date(t.Year(), t.Month(), t.Day()-back, 0, 0, 0, 0, zone)
-		if len(w.Days) > 0 && !slices.Contains(w.Days, day.Weekday()) {
-			continue
-		}
-		begin, end := onDay(day, w.From), onDay(day, w.To)
-		if w.To <= w.From {
-			end = onDay(day, w.To+24*time.Hour)
-		}
-		if !t.Before(begin) && t.Before(end) {
-			return true
-		}
-	}
-	return false
-}
-
-// onDay is a time on the clock of that day, also when clocks change.
-func onDay(day time.Time, since time.Duration) time.Time {
-	return time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, int(since), day.Location())
-}
-
-func (h Hold) off() bool { return !h.WhileBusy && len(h.Windows) == 0 }
-
-// wants decides whether a replica is to be held now.
-func (h Hold) wants(now time.Time, busy bool) bool {
-	return h.WhileBusy && busy || slices.ContainsFunc(h.Windows, func(w Window) bool { return w.Contains(now) })
-}
-
-func (h Hold) check(s Spec, o Options) error {
-	switch {
-	case h.off():
-		return nil
-	case s.Driver != "verda" || o.Control.ClientID == "":
-		return fmt.Errorf("deployment %s: holding a replica needs driver \"verda\" and an account with the control API", s.Name)
-	case o.Settings == nil:
-		return fmt.Errorf("deployment %s: holding a replica needs a place to remember it, so that it is given back after a crash", s.Name)
-	}
-	return nil
-}
-
-// heldReplica is what is remembered while a replica is held. The zero value: none is.
-type heldReplica struct {
-	Was   int       `json:"was"` // min_replica_count before
-	Since time.Time `json:"since,omitzero"`
-}
 
 // heldLeast is the min_replica_count that holding sets.
 const heldLeast = 1
 
 func (s *site) holdKey() string { return "verda.hold." + s.spec.Name }
 
-// tendHold takes and gives back as the rules say; what an earlier process
-// held and nobody wants any more is given back too.
-func (s *site) tendHold(ctx context.Context, c *control) {
+// Hold replaces the set of deployments of which one replica is to be kept
+// through the platform's min_replica_count, which costs its price whether it
+// renders or not; all others are given back. It is carried out by Run, tried
+// again until it worked, and seen in Deployments. Holding changes what the
+// site's infrastructure code says of the deployment until it is given back;
+// that code is never run from here. Until the first call nothing is changed,
+// also not what an earlier process held. A deployment without the control API
+// cannot be held and stays as it is.
+func (f *Fleet) Hold(names []string) {
+	wanted := map[string]bool{}
+	for _, n := range names {
+		wanted[n] = true
+	}
+	for _, s := range f.sites {
+		s.wantHold(wanted[s.spec.Name])
+	}
+}
+
+func (s *site) wantHold(want bool) {
+	s.mu.Lock()
+	s.over.wanted, s.over.told = want, true
+	s.mu.Unlock()
+	s.nudge()
+}
+
+// holdDue reports that what is held is not what is wanted.
+func (s *site) holdDue() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.over.told && s.over.wanted != (s.over.held != nil)
+}
+
+// recallHold takes what an earlier process held.
+func (s *site) recallHold() {
 	if s.opts.Settings == nil {
 		return
 	}
-	var kept heldReplica
-	_, err := s.opts.Settings.Setting(s.holdKey(), &kept)
-	wants, held := s.spec.Hold.wants(s.opts.Now(), s.inFlight()), !kept.Since.IsZero()
+	var kept job.Held
+	if _, err := s.opts.Settings.Setting(s.holdKey(), &kept); err != nil {
+		s.opts.Logger.Warn("recall the held replica", "deployment", s.spec.Name, "error", err)
+		return
+	}
+	if kept.Since.IsZero() {
+		return
+	}
+	if s.spec.Driver != "verda" || s.opts.Control.ClientID == "" {
+		s.opts.Logger.Error("a replica was held and cannot be given back without the control API; set min_replica_count back by hand",
+			"deployment", s.spec.Name, "min_replica_count", kept.Was, "since", kept.Since)
+	}
+	s.over.held = &kept
+}
+
+// tendHold takes and gives back as is wanted; what an earlier process held and
+// nobody wants any more is given back too.
+func (s *site) tendHold(ctx context.Context, c *control) {
+	if s.opts.Settings == nil || !s.holdDue() { // without memory a crash would keep it for ever
+		return
+	}
 	s.mu.Lock()
-	s.over.held = held
+	wants, held := s.over.wanted, s.over.held
 	s.mu.Unlock()
+	var err error
 	switch {
-	case err != nil:
-	case wants && !held:
+	case wants:
 		err = s.takeHold(ctx, c)
-	case held && !wants:
-		err = s.giveBack(ctx, c, kept)
+	default:
+		err = s.giveBack(ctx, c, *held)
 	}
 	if err != nil && ctx.Err() == nil {
-		s.opts.Logger.Warn("hold a replica", "deployment", s.spec.Name, "error", err)
+		s.opts.Logger.Warn("hold a replica", "deployment", s.spec.Name, "wanted", wants, "error", err)
 	}
 }
 
@@ -114,55 +95,71 @@ func (s *site) takeHold(ctx context.Context, c *control) error {
 	if err != nil || now.Least >= heldLeast { // somebody else holds one already
 		return err
 	}
-	if err := s.opts.Settings.SetSetting(s.holdKey(), heldReplica{now.Least, s.opts.Now()}); err != nil {
+	held := job.Held{Was: now.Least, Since: s.opts.Now()}
+	if err := s.opts.Settings.SetSetting(s.holdKey(), held); err != nil {
 		return fmt.Errorf("remember what was: %w", err)
 	}
 	s.mu.Lock()
-	s.over.held = true
+	s.over.held = &held
 	s.mu.Unlock()
 	if err := c.setLeast(ctx, name, heldLeast); err != nil {
-		return err
+		return errors.Join(err, s.holdFailed(ctx, c, held))
 	}
 	s.opts.Logger.Warn("holds a replica, which costs money and drifts from the site's infrastructure code until it is given back",
 		"deployment", s.spec.Name, "min_replica_count", heldLeast, "was", now.Least)
 	return nil
 }
 
+// holdFailed undoes a hold whose call failed. It may have been heard all the
+// same, so nothing is forgotten unless the platform says that it was not.
+func (s *site) holdFailed(ctx context.Context, c *control, held job.Held) error {
+	now, err := c.scaling(ctx, platformName(s.spec))
+	if err != nil || now.Least != held.Was {
+		return err
+	}
+	return s.forgetHold()
+}
+
 // giveBack restores what was, unless somebody has changed it meanwhile.
-func (s *site) giveBack(ctx context.Context, c *control, kept heldReplica) error {
+func (s *site) giveBack(ctx context.Context, c *control, held job.Held) error {
 	name := platformName(s.spec)
 	now, err := c.scaling(ctx, name)
 	if err != nil {
 		return err
 	}
-	if now.Least == heldLeast && kept.Was != heldLeast {
-		if err := c.setLeast(ctx, name, kept.Was); err != nil {
+	if now.Least == heldLeast && held.Was != heldLeast {
+		if err := c.setLeast(ctx, name, held.Was); err != nil {
 			return err
 		}
 	}
-	if err := s.opts.Settings.SetSetting(s.holdKey(), heldReplica{}); err != nil {
+	if err := s.forgetHold(); err != nil {
+		return err
+	}
+	s.opts.Logger.Info("gave the held replica back", "deployment", s.spec.Name, "min_replica_count", held.Was)
+	return nil
+}
+
+func (s *site) forgetHold() error {
+	if err := s.opts.Settings.SetSetting(s.holdKey(), job.Held{}); err != nil {
 		return fmt.Errorf("forget the held replica: %w", err)
 	}
 	s.mu.Lock()
-	s.over.held = false
+	s.over.held = nil
 	s.mu.Unlock()
-	s.opts.Logger.Info("gave the held replica back", "deployment", s.spec.Name, "min_replica_count", kept.Was)
 	return nil
 }
 
 // releaseHold gives back at an orderly end.
 func (s *site) releaseHold(ctx context.Context, c *control) {
-	if s.opts.Settings == nil {
+	s.mu.Lock()
+	held := s.over.held
+	s.mu.Unlock()
+	if held == nil || s.opts.Settings == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	var kept heldReplica
-	ok, err := s.opts.Settings.Setting(s.holdKey(), &kept)
-	if ok && !kept.Since.IsZero() {
-		err = errors.Join(err, s.giveBack(ctx, c, kept))
-	}
-	if err != nil {
+	if err := s.giveBack(ctx, c, *held); err != nil {
 		s.opts.Logger.Error("give the held replica back; the next start tries again", "deployment", s.spec.Name, "error", err)
 	}
 }

@@ -14,6 +14,16 @@ type look struct {
 	at       time.Time
 	status   string // the platform's word, unknown ones too
 	replicas []Replica
+	since    time.Time // since when looks in a row have said the same
+}
+
+// after is the look as it follows another: what was so stays so since then.
+func (l look) after(before look) look {
+	l.since = l.at
+	if !before.at.IsZero() && before.reading().state == l.reading().state {
+		l.since = before.since
+	}
+	return l
 }
 
 // starting are the words for a deployment or a replica that is not up yet
@@ -28,9 +38,12 @@ var troubles = map[string]job.Error{
 	"unhealthy": {Code: "deployment_unhealthy", Message: "the platform calls the deployment unhealthy", Hint: "see its log on the platform", Transient: true},
 }
 
-// reading is what the look says of the GPUs. Since is left open.
+// reading is what the look says of the GPUs.
 func (l look) reading() reading {
 	out := reading{evidence: job.ByPlatform, at: l.at, since: l.at}
+	if !l.since.IsZero() {
+		out.since = l.since
+	}
 	if e, ok := troubles[l.status]; ok {
 		e.Class = job.Unavailable
 		out.state, out.because, out.err = job.WarmthFailing, e.Message, &e
@@ -81,7 +94,7 @@ func agree(wire reading, l look, stage Stage, now time.Time, fresh time.Duration
 		return wire
 	}
 	said := l.reading()
-	if since := wire.since; wire.state == said.state && !since.IsZero() {
+	if since := wire.since; wire.state == said.state && !since.IsZero() && since.Before(said.since) {
 		said.since = since
 	}
 	switch {

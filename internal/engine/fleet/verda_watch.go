@@ -3,7 +3,6 @@ package fleet
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/comfyume/qmtui/internal/job"
@@ -16,15 +15,27 @@ type overseen struct {
 	trouble string // the last error of the control API, so that it is logged once
 	hosting map[string]hosting
 	leases  []Lease
-	held    bool        // a replica is held by us
+	spent   []job.Spent // what the leases cost, by day
+	held    *job.Held   // a replica is held by us; nil for none
+	wanted  bool        // one is to be held
+	told    bool        // wanted is known
 	lost    []time.Time // when attempts were told to have lost their replica
 }
 
+// lostFor is how long a replica that vanished counts against its deployment.
+const lostFor = 10 * time.Minute
+
 // add puts beside what is known of a deployment what the control API adds:
 // that a replica is held, and that it does not answer.
-func (o overseen) add(d job.Deployment) job.Deployment {
-	if o.held {
-		d.Because = strings.TrimPrefix(d.Because+"; one replica is held, which drifts from the site's infrastructure code", "; ")
+func (o overseen) add(d job.Deployment, now time.Time) job.Deployment {
+	if o.held != nil {
+		held := *o.held
+		d.Held = &held
+	}
+	for _, at := range o.lost {
+		if now.Sub(at) < lostFor {
+			d.Lost, d.LostAt = d.Lost+1, at
+		}
 	}
 	if d.Error == nil && o.trouble != "" {
 		d.Error = &job.Error{Code: "control_api", Class: job.Unavailable, Transient: true, Message: "the platform's control API: " + o.trouble,
@@ -36,7 +47,6 @@ func (o overseen) add(d job.Deployment) job.Deployment {
 // oversee looks at the deployment through the control API until ctx ends. It
 // asks no replica, so it may look while nothing is in flight.
 func (s *site) oversee(ctx context.Context, c *control, report func(job.Fact)) {
-	s.recallLeases()
 	for ctx.Err() == nil {
 		if l, ok := s.lookThrough(ctx, c); ok {
 			s.heed(l, report)
@@ -47,9 +57,10 @@ func (s *site) oversee(ctx context.Context, c *control, report func(job.Fact)) {
 	s.releaseHold(context.WithoutCancel(ctx), c)
 }
 
-// breathe waits until the next look is due, or something is in flight anew.
+// breathe waits until the next look is due, something is in flight anew, or a
+// replica is to be held or given back anew.
 func (s *site) breathe(ctx context.Context) {
-	busy := s.busy()
+	busy, due := s.busy(), s.holdDue()
 	wait := s.opts.Control.Every
 	if !busy {
 		wait *= 4
@@ -63,7 +74,7 @@ func (s *site) breathe(ctx context.Context) {
 		case <-t.C:
 			return
 		case <-s.stir:
-			if !busy && s.busy() {
+			if !busy && s.busy() || !due && s.holdDue() {
 				return
 			}
 		}
@@ -73,7 +84,7 @@ func (s *site) breathe(ctx context.Context) {
 func (s *site) busy() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.tracks.any() || s.over.held
+	return s.tracks.any() || s.over.held != nil || s.over.told && s.over.wanted
 }
 
 // lookThrough asks for status and replicas; false when the API did not answer both.
@@ -114,10 +125,10 @@ func (s *site) note(err error) {
 // heed keeps a look and reports the attempts whose replicas it shows gone.
 func (s *site) heed(l look, report func(job.Fact)) {
 	s.mu.Lock()
-	s.over.look = l
+	s.over.look = l.after(s.over.look)
 	facts := s.vanishings(l)
 	s.mu.Unlock()
-	s.lease(l)
+	s.lease(func(before []Lease) []Lease { return leased(before, l) })
 	for _, f := range facts {
 		report(f)
 	}
@@ -132,7 +143,7 @@ func (s *site) vanishings(l look) []job.Fact {
 		f, ok := s.tracks.of(id)
 		if ok && h.vanished(l.at) && !h.told {
 			h.told = true
-			s.over.lost = append(s.over.lost, l.at)
+			s.over.lost = append(s.over.lost[max(0, len(s.over.lost)-99):], l.at)
 			out = append(out, h.fact(f, l.at))
 		}
 		s.over.hosting[id] = h
