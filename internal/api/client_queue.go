@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/comfyume/qmtui/internal/job"
 )
@@ -115,6 +116,21 @@ func (c *Client) Spend(ctx context.Context, days int) (d []SpendDay, err error) 
 	}
 	_, _, err = c.do(ctx, call{verb: "get spending", method: http.MethodGet, path: PathSpend, query: v}, &d)
 	return d, err
+}
+
+// Audit lists the newest deeds of people and rules, newest first. limit below 1
+// means 100, a zero since all there are, and text is looked for in every field.
+func (c *Client) Audit(ctx context.Context, limit int, since time.Time, text string) (a []AuditEntry, err error) {
+	v := url.Values{}
+	if limit > 0 {
+		v.Set("limit", strconv.Itoa(limit))
+	}
+	if !since.IsZero() {
+		v.Set("since", since.UTC().Format(time.RFC3339))
+	}
+	setIf(v, "q", text)
+	_, _, err = c.do(ctx, call{verb: "read the audit log", method: http.MethodGet, path: PathAudit, query: v}, &a)
+	return a, err
 }
 
 // LiftBudget lets spending go on beyond the budgets until midnight; an error

@@ -36,6 +36,8 @@ const (
 	PathSpend     = "/api/spend"
 	PathSpendLift = "/api/spend/lift"
 
+	PathAudit = "/api/audit"
+
 	PathOutputFile    = "/api/outputs/{id}/file"
 	PathOutputPreview = "/api/outputs/{id}/preview"
 

@@ -8,6 +8,9 @@ type User = job.UserStatus
 // Worker is a deployment with its state, the evidence for it and its age.
 type Worker = job.Deployment
 
+// AuditEntry is one deed of a person or of a rule.
+type AuditEntry = job.AuditEntry
+
 // SpendDay is what one day cost, by deployment and user, as an estimate.
 type SpendDay = job.SpendDay
 

@@ -2,7 +2,8 @@ package job
 
 import "time"
 
-// AuditEntry is one deed of a person: who did what to what, and what came of it.
+// AuditEntry is one deed of a person, or of a rule that a person made: who did
+// what to what, and what came of it.
 type AuditEntry struct {
 	At     time.Time `json:"at"`
 	Actor  string    `json:"actor"`         // the caller's name

@@ -112,6 +112,8 @@ var matrix = []matrixRow{
 	{"GET " + api.PathSpend, nobodysThing, 200, ofAdmins},
 	{"POST " + api.PathSpendLift, nobodysThing, 200, ofAdmins},
 
+	{"GET " + api.PathAudit, nobodysThing, 200, ofAdmins},
+
 	{"GET " + api.PathOutputFile, user001, 200, ofUser001},
 	{"GET " + api.PathOutputFile, user002, 200, ofUser002},
 	{"GET " + api.PathOutputPreview, user001, 200, ofUser001},

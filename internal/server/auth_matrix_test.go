@@ -133,7 +133,7 @@ func (m *matrixWorld) call(row matrixRow, caller string) (*fakeService, *httptes
 		whose = user001
 	}
 	s := m.server(svc, func(o *Options) {
-		o.Inputs, o.Metrics, o.Log, o.Doctor = m.inputs, figures, &LogTail{}, &fakeDoctor{}
+		o.Inputs, o.Metrics, o.Log, o.Doctor, o.Audit = m.inputs, figures, &LogTail{}, &fakeDoctor{}, keptDeeds
 		o.Log.Govern(&slog.LevelVar{})
 	})
 	h, peer, headers := m.as(s, caller)

@@ -48,6 +48,9 @@ type Options struct {
 	// Backup writes a sound copy of the ledger while it is in use and returns
 	// its size in bytes. Nil: there is none to be had.
 	Backup func(io.Writer) (int64, error)
+	// Audit lists the newest n deeds of people and rules, newest first. Nil:
+	// nobody keeps them.
+	Audit func(n int) ([]job.AuditEntry, error)
 	// Log is what GET /api/log tells of our own log, see [Tailed]. Nil: nothing.
 	Log *LogTail
 	// Doctor answers /api/doctor. Nil: this server has none.

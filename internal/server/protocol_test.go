@@ -87,7 +87,7 @@ func withAnswer(t *testing.T, section, method, path string) string {
 // example is the real answer of a route, in a small world.
 func example(t *testing.T, method, path string) string {
 	svc, done, waiting, o := exampleWorld(t)
-	s := newServer(t, svc, func(o *Options) { o.Now = func() time.Time { return epoch.Add(90 * time.Second) } })
+	s := newServer(t, svc, func(o *Options) { o.Now, o.Audit = func() time.Time { return epoch.Add(90 * time.Second) }, keptDeeds })
 	rt := route{method: method, path: path}
 	id := done
 	if strings.HasSuffix(path, "/cancel") || strings.HasSuffix(path, "/priority") {

@@ -52,6 +52,8 @@ func (s *Server) routes() []route {
 		{"GET", api.PathSpend, s.spend, false},
 		{"POST", api.PathSpendLift, s.liftBudget, false},
 
+		{"GET", api.PathAudit, s.audit, false},
+
 		{"GET", api.PathOutputFile, s.outputFile, false},
 		{"GET", api.PathOutputPreview, s.outputPreview, false},
 
