@@ -84,6 +84,10 @@ fuzz: ## slow: every fuzz target for a minute
 bench: ## the benchmarks of the hot paths
 	$(GO) test -run '^$$' -bench . -benchtime 1s ./internal/store ./internal/engine/... ./internal/comfy
 
+.PHONY: budgets
+budgets: ## what the panel's screens and keys may cost, held to on this machine
+	QMTUI_BUDGETS=1 $(GO) test -count=1 -v -run 'AtMost5ms|100000Jobs|ThousandChanges|OneCell' ./internal/ui | grep -v '=== RUN'
+
 .PHONY: comfyui
 comfyui: ## tests against a real ComfyUI: make comfyui COMFYUI_DIR=/path/to/ComfyUI
 	@test -n "$(COMFYUI_DIR)" || { echo "say where it is: make comfyui COMFYUI_DIR=/path/to/ComfyUI"; exit 2; }

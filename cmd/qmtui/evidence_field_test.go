@@ -27,7 +27,7 @@ func TestField01HistoryOfARandomReplica(t *testing.T) {
 	var empty atomic.Int32
 	s := openSite(t, func(p *plan) {
 		p.workers.Balance = simulator.Never
-		p.workers.Render = simulator.Span{Min: 600 * time.Millisecond, Max: 600 * time.Millisecond}
+		p.workers.Render = simulator.Span{Min: 3 * time.Second, Max: 3 * time.Second} // time to ask in
 		p.front = func(next http.Handler) http.Handler { return countEmptyHistories(next, &empty) }
 	})
 	j := s.submit("user001", saving(demo.Prefix("user001", 1, "random")))
@@ -137,11 +137,12 @@ func TestField03NoOutputDirectory(t *testing.T) {
 		t.Errorf("the next step is %q", e.Hint)
 	}
 	s.wantDelivered("user001")
-	workers, err := s.client.Workers(t.Context())
-	check(t, err)
-	if e := workers[0].Error; e == nil || e.Code != "no_output_directory" || !strings.Contains(e.Hint, "--output-directory") {
-		t.Errorf("the worker says %+v", e)
-	}
+	s.eventually("the worker says it", func() bool {
+		workers, err := s.client.Workers(t.Context())
+		check(t, err)
+		e := workers[0].Error
+		return e != nil && e.Code == "no_output_directory" && strings.Contains(e.Hint, "--output-directory")
+	})
 	s.eventually("a warning of the queue names it", func() bool { return s.warns("no_output_directory") })
 }
 
@@ -199,7 +200,7 @@ func TestField05StaleListing(t *testing.T) {
 	t.Parallel()
 	t.Run("before the job is given up", func(t *testing.T) {
 		t.Parallel()
-		s := openSite(t, func(p *plan) { hideOutputs(t, p, 500*time.Millisecond) })
+		s := openSite(t, func(p *plan) { hideOutputs(t, p, patience/20) })
 		j := s.submit("user001", saving(demo.Prefix("user001", 1, "stale")))
 		j = s.await(j.ID, "rendered and unseen", func(j api.Job) bool { return j.State == job.Rendered })
 		if len(j.Outputs) > 0 || j.Phase != "saving, 0 of 1 files" {
@@ -231,7 +232,7 @@ func TestField05StaleListing(t *testing.T) {
 			p.config.Share.Outputs = mount
 		})
 		j := s.submit("user001", saving(demo.Prefix("user001", 1, "cached")))
-		s.await(j.ID, "rendered", func(j api.Job) bool { return j.State == job.Rendered })
+		s.await(j.ID, "rendered", func(j api.Job) bool { return j.State >= job.Rendered })
 		if _, err := os.Stat(filepath.Join(mount, "qm", j.PromptID)); err == nil {
 			t.Skip("this FUSE does not keep an empty answer")
 		}

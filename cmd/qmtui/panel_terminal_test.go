@@ -92,9 +92,9 @@ func TestPanelInATerminal(t *testing.T) {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
 	before, after := filepath.Join(dir, "before"), filepath.Join(dir, "after")
-	command := fmt.Sprintf("stty -a > %s; %s demo --users 6 --jobs 8 --replicas 1 --cold-start 3s --faults none; echo left with $?; stty -a > %s; exec cat", before, binary, after)
+	command := fmt.Sprintf("stty -a > %s; %s demo --users 6 --jobs 40 --replicas 1 --cold-start 3s --faults none; echo left with $?; stty -a > %s; exec cat", before, binary, after)
 	s := newScreen(t, command, "HOME="+dir, "TERM=xterm-256color", "XDG_CONFIG_HOME="+filepath.Join(dir, "config"))
-	s.sees("/48")
+	s.sees("/240")
 	for _, text := range []string{"● live", "queue ", "✓ done"} { // jobs move
 		if text == "✓ done" {
 			s.press("End")
@@ -115,12 +115,13 @@ func TestPanelInATerminal(t *testing.T) {
 	s.press("Enter")
 	s.until("no dialog", func(got string) bool { return !strings.Contains(got, "Pause the queue?") })
 	s.press("q")
-	s.until("the end", func(got string) bool {
-		if strings.Contains(got, "in flight?") {
-			s.press("y")
-		}
-		return strings.Contains(got, "left with 0")
+	s.until("the end, or a question", func(got string) bool {
+		return strings.Contains(got, "left with") || strings.Contains(got, "in flight?") && strings.Contains(got, "y/n")
 	})
+	if strings.Contains(s.text(), "in flight?") {
+		s.press("y")
+	}
+	s.sees("left with 0")
 	if got := s.text(); strings.Contains(got, "live") || strings.Contains(got, "WHAT NOW") {
 		t.Errorf("the panel is still on the screen:\n%s", got)
 	}

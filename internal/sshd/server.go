@@ -32,7 +32,7 @@ type times struct {
 	keys   time.Duration // between two looks at the keys of open visits
 }
 
-var usual = times{greet: 20 * time.Second, unused: 30 * time.Second, ask: 15 * time.Second, answer: 30 * time.Second, grace: 2 * time.Second, keys: keysAgain}
+var usual = times{greet: 20 * time.Second, unused: 30 * time.Second, ask: 15 * time.Second, answer: 30 * time.Second, grace: 5 * time.Second, keys: keysAgain}
 
 // Server shows the panel by SSH. Make it with [New]; its methods may be called
 // from any goroutine, Run once.
