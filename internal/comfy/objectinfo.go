@@ -28,9 +28,11 @@ type Class struct {
 
 // Input is one declared input. Type is "STRING", "IMAGE" and so on, "COMBO" for
 // a list of choices, "" when the entry does not say. Default is the default of
-// a STRING input, "" otherwise.
+// a STRING input, "" otherwise. Upload says that it is a choice of files that
+// people upload.
 type Input struct {
 	Name, Type, Default string
+	Upload              bool
 }
 
 // ParseObjectInfo reads the answer of GET /object_info or /object_info/{class}.
@@ -133,7 +135,19 @@ func readInput(name string, raw json.RawMessage) Input {
 			in.Default, _ = options.Default.(string)
 		}
 	}
+	if in.Type == "COMBO" && len(spec) > 1 {
+		in.Upload = isUpload(spec[1])
+	}
 	return in
+}
+
+// isUpload reads the options of a choice.
+func isUpload(raw json.RawMessage) bool {
+	var options map[string]any
+	if json.Unmarshal(raw, &options) != nil {
+		return false
+	}
+	return slices.ContainsFunc(uploads, func(name string) bool { return options[name] == true })
 }
 
 // input finds a declared input.

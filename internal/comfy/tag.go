@@ -27,6 +27,10 @@ type Tag struct {
 	// Marker adds a 1x1 picture under Folder(PromptID)/_started, which a
 	// worker writes first of all (20-30 ms after acceptance).
 	Marker bool
+	// Files are the names under which the workers find the files that nodes
+	// load. The pictures' own prompt keeps the user's names, where the format
+	// lets it: see taggedExtra.
+	Files []StagedFile
 }
 
 // Request is the body of POST /prompt. It has no number and no front: a
@@ -55,6 +59,7 @@ func (p *Prompt) Tagged(t Tag, extra json.RawMessage, info *ObjectInfo) (Request
 	} else {
 		p.cleanPrefixes(nodes, info)
 	}
+	p.stageFiles(nodes, t.Files, info)
 	p.dropMarkers(nodes)
 	if t.Marker && !info.lacks("EmptyImage") && !info.lacks("SaveImage") {
 		addMarker(nodes, t.PromptID)
@@ -63,7 +68,7 @@ func (p *Prompt) Tagged(t Tag, extra json.RawMessage, info *ObjectInfo) (Request
 	if err != nil {
 		return Request{}, fmt.Errorf("tag prompt: %w", err)
 	}
-	data, err := taggedExtra(t, extra)
+	data, err := p.taggedExtra(t, extra)
 	if err != nil {
 		return Request{}, fmt.Errorf("tag prompt: %w", err)
 	}
@@ -116,10 +121,15 @@ func linkedPrefix(nodes map[string]any, s save, folder string, info *ObjectInfo)
 // climb is what leads a path upwards.
 const climb = ".."
 
-// setInput puts a changed copy of a node into nodes.
+// setInput puts a changed copy of a node into nodes. What was changed of it
+// before stays changed.
 func setInput(nodes map[string]any, n *node, input string, value any) {
-	object := n.object()
-	inputs := maps.Clone(n.inputs)
+	object, inputs := n.object(), maps.Clone(n.inputs)
+	if before, ok := nodes[n.id].(map[string]any); ok {
+		if changed, ok := before["inputs"].(map[string]any); ok {
+			inputs = maps.Clone(changed)
+		}
+	}
 	inputs[input] = value
 	object["inputs"] = inputs
 	nodes[n.id] = object
@@ -159,8 +169,10 @@ func freeID(nodes map[string]any, wanted string) string {
 }
 
 // taggedExtra is the user's extra_data, scrubbed, with our metadata in it. Our
-// key wins over the user's, who may have sent back a file of ours.
-func taggedExtra(t Tag, extra json.RawMessage) (json.RawMessage, error) {
+// key wins over the user's, who may have sent back a file of ours. Where files
+// are staged the user's own prompt goes along: PNG readers, the page among
+// them, take the last of two entries of one name.
+func (p *Prompt) taggedExtra(t Tag, extra json.RawMessage) (json.RawMessage, error) {
 	data, err := scrubbed(extra)
 	if err != nil {
 		return nil, err
@@ -176,6 +188,9 @@ func taggedExtra(t Tag, extra json.RawMessage) (json.RawMessage, error) {
 		info[MetadataKey] = t.Metadata
 		if t.Metadata == nil {
 			info[MetadataKey] = map[string]any{}
+		}
+		if _, own := info["prompt"]; len(t.Files) > 0 && !own {
+			info["prompt"] = p.objects()
 		}
 		data["extra_pnginfo"] = info
 	}
