@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -37,25 +36,23 @@ func (s *Server) faceSocket(w http.ResponseWriter, r *request) error {
 		client = strings.ReplaceAll(uuid.NewString(), "-", "")
 	}
 	return s.converse(w, r, user, func(ctx context.Context, k *socket) error {
-		watch, err := s.svc.Watch(faceWatch)
+		follower, err := s.follow(faceWatch, user, faceTick)
 		if err != nil {
 			return err
 		}
-		defer watch.Stop()
-		f := &faceFeed{s: s, k: k, watch: watch, user: user, client: client, memory: s.clients.resume(user, client, s.opts.Now()),
-			open: map[job.ID]job.Job{}, pending: map[job.ID]job.Change{}, doubted: map[job.ID]bool{}, notified: map[job.ID]notice{}}
+		follower.heard = k.heard
+		f := &faceFeed{s: s, k: k, client: client, memory: s.clients.resume(user, client, s.opts.Now()),
+			open: map[job.ID]job.Job{}, doubted: map[job.ID]job.Change{}, notified: map[job.ID]notice{}}
 		f.arrived = f.memory.clone(f.memory.at)
 		defer func() { s.clients.keep(user, client, f.arrived) }()
-		return f.run(ctx)
+		return follower.run(ctx, f)
 	})
 }
 
-// faceFeed is one client. The goroutine of the call owns it.
+// faceFeed tells one client.
 type faceFeed struct {
 	s      *Server
 	k      *socket
-	watch  job.Watch
-	user   string
 	client string
 	memory clientMemory
 	// arrived is what has surely been told: a ping that was sent after it was
@@ -65,8 +62,7 @@ type faceFeed struct {
 
 	remaining int // as told last
 	open      map[job.ID]job.Job
-	pending   map[job.ID]job.Change // what changed and is not told yet
-	doubted   map[job.ID]bool       // ends that are held back
+	doubted   map[job.ID]job.Change // ends that are held back
 	notified  map[job.ID]notice
 }
 
@@ -75,48 +71,9 @@ type notice struct {
 	at    time.Time
 }
 
-func (f *faceFeed) run(ctx context.Context) error {
-	if err := f.begin(ctx); err != nil {
-		return err
-	}
-	tick := time.NewTicker(faceTick)
-	defer tick.Stop()
-	var due <-chan time.Time // nil while nothing is pending
-	for {
-		var err error
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-f.s.stopping:
-			return errStopping
-		case c, ok := <-f.watch.Changes:
-			if !ok {
-				return errFellBehind
-			}
-			if c.Job.User != f.user {
-				continue
-			}
-			if f.pending[c.Job.ID] = c; due == nil {
-				due = time.After(coalesce)
-			}
-		case <-due:
-			due, err = nil, f.tellChanges(ctx)
-		case <-tick.C:
-			err = f.tellTime(ctx)
-		case text := <-f.k.heard:
-			err = f.answer(ctx, text)
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
 // begin tells how many prompts remain, and what the client missed.
-func (f *faceFeed) begin(ctx context.Context) error {
-	own := slices.DeleteFunc(slices.Clone(f.watch.Jobs), func(j job.Job) bool { return j.User != f.user })
-	f.watch.Jobs = nil
-	slices.SortFunc(own, func(a, b job.Job) int { return cmp.Compare(a.Rev, b.Rev) })
+func (f *faceFeed) begin(ctx context.Context, own []job.Job) error {
+	own = slices.SortedFunc(slices.Values(own), func(a, b job.Job) int { return cmp.Compare(a.Rev, b.Rev) })
 	told := make(map[job.ID]face.Told, len(own))
 	for _, j := range own {
 		f.file(j)
@@ -132,7 +89,7 @@ func (f *faceFeed) begin(ctx context.Context) error {
 			return err
 		}
 	}
-	return f.notify(ctx)
+	return nil
 }
 
 // catchUp tells what the client has missed of a job. What ended before it was
@@ -155,26 +112,23 @@ func (f *faceFeed) file(j job.Job) {
 	}
 }
 
-// tellChanges tells what is pending in the order of the ledger.
-func (f *faceFeed) tellChanges(ctx context.Context) error {
-	changes := slices.SortedFunc(maps.Values(f.pending), func(a, b job.Change) int { return cmp.Compare(a.Rev, b.Rev) })
-	clear(f.pending)
-	for _, c := range changes {
-		if face.MayReturn(c.Job) && f.s.opts.Now().Sub(c.Job.EndedAt()) < doubt {
-			f.doubted[c.Job.ID] = true
-			f.pending[c.Job.ID] = c // told by tellTime, unless something follows
-			continue
-		}
-		delete(f.doubted, c.Job.ID)
-		if err := f.change(ctx, c.Job); err != nil {
-			return err
-		}
+// change tells of a job at once; an end that another attempt may follow waits
+// until tick tells it, unless something follows.
+func (f *faceFeed) change(ctx context.Context, c job.Change) error {
+	if f.inDoubt(c.Job) {
+		f.doubted[c.Job.ID] = c
+		return nil
 	}
-	return f.notify(ctx)
+	delete(f.doubted, c.Job.ID)
+	return f.tellJob(ctx, c.Job)
 }
 
-// change tells how many remain, if that is news, and the job.
-func (f *faceFeed) change(ctx context.Context, j job.Job) error {
+func (f *faceFeed) inDoubt(j job.Job) bool {
+	return face.MayReturn(j) && f.s.opts.Now().Sub(j.EndedAt()) < doubt
+}
+
+// tellJob tells how many remain, if that is news, and the job.
+func (f *faceFeed) tellJob(ctx context.Context, j job.Job) error {
 	before := len(f.open)
 	f.file(j)
 	if len(f.open) > before {
@@ -223,13 +177,19 @@ func (f *faceFeed) tellRemaining(ctx context.Context) error {
 	return f.k.send(ctx, face.Remaining(f.remaining, ""))
 }
 
-// tellTime tells what time alone brings: ends beyond doubt, and waiting.
-func (f *faceFeed) tellTime(ctx context.Context) error {
+// tick tells ends that are beyond doubt.
+func (f *faceFeed) tick(ctx context.Context) error {
 	f.confirm()
-	if len(f.doubted) > 0 {
-		return f.tellChanges(ctx)
+	for _, c := range inOrder(f.doubted) {
+		if f.inDoubt(c.Job) {
+			continue
+		}
+		delete(f.doubted, c.Job.ID)
+		if err := f.tellJob(ctx, c.Job); err != nil {
+			return err
+		}
 	}
-	return f.notify(ctx)
+	return nil
 }
 
 // confirm moves what has arrived on: what had been told when a ping was seen
@@ -244,8 +204,8 @@ func (f *faceFeed) confirm() {
 	}
 }
 
-// notify tells why prompts wait, in the words of the queue.
-func (f *faceFeed) notify(ctx context.Context) error {
+// rest tells why prompts wait, in the words of the queue.
+func (f *faceFeed) rest(ctx context.Context) error {
 	now := f.s.opts.Now()
 	for id, j := range f.open {
 		last := f.notified[id]
@@ -264,9 +224,9 @@ func (f *faceFeed) notify(ctx context.Context) error {
 	return nil
 }
 
-// answer answers what a client says of itself; everything else it says means
+// hear answers what a client says of itself; everything else it says means
 // nothing here, as with ComfyUI.
-func (f *faceFeed) answer(ctx context.Context, text []byte) error {
+func (f *faceFeed) hear(ctx context.Context, text []byte) error {
 	var said struct {
 		Type string `json:"type"`
 	}

@@ -33,8 +33,7 @@ func (s *Server) followLog(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	defer s.streams.leave()
-	streamHeaders(w.Header())
-	l := &logStream{stream: stream{s: s, w: w, rc: http.NewResponseController(w)}, tail: s.opts.Log, least: least}
+	l := &logStream{s: s, out: newEventWriter(w), tail: s.opts.Log, least: least}
 	if err := l.run(r); err != nil {
 		s.log.Debug("log stream ended", "peer", r.RemoteAddr, "error", err)
 	}
@@ -55,7 +54,8 @@ func readLevel(word string) (int, error) {
 
 // logStream is one reader of the log. The handler's goroutine owns it.
 type logStream struct {
-	stream
+	s     *Server
+	out   *eventWriter
 	tail  *LogTail
 	least int    // the lowest level that is told
 	seq   uint64 // the last line that was looked at
@@ -87,8 +87,8 @@ func (l *logStream) run(r *request) error {
 			}
 			due, err = nil, l.tellLines(lines, last, false)
 		case <-heartbeat.C:
-			if err = l.tell(api.EventHeartbeat, 0, api.Heartbeat{Rev: l.seq, At: api.Time{Time: l.s.opts.Now()}}); err == nil {
-				err = l.flush()
+			if err = l.out.tell(api.EventHeartbeat, 0, api.Heartbeat{Rev: l.seq, At: api.Time{Time: l.s.opts.Now()}}); err == nil {
+				err = l.out.flush()
 			}
 		}
 		if err != nil {
@@ -114,8 +114,8 @@ func (l *logStream) tellLines(lines []api.LogLine, last uint64, evenNone bool) e
 }
 
 func (l *logStream) tellPart(part []api.LogLine, id uint64) error {
-	if err := l.tell(api.EventLog, id, api.LogLines{Lines: part}); err != nil {
+	if err := l.out.tell(api.EventLog, id, api.LogLines{Lines: part}); err != nil {
 		return err
 	}
-	return l.flush()
+	return l.out.flush()
 }

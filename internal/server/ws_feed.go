@@ -1,13 +1,9 @@
 package server
 
 import (
-	"cmp"
 	"context"
-	"maps"
 	"net/http"
-	"slices"
 	"strconv"
-	"time"
 
 	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/job"
@@ -31,13 +27,12 @@ func (s *Server) websocket(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	return s.converse(w, r, own, func(ctx context.Context, k *socket) error {
-		watch, err := s.svc.Watch(defaultWatch)
+		f, err := s.follow(defaultWatch, own, standingsEvery)
 		if err != nil {
 			return err
 		}
-		defer watch.Stop()
-		f := &feed{s: s, k: k, watch: watch, own: own, rev: watch.Rev, pending: map[job.ID]job.Change{}, known: map[job.ID]known{}}
-		return f.run(ctx, since)
+		f.heard = k.heard
+		return f.run(ctx, &feed{s: s, k: k, follower: f, since: since, known: map[job.ID]known{}})
 	})
 }
 
@@ -65,16 +60,14 @@ func (s *Server) readFeed(r *request) (own string, since *uint64, err error) {
 	return own, since, nil
 }
 
-// feed is one reader of /ws. The goroutine of the call owns it.
+// feed tells one reader of /ws.
 type feed struct {
-	s     *Server
-	k     *socket
-	watch job.Watch
-	own   string // the user whose jobs are told; empty for all
-	rev   uint64
+	s        *Server
+	k        *socket
+	follower *follower
+	since    *uint64 // the revision up to which the reader knows; nil for nothing
 
-	pending map[job.ID]job.Change // what changed and is not told yet
-	known   map[job.ID]known      // jobs of which more may come, as told last
+	known map[job.ID]known // jobs of which more may come, as told last
 }
 
 type known struct {
@@ -82,76 +75,29 @@ type known struct {
 	told api.Job
 }
 
-func (f *feed) run(ctx context.Context, since *uint64) error {
-	if err := f.begin(ctx, since); err != nil {
-		return err
-	}
-	standings := time.NewTicker(standingsEvery)
-	defer standings.Stop()
-	var due <-chan time.Time // nil while nothing is pending
-	for {
-		var err error
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-f.s.stopping:
-			return errStopping
-		case c, ok := <-f.watch.Changes:
-			if !ok {
-				return errFellBehind
-			}
-			if f.note(c) && due == nil {
-				due = time.After(coalesce)
-			}
-		case <-due:
-			due, err = nil, f.tellChanges(ctx)
-		case <-standings.C:
-			err = f.tellStandings(ctx)
-		case <-f.k.heard: // nothing is asked for by message
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
 // begin tells hello, then what the reader missed, or a snapshot.
-func (f *feed) begin(ctx context.Context, since *uint64) error {
-	catchUp := since != nil && *since <= f.watch.Rev
-	err := f.tell(ctx, wsHello, feedHello{Version: f.s.opts.Version, Protocol: api.Protocol, Rev: f.watch.Rev, User: f.own, CaughtUp: catchUp})
+func (f *feed) begin(ctx context.Context, jobs []job.Job) error {
+	rev := f.follower.rev
+	catchUp := f.since != nil && *f.since <= rev
+	err := f.tell(ctx, wsHello, feedHello{Version: f.s.opts.Version, Protocol: api.Protocol, Rev: rev, User: f.follower.own, CaughtUp: catchUp})
 	if err != nil {
 		return err
 	}
-	jobs := slices.DeleteFunc(slices.Clone(f.watch.Jobs), func(j job.Job) bool { return f.own != "" && j.User != f.own })
-	f.watch.Jobs = nil
 	if catchUp {
-		return f.catchUp(ctx, jobs, *since)
+		f.catchUp(jobs)
+		return nil
 	}
-	return f.snapshot(ctx, jobs)
+	return snapshots(rev, jobs, f.show, func(part api.Snapshot) error { return f.tell(ctx, wsSnapshot, part) })
 }
 
-func (f *feed) catchUp(ctx context.Context, jobs []job.Job, since uint64) error {
+// catchUp lets what the reader missed be told as changes.
+func (f *feed) catchUp(jobs []job.Job) {
 	for _, j := range jobs {
-		if j.Rev > since {
-			f.pending[j.ID] = job.Change{Rev: j.Rev, Job: j}
+		if j.Rev > *f.since {
+			f.follower.note(job.Change{Rev: j.Rev, Job: j})
 		} else {
 			f.show(j)
 		}
-	}
-	return f.tellChanges(ctx)
-}
-
-func (f *feed) snapshot(ctx context.Context, jobs []job.Job) error {
-	for {
-		n := min(len(jobs), snapshotPart)
-		part := api.Snapshot{Rev: f.watch.Rev, Jobs: make([]api.Job, 0, n), Last: n == len(jobs)}
-		for _, j := range jobs[:n] {
-			part.Jobs = append(part.Jobs, f.show(j))
-		}
-		if err := f.tell(ctx, wsSnapshot, part); err != nil || part.Last {
-			return err
-		}
-		jobs = jobs[n:]
 	}
 }
 
@@ -166,28 +112,9 @@ func (f *feed) show(j job.Job) api.Job {
 	return out
 }
 
-// note keeps a change until it is due; false when it is not for this reader.
-func (f *feed) note(c job.Change) bool {
-	if f.own != "" && c.Job.User != f.own {
-		f.rev = max(f.rev, c.Rev)
-		return false
-	}
-	f.pending[c.Job.ID] = c
-	return true
-}
-
-// tellChanges tells what is pending in the order of the ledger.
-func (f *feed) tellChanges(ctx context.Context) error {
-	changes := slices.SortedFunc(maps.Values(f.pending), func(a, b job.Change) int { return cmp.Compare(a.Rev, b.Rev) })
-	clear(f.pending)
-	for _, c := range changes {
-		before, was := f.known[c.Job.ID]
-		if err := f.tellJob(ctx, before.told, f.show(c.Job), was); err != nil {
-			return err
-		}
-		f.rev = max(f.rev, c.Rev)
-	}
-	return nil
+func (f *feed) change(ctx context.Context, c job.Change) error {
+	before, was := f.known[c.Job.ID]
+	return f.tellJob(ctx, before.told, f.show(c.Job), was)
 }
 
 // tellJob tells a job as a whole, then what is new of it.
@@ -217,8 +144,8 @@ func (f *feed) tellAspects(ctx context.Context, before, now api.Job) error {
 	return nil
 }
 
-// tellStandings tells where time alone changed how a job stands.
-func (f *feed) tellStandings(ctx context.Context) error {
+// tick tells where time alone changed how a job stands.
+func (f *feed) tick(ctx context.Context) error {
 	for id, k := range f.known {
 		if k.job.State().Terminal() {
 			continue
@@ -231,6 +158,10 @@ func (f *feed) tellStandings(ctx context.Context) error {
 	}
 	return nil
 }
+
+func (f *feed) hear(context.Context, []byte) error { return nil } // nothing is asked for by message
+
+func (f *feed) rest(context.Context) error { return nil }
 
 func (f *feed) tell(ctx context.Context, kind string, data any) error {
 	return f.k.send(ctx, wsFrame{Type: kind, Data: data, At: api.Time{Time: f.s.opts.Now()}})
