@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -20,8 +21,12 @@ import (
 
 var updateScripts = flag.Bool("update-scripts", false, "write the real output into testdata/script")
 
-// TestMain lets scripts run the real command line as a process of its own.
+// TestMain lets scripts run the real command line as a process of its own. Its
+// children obey SIGHUP, also when the tests run under nohup.
 func TestMain(m *testing.M) {
+	if signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
 	testscript.Main(m, map[string]func(){"qmtui": main})
 }
 
