@@ -1,13 +1,10 @@
 package doctor
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,8 +13,11 @@ import (
 	"github.com/comfyume/qmtui/internal/job"
 )
 
-// CanaryUser is whose job a canary is.
-const CanaryUser = "qmtui-canary"
+// CanaryUser is whose job a canary is, and canaryName how it is called.
+const (
+	CanaryUser = "qmtui-canary"
+	canaryName = "canary of doctor"
+)
 
 // Canary is one canary on its way.
 type Canary struct {
@@ -35,15 +35,19 @@ type Canary struct {
 }
 
 // Fly sends a canary to the active deployment and follows it into its user's
-// folder. When it gives up, or ctx ends, it takes the job back.
+// folder. When it gives up, or ctx ends, it takes the job back. Its picture is
+// taken away again, and so are those that canaries before it have left.
 func (v Visit) Fly(ctx context.Context, c Canary) []Result {
 	k := v.ask(ctx)
 	o := CanarySeen{Deployment: k.status.Active, Here: c.Here, Stop: grounded(k)}
-	if o.Stop != "" {
+	if o.Stop == "" {
+		o.Held = holding(k.status)
+	}
+	if o.Stop != "" || o.Held != nil {
 		return judgeCanary(o)
 	}
-	w := k.workers[o.Deployment]
-	if o.Driver = w.Driver; c.Agree != nil && !c.Agree(w) {
+	o.Worker = k.workers[o.Deployment]
+	if c.Agree != nil && !c.Agree(o.Worker) {
 		o.Stop = "not_agreed"
 		return judgeCanary(o)
 	}
@@ -64,19 +68,42 @@ func grounded(k known) string {
 	return ""
 }
 
+// holding is the manager's warning for which it sends nothing to the active
+// deployment; nil when it does.
+func holding(s api.QueueStatus) *job.Warning {
+	for _, w := range s.Warnings {
+		switch w.Code {
+		case "share_not_mounted", "share_stalled", "share_changed":
+			return &w
+		case "budget_reached":
+			if strings.Contains(w.Message, s.Active) {
+				return &w
+			}
+		}
+	}
+	return nil
+}
+
 func (v Visit) send(ctx context.Context, c Canary, o *CanarySeen) {
 	if c.Limit == 0 {
 		c.Limit = 30 * time.Minute
 	}
 	o.GaveUp = c.Limit
+	if c.Here {
+		defer v.tidy(ctx, o)()
+	}
 	key := uuid.NewString()
 	high := job.High
-	j, _, err := v.Manager.Submit(ctx, api.SubmitRequest{User: CanaryUser, Name: "canary of doctor", Workflow: canaryPrompt(time.Now()), Priority: &high, Key: key})
+	j, _, err := v.Manager.Submit(ctx, api.SubmitRequest{User: CanaryUser, Name: canaryName, Workflow: canaryPrompt(time.Now()), Priority: &high, Key: key})
 	if err != nil {
 		o.Sent = job.AsError(err)
 		return
 	}
-	o.Job = v.follow(ctx, c, j)
+	o.Job, o.End = v.follow(ctx, c, j)
+	if o.End != ended {
+		v.takeBack(ctx, o)
+	}
+	v.learn(ctx, o)
 	v.compare(ctx, o)
 }
 
@@ -87,91 +114,35 @@ func canaryPrompt(now time.Time) json.RawMessage {
 		`"2":{"class_type":"SaveImage","inputs":{"filename_prefix":"canary","images":["1",0]}}}`, now.Unix()&0xffffff)
 }
 
-// follow looks at a job until it has ended and its file is settled. What has
-// not ended in time is cancelled.
-func (v Visit) follow(ctx context.Context, c Canary, j api.Job) api.Job {
-	bounded, cancel := context.WithTimeout(ctx, c.Limit)
+// after is ctx for what has to be done after its end, too.
+func after(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), patience)
+}
+
+// takeBack cancels a job that nobody waits for any more.
+func (v Visit) takeBack(ctx context.Context, o *CanarySeen) {
+	ctx, cancel := after(ctx)
 	defer cancel()
-	every := c.Every
-	if every == 0 {
-		every = 250 * time.Millisecond
-	}
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		if c.Tell != nil {
-			c.Tell(j)
-		}
-		if j.State.Terminal() {
-			return j
-		}
-		select {
-		case <-bounded.Done():
-			return v.takeBack(ctx, j)
-		case <-tick.C:
-		}
-		if next, err := v.Manager.Job(bounded, j.ID); err == nil {
-			j = next
-		}
+	_, _ = v.Manager.Cancel(ctx, o.Job.ID)
+	// Its state is left as it was when nobody waited any more; a file that came
+	// in between is to be taken away.
+	if j, err := v.Manager.Job(ctx, o.Job.ID); err == nil {
+		o.Job.Outputs = j.Outputs
 	}
 }
 
-// takeBack cancels a job that nobody waits for any more; j stays as it was.
-func (v Visit) takeBack(ctx context.Context, j api.Job) api.Job {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+// learn asks the manager what it knows of the deployment now: its command line
+// is read while a prompt is there, and the way of a prompt is known after one.
+func (v Visit) learn(ctx context.Context, o *CanarySeen) {
+	ctx, cancel := after(ctx)
 	defer cancel()
-	_, _ = v.Manager.Cancel(ctx, j.ID)
-	return j
-}
-
-// maxCanary is more than any 8x8 picture has, in bytes.
-const maxCanary = 1 << 20
-
-// compare looks for the file on the share and in the user's folder, and holds
-// its bytes against those that the manager serves.
-func (v Visit) compare(ctx context.Context, o *CanarySeen) {
-	out, came := o.file()
-	if !came {
+	workers, err := v.Manager.Workers(ctx)
+	if err != nil {
 		return
 	}
-	o.Place = CanaryUser + "/" + out.Path
-	if !o.Here {
-		return
+	for _, w := range workers {
+		if w.Name == o.Deployment {
+			o.Worker = w
+		}
 	}
-	o.Place = filepath.Join(v.Config.Users.Outputs, CanaryUser, filepath.FromSlash(out.Path))
-	before := *o
-	seen, ended := within(diskPatience, func() CanarySeen {
-		s := before
-		s.OnShare = countThere(v.Config.Share.Outputs, []string{string(out.Source)}) == 1
-		body, err := readFew(s.Place)
-		s.InFolder = err == nil
-		s.SameBytes = s.InFolder && bytes.Equal(body, v.served(ctx, out.ID))
-		return s
-	})
-	if ended {
-		*o = seen
-	}
-}
-
-func readFew(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	return io.ReadAll(io.LimitReader(f, maxCanary))
-}
-
-// served is the file as the manager serves it; nil when it does not.
-func (v Visit) served(ctx context.Context, id job.OutputID) []byte {
-	d, err := v.Manager.OpenOutput(ctx, id, 0)
-	if err != nil {
-		return nil
-	}
-	defer func() { _ = d.Close() }()
-	b, err := io.ReadAll(io.LimitReader(d, maxCanary))
-	if err != nil {
-		return nil
-	}
-	return b
 }

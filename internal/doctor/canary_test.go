@@ -11,7 +11,7 @@ func goodCanary() CanarySeen {
 	at := func(s int) api.Time { return api.Time{Time: time.Unix(int64(1000+s), 0)} }
 	j := api.Job{ID: "j", State: job.Done, Phase: "done", Attempts: []api.Attempt{{Assigned: at(0), Accepted: at(1), Started: at(2)}},
 		Outputs: []api.Output{{State: job.OutputStored, Source: "qm/p/2/canary_00001_.png", Path: "canary_00001_.png", SeenAt: at(3), StoredAt: at(4)}}}
-	return CanarySeen{Deployment: "h200", Driver: "comfyui", Job: j, GaveUp: time.Minute, Here: true, OnShare: true, InFolder: true, SameBytes: true, Place: "/outputs/qmtui-canary/canary_00001_.png"}
+	return CanarySeen{Deployment: "h200", Worker: api.Worker{Driver: "comfyui", URL: "https://gpu.example/h200"}, End: ended, Job: j, GaveUp: time.Minute, Here: true, OnShare: true, InFolder: true, SameBytes: true, Place: "/outputs/qmtui-canary/canary_00001_.png"}
 }
 
 // canaryCases breaks one thing on the way of a canary after another.
@@ -33,7 +33,21 @@ func canaryCases() []ruled {
 			}
 		}
 	}
-	a, s, d := judgeCanaryAccepted, judgeCanaryShare, judgeCanaryDelivered
+	cut := func(how ending) func(*CanarySeen) {
+		return func(o *CanarySeen) {
+			o.End, o.Job = how, api.Job{State: job.Submitting, Phase: "waiting for a GPU", Attempts: []api.Attempt{{}}}
+		}
+	}
+	fruitless := func(code, outputs string) func(*CanarySeen) {
+		return func(o *CanarySeen) {
+			fail(code, true)(o)
+			o.Worker.System = &job.System{Argv: []string{"main.py"}, OutputDirectory: outputs}
+		}
+	}
+	way := func(driver, way string) func(*CanarySeen) {
+		return func(o *CanarySeen) { o.Worker.Driver, o.Worker.Way, o.Worker.WayWhy = driver, way, "it said so" }
+	}
+	a, w, s, d := judgeCanaryAccepted, judgeCanaryWay, judgeCanaryShare, judgeCanaryDelivered
 	return []ruled{
 		{"healthy", with(a, nothing), "accepted"},
 		{"only its file tells", with(a, func(o *CanarySeen) { o.Job.Attempts[0].Accepted = api.Time{} }), "accepted"},
@@ -42,12 +56,36 @@ func canaryCases() []ruled {
 		{"no active", with(a, stop("no_active")), "no_active"},
 		{"no", with(a, stop("not_agreed")), "not_agreed"},
 		{"full queue", with(a, func(o *CanarySeen) { o.Sent = &job.Error{Message: "too many"} }), "not_sent"},
-		{"refused", with(a, fail("endpoint_or_key", false)), "refused"},
-		{"nobody", with(a, func(o *CanarySeen) { o.Job = api.Job{Phase: "waiting for a GPU", Attempts: []api.Attempt{{}}} }), "unanswered"},
+		{"share away", with(a, func(o *CanarySeen) {
+			o.Held, o.Job = &job.Warning{Code: "share_not_mounted", Message: "it is away", Hint: "mount it"}, api.Job{}
+		}), "held"},
+		{"wrong key", with(a, fail("endpoint_or_key", false)), "key"},
+		{"refused", with(a, fail("worker_refused", false)), "refused"},
+		{"nobody", with(a, cut(tooLong)), "unanswered"},
+		{"nobody, and the manager gave up", with(a, fail("accept_timeout", false)), "unanswered"},
+		{"stopped", with(a, cut(interrupted)), "interrupted"},
+		{"cancelled by somebody", with(a, func(o *CanarySeen) { cut(ended)(o); o.Job.State = job.Cancelled }), "interrupted"},
+		{"manager ended", with(a, cut(managerLeft)), "manager_left"},
+		{"taken at the first try, not at the second", with(a, func(o *CanarySeen) { o.Job.Attempts = append(o.Job.Attempts, api.Attempt{N: 2}) }), "accepted"},
+
+		{"held by the platform", with(w, way("verda", "async")), "async"},
+		{"turned down", with(w, way("verda", "plain")), "plain"},
+		{"not known", with(w, way("verda", "")), "undecided"},
 
 		{"healthy", with(s, nothing), "came"},
 		{"manager elsewhere", with(s, func(o *CanarySeen) { o.Here, o.OnShare = false, false }), "came"},
 		{"never", with(s, fail("never_appeared", true)), "never"},
+		{"container disk", with(s, fruitless("never_appeared", "")), "no_output_directory"},
+		{"a clone", with(s, fruitless("no_files", "/mnt/sfs/outputs")), "elsewhere"},
+		{"a clone, by somebody who does not tell", with(s, fail("no_files", true)), "elsewhere"},
+		{"a clone, on a replica that does not answer", with(s, fruitless("never_appeared", "/mnt/sfs/outputs")), "never"},
+		{"not sent a second time", with(s, func(o *CanarySeen) {
+			fail("", true)(o)
+			o.Job.ErrorDetail, o.Job.State, o.End = nil, job.Queued, onceEnough
+			o.Job.Attempts[0].Error = &api.Error{Code: "replica_vanished", Message: "it is gone"}
+			o.Job.Attempts = append(o.Job.Attempts, api.Attempt{N: 2})
+		}), "never"},
+		{"stopped in mid-render", with(s, func(o *CanarySeen) { o.Job.Outputs, o.Job.State, o.End = nil, job.Running, interrupted }), "stopped"},
 		{"given up", with(s, func(o *CanarySeen) { o.Job.Outputs = nil }), "never"},
 		{"broke", with(s, fail("execution_error", true)), "broke"},
 		{"other mount", with(s, func(o *CanarySeen) { o.OnShare = false }), "unseen"},
@@ -55,6 +93,7 @@ func canaryCases() []ruled {
 		{"not taken", with(s, fail("endpoint_or_key", false)), "not_reached"},
 
 		{"healthy", with(d, nothing), "delivered"},
+		{"taken away again", with(d, func(o *CanarySeen) { o.Tidied = true }), "delivered"},
 		{"manager elsewhere", with(d, func(o *CanarySeen) { o.Here, o.InFolder = false, false }), "delivered"},
 		{"not copied", with(d, func(o *CanarySeen) {
 			o.Job.Outputs[0].State, o.Job.Warnings = job.OutputWhole, []job.Warning{{Message: "not writable"}}

@@ -2,6 +2,8 @@ package doctor
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -9,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/cespare/xxhash/v2"
 
 	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/config"
@@ -22,6 +26,7 @@ type fakeManager struct {
 	recent    []api.Job
 	err       error     // of every call
 	refuse    error     // of Submit
+	lostUntil time.Time // Job answers nothing before
 	steps     []api.Job // what Job answers, one after the other, the last for ever
 	submitted []api.SubmitRequest
 	cancelled []job.ID
@@ -50,6 +55,9 @@ func (m *fakeManager) Submit(_ context.Context, r api.SubmitRequest) (api.Job, b
 }
 
 func (m *fakeManager) Job(context.Context, job.ID) (api.Job, error) {
+	if time.Now().Before(m.lostUntil) {
+		return api.Job{}, api.ErrNoDaemon
+	}
 	j := m.steps[0]
 	m.steps = m.steps[min(1, len(m.steps)-1):]
 	return j, nil
@@ -81,6 +89,22 @@ func codes(results []Result) string {
 func TestFly(t *testing.T) {
 	waiting := api.Job{ID: "canary", State: job.Submitting, Phase: "waiting for a GPU", Attempts: []api.Attempt{{}}}
 	done := goodCanary().Job
+	refusal := api.Job{ID: "canary", State: job.Failed, Attempts: []api.Attempt{{}}, ErrorDetail: &api.Error{Code: "endpoint_or_key", Message: "it answered 404"}}
+	taken := api.Job{ID: "canary", State: job.Accepted, Attempts: done.Attempts}
+	nothing := api.Job{ID: "canary", State: job.Lost, Attempts: done.Attempts, ErrorDetail: &api.Error{Code: "no_files", Message: "no file came"}}
+	lost := done.Attempts[0]
+	lost.State, lost.Error = job.Lost, &api.Error{Code: "never_appeared", Message: "no sign of it appeared"}
+	again := api.Job{ID: "canary", State: job.Queued, Attempts: []api.Attempt{lost, {N: 2}}}
+	whole := api.Job{ID: "canary", State: job.Rendered, Attempts: done.Attempts, Warnings: []job.Warning{{Message: "not writable"}},
+		Outputs: []api.Output{{State: job.OutputWhole, SeenAt: done.Outputs[0].SeenAt}}}
+	away := func(m *fakeManager) *fakeManager {
+		m.status.Warnings = []job.Warning{{Code: "share_not_mounted", Message: "it is away", Hint: "mount it"}}
+		return m
+	}
+	onPlatform := func(m *fakeManager) *fakeManager {
+		m.workers[0].Driver, m.workers[0].Way = "verda", "async"
+		return m
+	}
 	for name, c := range map[string]struct {
 		manager *fakeManager
 		agree   bool
@@ -93,6 +117,12 @@ func TestFly(t *testing.T) {
 		"no active":           {&fakeManager{}, true, "no_active not_reached not_reached", 0},
 		"paused":              {&fakeManager{status: api.QueueStatus{Mode: job.ModePaused, Active: "h200"}}, true, "halted not_reached not_reached", 0},
 		"no manager":          {&fakeManager{err: api.ErrNoDaemon}, true, "no_manager not_reached not_reached", 0},
+		"wrong key":           {ready(refusal), true, "key not_reached not_reached", 1},
+		"rendered elsewhere":  {ready(taken, nothing), true, "accepted elsewhere not_reached", 1},
+		"once is enough":      {ready(taken, again), true, "accepted never not_reached", 1},
+		"not copied":          {ready(taken, whole), true, "accepted came not_delivered", 1},
+		"the platform's way":  {onPlatform(ready(taken, done)), true, "accepted async came delivered", 1},
+		"held":                {away(ready(done)), true, "held not_reached not_reached", 0},
 		"it does not take it": {&fakeManager{status: api.QueueStatus{Active: "h200"}, refuse: &job.Error{Code: "queue_full", Message: "the queue is full"}}, true, "not_sent not_reached not_reached", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -102,7 +132,7 @@ func TestFly(t *testing.T) {
 				if codes(got) != c.want || len(c.manager.submitted) != c.sent {
 					t.Errorf("it says %q after %d submits, want %q", codes(got), len(c.manager.submitted), c.want)
 				}
-				if gaveUp := strings.HasPrefix(c.want, "unanswered"); gaveUp != (len(c.manager.cancelled) == 1) {
+				if open := strings.Contains("nobody answers, once is enough, not copied", name); open != (len(c.manager.cancelled) == 1) {
 					t.Errorf("it cancelled %v", c.manager.cancelled)
 				}
 			})
@@ -116,11 +146,80 @@ func TestInterruptedCanaryIsTakenBack(t *testing.T) {
 		m := ready(api.Job{ID: "canary", State: job.Submitting})
 		ctx, stop := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, stop)
-		Visit{Manager: m}.Fly(ctx, Canary{})
+		if got := codes(Visit{Manager: m}.Fly(ctx, Canary{})); got != "interrupted not_reached not_reached" {
+			t.Errorf("it says %s", got)
+		}
 		if len(m.cancelled) != 1 || m.submitted[0].User != CanaryUser {
 			t.Errorf("cancelled %v, submitted %+v", m.cancelled, m.submitted)
 		}
 	})
+}
+
+// TestCanaryOutlivesAManagerThatIsRestarted, but does not wait half an hour for one that ended.
+func TestCanaryOutlivesAManagerThatIsRestarted(t *testing.T) {
+	for away, want := range map[time.Duration]string{managerPatience / 2: "accepted came delivered", time.Hour: "manager_left not_reached not_reached"} {
+		synctest.Test(t, func(t *testing.T) {
+			m := ready(goodCanary().Job)
+			began := time.Now()
+			m.lostUntil = began.Add(away)
+			got := codes(Visit{Manager: m}.Fly(t.Context(), Canary{}))
+			if took := time.Since(began); got != want || took > 2*managerPatience {
+				t.Errorf("away for %s it says %s after %s, want %s", away, got, took, want)
+			}
+		})
+	}
+}
+
+// TestCanariesAreTidied: pictures that canaries brought are taken away, and
+// nothing else: not what was put in their place, nor what is not theirs.
+func TestCanariesAreTidied(t *testing.T) {
+	dir := t.TempDir()
+	folder := filepath.Join(dir, CanaryUser)
+	file := func(name, text string) api.Output {
+		write(t, filepath.Join(folder, name), text)
+		return api.Output{State: job.OutputStored, Path: name, Size: int64(len(text)), Checksum: fmt.Sprintf("xxh64:%016x", xxhash.Sum64String(text))}
+	}
+	own, left, late := file("canary_00001_.png", "own"), file("canary_00002_.png", "left"), file("cancelled/canary_00001_.png", "late")
+	changed, linked, young := file("canary_00003_.png", "four"), file("canary_00004_.png", "link"), file("canary_00005_.png", "young")
+	write(t, filepath.Join(folder, changed.Path), "more")
+	if err := errors.Join(os.Remove(filepath.Join(folder, linked.Path)), os.Symlink("canary_00002_.png", filepath.Join(folder, linked.Path))); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(folder, "mine.png"), "link")
+	outside := api.Output{State: job.OutputStored, Path: "../victim", Size: 3, Checksum: own.Checksum}
+	write(t, filepath.Join(dir, "victim"), "own")
+
+	long := api.Time{Time: time.Now().Add(-time.Hour)}
+	canary := goodCanary().Job
+	canary.Outputs = []api.Output{own}
+	m := ready(canary)
+	m.recent = []api.Job{
+		{User: CanaryUser, Name: canaryName, State: job.Cancelled, Updated: long, Outputs: []api.Output{left, late, changed, linked, outside}},
+		{User: CanaryUser, Name: canaryName, State: job.Done, Updated: api.Time{Time: time.Now()}, Outputs: []api.Output{young}},
+		{User: CanaryUser, Name: "a person's", State: job.Done, Updated: long, Outputs: []api.Output{young}},
+	}
+	v := Visit{Manager: m}
+	v.Config.Users.Outputs, v.Config.Share.Outputs = dir, t.TempDir()
+	var o CanarySeen
+	o.Here = true
+	v.send(t.Context(), Canary{Here: true, Every: time.Millisecond}, &o)
+	if !o.Tidied {
+		t.Error("its own picture was not taken away")
+	}
+	var names []string
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if got := strings.Join(names, " "); got != "canary_00003_.png canary_00004_.png canary_00005_.png mine.png" {
+		t.Errorf("left are %s", got)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "victim")); err != nil {
+		t.Error("a file outside the folder was taken away")
+	}
 }
 
 // TestCanaryIsComparedWithTheDisks looks at the share and at the user's folder

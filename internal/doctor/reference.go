@@ -17,7 +17,7 @@ func Checks() []*Check {
 		processFiles, processWatches, webServer, loginFile,
 		workerAnswers, workerOutput, workerVersion, workerModels, workerClock,
 		tofuRead, tofuOutput, tofuHealth, tofuConcurrency, tofuScaleDown,
-		canaryAccepted, canaryShare, canaryDelivered,
+		canaryAccepted, canaryWay, canaryShare, canaryDelivered,
 	}
 }
 
@@ -42,8 +42,10 @@ document: ` + "`verdict`" + ` (the gravest of ok, warn and fail; skip when there
 
 Without being told to, it asks nothing of a deployment that may be asleep, and says what the manager knows of it and how old that is.
 ` + "`--wake`" + ` asks, and ` + "`--canary`" + ` sends a small prompt through the whole; both say first what that may cost. ` + "`--tf DIR`" + ` reads OpenTofu
-files, in the schema of the provider verda-cloud/verda 1.1, and never runs anything. Apart from the canary's picture, doctor leaves
-nothing behind: to read the clock of the share it makes one file without a name.
+files, in the schema of the provider verda-cloud/verda 1.1, and never runs anything. Doctor leaves
+nothing behind: to read the clock of the share it makes one file without a name, and a canary's picture is taken out of its user's folder again (what is on the
+share is the manager's). A canary that is interrupted is cancelled; if its picture comes all the same, the next canary takes it away. What was taken
+once and brought nothing is not sent a second time.
 
 The manager has a doctor of its own, which sees what the manager sees: in the panel, by ` + "`GET` and `POST /api/doctor`" + ` (see [protocol.md](protocol.md)), and by
 ` + "`qmtui doctor --by-manager`" + `, also from another machine. Where the manager runs in a container, look by both: only the one inside knows whether its mounts live, and only

@@ -44,6 +44,11 @@ type Deployment struct {
 	// last ten minutes; LostAt is the last of them.
 	Lost   int       `json:"lost_replicas,omitempty"`
 	LostAt time.Time `json:"lost_at,omitzero"`
+	// Way is how prompts go there on a platform that may hold them: "async" when
+	// it holds them and tells how they go, "plain" as to any ComfyUI, empty while
+	// nobody knows and for a driver without a choice. WayWhy says it in words.
+	Way    string `json:"way,omitempty"`
+	WayWhy string `json:"way_because,omitempty"`
 	// Held is the replica that is held there; nil for none.
 	Held *Held `json:"held,omitempty"`
 	// Today is what it cost so far today, as an estimate.

@@ -144,6 +144,9 @@ func (p *workersPane) facts(d *api.Worker, w int) []string {
 	}
 	lines = append(lines, say("active", st.Row.On(active)), say("address", st.Row.On(m.w.text(d.URL))),
 		say("in flight", st.Row.On(fmt.Sprintf("%d of %d", d.InFlight, d.Capacity))))
+	if d.Way != "" {
+		lines = append(lines, say("way", st.Row.On(m.w.text(d.Way))+st.Quiet.On("  because "+m.w.text(d.WayWhy))))
+	}
 	lines = append(lines, p.system(d, say, w)...)
 	lines = append(lines, p.times("cold start", d.Cold, say, w)...)
 	lines = append(lines, p.times("warm run", d.Warm, say, w)...)

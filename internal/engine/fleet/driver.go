@@ -37,6 +37,8 @@ type admitter interface {
 	Admission(ctx context.Context, promptID string) (Admission, error)
 	// Stage is what was last heard of a POST under way; empty for nothing.
 	Stage() Stage
+	// Way is how prompts reach it and why, in words of [job.Deployment].
+	Way() (way, because string)
 }
 
 // drivers makes a driver by its name in the configuration.

@@ -117,6 +117,9 @@ func (s *site) snapshot() job.Deployment {
 	if r.state == job.Warming {
 		d.WaitingSince = s.health.unanswered
 	}
+	if a, ok := s.driver.(admitter); ok {
+		d.Way, d.WayWhy = a.Way()
+	}
 	d.Today = s.today(now)
 	d = s.over.add(d, now)
 	if e := s.tracks.dead(); e != nil {

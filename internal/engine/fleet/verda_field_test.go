@@ -197,7 +197,7 @@ func TestVerdaTellsWaitingFromAccepted(t *testing.T) {
 		if n := s.wire.count("POST /gpu/prompt"); n != 1 {
 			t.Errorf("%d prompts were sent", n)
 		}
-		if w, _ := f.Way("h200"); w != "async" || strings.Count(s.logged.String(), "chose the way") != 1 {
+		if w := f.Deployments()[0].Way; w != "async" || strings.Count(s.logged.String(), "chose the way") != 1 {
 			t.Errorf("way %q, log %s", w, s.logged)
 		}
 		d = f.Deployments()[0]
@@ -217,8 +217,8 @@ func TestVerdaFallsBack(t *testing.T) {
 			if n := s.wire.count("POST /gpu/prompt"); n != posts || len(s.sim.Executions()[promptID(1)]) != 1 {
 				t.Errorf("way %d: %d POSTs, executions %+v", way, n, s.sim.Executions())
 			}
-			if w, _ := f.Way("h200"); w != "plain" {
-				t.Errorf("way %d is %q", way, w)
+			if d := f.Deployments()[0]; d.Way != "plain" || d.WayWhy == "" {
+				t.Errorf("way %d is %q (%s)", way, d.Way, d.WayWhy)
 			}
 			f = s.fleet(t, noControl) // a restart remembers
 			<-submitting(t, f, onVerda(2))

@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -44,8 +43,9 @@ type wayChoice struct {
 }
 
 type keptWay struct {
-	Way way       `json:"way"`
-	At  time.Time `json:"at"`
+	Way     way       `json:"way"`
+	Because string    `json:"because,omitempty"`
+	At      time.Time `json:"at"`
 }
 
 func newWayChoice(name string, o Options) wayChoice {
@@ -64,17 +64,20 @@ func newWayChoice(name string, o Options) wayChoice {
 
 func (c wayChoice) key() string { return "verda.way." + c.name }
 
-func (c wayChoice) is() way {
+func (c wayChoice) is() way { return c.kept().Way }
+
+func (c wayChoice) kept() keptWay {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.chosen.Way
+	return *c.chosen
 }
 
 // choose remembers the way, and logs it when it is another than before.
 func (c wayChoice) choose(w way, because string) {
+	chosen := keptWay{w, because, c.now()}
 	c.mu.Lock()
 	changed := c.chosen.Way != w
-	*c.chosen = keptWay{w, c.now()}
+	*c.chosen = chosen
 	c.mu.Unlock()
 	if !changed {
 		return
@@ -83,7 +86,7 @@ func (c wayChoice) choose(w way, because string) {
 	if c.settings == nil {
 		return
 	}
-	if err := c.settings.SetSetting(c.key(), keptWay{w, c.now()}); err != nil {
+	if err := c.settings.SetSetting(c.key(), chosen); err != nil {
 		c.log.Warn("remember the way to submit", "deployment", c.name, "error", err)
 	}
 }
@@ -105,16 +108,9 @@ func refusesAsync(e *comfy.SubmitError) bool {
 	return false
 }
 
-// Way is how prompts reach a deployment: "async" when the platform holds them
-// and tells how they go, "plain", or empty while that is not known. The error
-// is a *job.Error.
-func (f *Fleet) Way(name string) (string, error) {
-	s, err := f.site(name)
-	if err != nil {
-		return "", fmt.Errorf("tell the way: %w", err)
-	}
-	if v, ok := s.driver.(*verda); ok {
-		return string(v.way.is()), nil
-	}
-	return string(wayPlain), nil
+// Way is how prompts reach the deployment and why; both empty while the next
+// prompt is to find out.
+func (v *verda) Way() (way, because string) {
+	kept := v.way.kept()
+	return string(kept.Way), kept.Because
 }
