@@ -21,6 +21,9 @@ func StagedName(f InputFile, user, sum string) string {
 
 var stagedForm = regexp.MustCompile(`^(?:3d/)?` + Root + `/[a-zA-Z0-9_-]{1,100}/[0-9a-f]{64}/(input|output|temp)/(.+)$`)
 
+// IsStaged reports a path below the workers' input folder that StagedName made.
+func IsStaged(p string) bool { return stagedForm.MatchString(p) && fs.ValidPath(p) }
+
 // ownFile is the user's own name of a file: a prompt that was read back from a
 // picture carries staged ones, of whichever user, and these are nobody's to name.
 func ownFile(name string) string {

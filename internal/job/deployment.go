@@ -126,6 +126,8 @@ type Submission struct {
 	User       string
 	Workflow   []byte // the prompt in API format, as submitted
 	Extra      []byte // the scrubbed extra_data; nil for none
+	// Inputs stand where the workers find them.
+	Inputs []Input
 	// Timeout bounds the wait for an answer, cold start included.
 	Timeout time.Duration
 }

@@ -35,6 +35,7 @@ type Checked struct {
 	Extra    []byte // scrubbed; nil for none
 	Expect   []Expected
 	Models   []string // as in Spec
+	Inputs   []Input  // files to be found and brought to the workers
 	Warnings []Warning
 }
 

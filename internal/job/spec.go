@@ -33,6 +33,8 @@ type Spec struct {
 	// Models are the model files that the prompt names, sorted: what a machine
 	// that has just started must load.
 	Models []string `json:"models,omitempty"`
+	// Inputs are the user's files that the prompt loads and that are brought to the workers.
+	Inputs []Input `json:"inputs,omitempty"`
 }
 
 // Expected is a node that will write files.

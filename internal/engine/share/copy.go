@@ -267,13 +267,15 @@ func (c *copying) kernelCopy() (int64, error) {
 	}
 }
 
+func (c *copying) pump(w io.Writer, r io.Reader) error { return pump(c.ctx, c.pulse, w, r) }
+
 // pump copies with a pulse for each buffer.
-func (c *copying) pump(w io.Writer, r io.Reader) error {
+func pump(ctx context.Context, p *pulse, w io.Writer, r io.Reader) error {
 	buf := make([]byte, copyBuffer)
 	for {
 		n, err := r.Read(buf)
 		if n > 0 {
-			c.pulse.beat()
+			p.beat()
 			if _, err := w.Write(buf[:n]); err != nil {
 				return err
 			}
@@ -284,7 +286,7 @@ func (c *copying) pump(w io.Writer, r io.Reader) error {
 		if err != nil {
 			return err
 		}
-		if err := c.ctx.Err(); err != nil {
+		if err := ctx.Err(); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/comfyume/qmtui/internal/job"
 )
 
@@ -17,6 +19,13 @@ type Options struct {
 	// Outputs is the shared folder, Users the one with a folder for each user.
 	// Both are absolute; neither is ever created.
 	Outputs, Users string
+	// Inputs is the workers' input folder as mounted here, UserInputs the one with
+	// a folder of uploads for each user; both absolute, neither is ever created.
+	// Unless both are set no input is carried to the workers.
+	Inputs, UserInputs string
+	// Subfolder is what the users' pages put before the path of an output;
+	// "{user}" stands for the user's name. Empty for nothing.
+	Subfolder string
 	// Aside is the sub-folder of a user's folder for files of cancelled jobs.
 	// Empty means "cancelled".
 	Aside string
@@ -84,6 +93,10 @@ func (o Options) check() error {
 		return fmt.Errorf("share: outputs %q is not an absolute path", o.Outputs)
 	case !filepath.IsAbs(o.Users):
 		return fmt.Errorf("share: users' folder %q is not an absolute path", o.Users)
+	case o.Inputs != "" && !filepath.IsAbs(o.Inputs):
+		return fmt.Errorf("share: inputs %q is not an absolute path", o.Inputs)
+	case o.UserInputs != "" && !filepath.IsAbs(o.UserInputs):
+		return fmt.Errorf("share: users' inputs %q is not an absolute path", o.UserInputs)
 	case !filepath.IsLocal(o.Aside):
 		return fmt.Errorf("share: %q is not a sub-folder", o.Aside)
 	case o.Sentinel != "" && !filepath.IsLocal(o.Sentinel):
@@ -111,6 +124,9 @@ type Share struct {
 	was    identity              // guarded by mu: the file system that was last proved
 	busy   map[string]int        // guarded by mu: errands that have not come back
 	synced map[inode]bool        // guarded by mu: folders whose entry is known to be durable
+
+	staging  singleflight.Group // by staged name
+	stagedMu sync.Mutex         // held while a staged file is touched or removed
 
 	homeMu   sync.Mutex // held while the memory is asked
 	home     home       // guarded by homeMu: what is believed to be the share

@@ -29,11 +29,14 @@ const (
 // userRoot opens a user's folder, beyond which nothing below it can lead. The
 // folder itself must be a real one: through a link of that name a user could
 // take what is another's.
-func (s *Share) userRoot(user string) (*os.Root, error) {
+func (s *Share) userRoot(user string) (*os.Root, error) { return openUser(s.opt.Users, user) }
+
+// openUser opens a user's folder below dir.
+func openUser(dir, user string) (*os.Root, error) {
 	if err := job.CheckUser(user); err != nil {
 		return nil, err
 	}
-	users, err := os.OpenRoot(s.opt.Users)
+	users, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
