@@ -239,7 +239,7 @@ func jsonNumber(f float64) string { b, _ := json.Marshal(f); return string(b) }
 
 func TestSocketsStopCleanly(t *testing.T) {
 	svc := newFake()
-	s, stop := listening(t, svc, nil)
+	s, stop := listening(t, svc, func(o *Options) { o.Grace = time.Minute }) // these clients read to the end
 	var all []*listener
 	for _, path := range []string{"/ws", "/comfy/user001/ws?clientId=a"} {
 		l := mustOpen(t, s, path, "X-Remote-User: user001")
