@@ -83,7 +83,7 @@ var statusOfClass = map[job.Class]int{
 // statusOfCode holds the codes whose status does not follow from their class.
 // What the first site answered 422 to (a field with a bad value) stays 422.
 var statusOfCode = map[string]int{
-	"bad_user": http.StatusUnprocessableEntity, "bad_priority": http.StatusUnprocessableEntity,
+	"bad_user": http.StatusUnprocessableEntity, "unknown_user": http.StatusUnprocessableEntity, "bad_priority": http.StatusUnprocessableEntity,
 	"missing_field": http.StatusUnprocessableEntity, "bad_field": http.StatusUnprocessableEntity,
 	"too_deep": http.StatusUnprocessableEntity, "too_many_nodes": http.StatusUnprocessableEntity,
 	"unsupported_media_type": http.StatusUnsupportedMediaType, "no_preview": http.StatusUnsupportedMediaType,

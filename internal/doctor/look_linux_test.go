@@ -66,7 +66,7 @@ func openWay(t *testing.T) string {
 // TestLookClockLeavesNothing: the probe has no name, or loses it at once.
 func TestLookClockLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
-	if o := lookClock(dir, Who{UID: os.Geteuid()}); !o.Probed || o.Skew.Abs() > time.Second {
+	if o := lookClock(dir, Who{UID: os.Geteuid()}); !o.Probed || o.Skew.Abs() > time.Minute {
 		t.Errorf("it saw %+v", o)
 	}
 	if names, _ := os.ReadDir(dir); len(names) != 0 {

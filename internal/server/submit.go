@@ -72,13 +72,17 @@ func (s *Server) check(b api.SubmitRequest, key string, caller who) (job.Request
 	if caller.anyone {
 		req.Caller.Name = b.User
 	}
-	return req, firstError(
+	err := firstError(
 		checkPresent(req),
 		checkFor(caller, req.User),
 		checkPriority(caller, req.Priority),
 		checkName(req.Name),
 		checkKey(key),
 	)
+	if err == nil {
+		err = s.checkKnown(caller, req.User)
+	}
+	return req, err
 }
 
 func checkPresent(r job.Request) error {

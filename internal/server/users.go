@@ -102,6 +102,9 @@ func (s *Server) assignOrphan(w http.ResponseWriter, r *request) error {
 	if err := job.CheckUser(body.User); err != nil {
 		return err
 	}
+	if err := s.checkKnown(r.who, body.User); err != nil {
+		return err
+	}
 	o, err := s.svc.AssignOrphan(r.Context(), pathOutput(r), body.User, r.who.Caller)
 	if err != nil {
 		return err
