@@ -32,6 +32,7 @@ const childEnv = "QMTUI_FIELD_CHILD"
 type childOrder struct {
 	Scene demo.Scene
 	URL   string // of the fleet
+	With  string // what else the configuration says, of childRules; empty for nothing
 }
 
 // init turns the process into a manager that can be killed.
@@ -49,8 +50,14 @@ func init() {
 	os.Exit(1)
 }
 
+// childRules are changes of a configuration that such a process can make.
+var childRules = map[string]func(c *config.Config, url string){"held while busy": heldWhileBusy}
+
 func childConfig(o childOrder) config.Config {
 	c := fieldConfig(o.Scene, o.URL)
+	if change := childRules[o.With]; change != nil {
+		change(&c, o.URL)
+	}
 	c.Server.Listen = "127.0.0.1:0"
 	c.Queue.Retries = 2
 	return c
@@ -73,7 +80,7 @@ func (s *site) tcp() string {
 // a power failure leaves what was written and not synced.
 func (s *site) spawn() (kill func()) {
 	s.Helper()
-	order, err := json.Marshal(childOrder{s.scene, s.url})
+	order, err := json.Marshal(childOrder{s.scene, s.url, s.with})
 	check(s.T, err)
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childEnv+"="+string(order))

@@ -55,6 +55,8 @@ type plan struct {
 	before func(plan)
 	// apart leaves the manager to the test, which runs it as a process.
 	apart bool
+	// with names the rules of such a process; empty for none.
+	with string
 	// logs is how the manager logs; the zero value is text from info on.
 	logs config.Log
 }

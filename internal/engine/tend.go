@@ -71,7 +71,17 @@ func (l *loop) tend(now time.Time) {
 
 func (l *loop) situation(now time.Time) upkeep.Situation {
 	return upkeep.Situation{Now: now, Active: l.active, Chosen: l.keeper.kept.Chosen, Deployments: l.workers(),
-		Idle: l.idle(), Lifted: l.keeper.kept.Lifted.Day}
+		Waiting: l.toSend(), Idle: l.idle(), Lifted: l.keeper.kept.Lifted.Day}
+}
+
+// toSend counts the jobs that are still to be sent.
+func (l *loop) toSend() (n int) {
+	for _, j := range l.order {
+		if j.State() == job.Queued && j.Want != job.WantCancel {
+			n++
+		}
+	}
+	return n
 }
 
 // idle is why no job is sent to anybody, for people; empty when jobs are sent.

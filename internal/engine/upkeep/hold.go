@@ -11,7 +11,7 @@ import (
 // Hold is when one replica is kept, which costs its price whether it renders
 // or not. The zero value holds nothing.
 type Hold struct {
-	WhileBusy bool // while attempts are in flight
+	WhileBusy bool // while attempts are in flight, and between them while jobs wait
 	Windows   []calendar.Window
 }
 
@@ -38,12 +38,15 @@ func (r Rules) Holds(s Situation) map[string]Holding {
 func (r Rules) holding(d job.Deployment, s Situation) (Holding, bool) {
 	hold := r.Deployments[d.Name].Hold
 	i := slices.IndexFunc(hold.Windows, func(w calendar.Window) bool { return w.Contains(s.Now) })
+	takes := d.Name == s.Active && s.Idle == "" && !r.Judge(s, d.Name).Pause
 	switch {
-	case i >= 0 && d.Name == s.Active && s.Idle == "" && !r.Judge(s, d.Name).Pause:
+	case i >= 0 && takes:
 		until, _ := hold.Windows[i].Until(s.Now)
 		return Holding{"the window " + hold.Windows[i].String(), until}, true
 	case hold.WhileBusy && d.InFlight > 0:
 		return Holding{Because: "jobs are in flight"}, true
+	case hold.WhileBusy && s.Waiting > 0 && takes: // else it would be given back between two jobs, and taken again
+		return Holding{Because: "jobs wait to be sent"}, true
 	}
 	return Holding{}, false
 }

@@ -27,6 +27,7 @@ func TestHolds(t *testing.T) {
 		d     job.Deployment
 		at    time.Time
 		idle  string
+		queue int  // jobs that wait
 		other bool // another deployment is active
 		spent bool
 		want  bool
@@ -35,6 +36,10 @@ func TestHolds(t *testing.T) {
 		"nothing is asked for":         {d: like("spot", busy), at: midday},
 		"while busy":                   {hold: Hold{WhileBusy: true}, d: like("spot", busy), at: midday, want: true},
 		"and not when idle":            {hold: Hold{WhileBusy: true}, d: like("spot"), at: midday},
+		"between two jobs":             {hold: Hold{WhileBusy: true}, d: like("spot"), at: midday, queue: 1, want: true},
+		"jobs wait for another":        {hold: Hold{WhileBusy: true}, d: like("spot"), at: midday, queue: 1, other: true},
+		"jobs wait for a resume":       {hold: Hold{WhileBusy: true}, d: like("spot"), at: midday, queue: 1, idle: "the queue is paused"},
+		"jobs wait for midnight":       {hold: Hold{WhileBusy: true}, d: like("spot"), at: midday, queue: 1, spent: true},
 		"in the window":                {hold: hours, d: like("spot"), at: midday, want: true, until: midday.Add(5 * time.Hour)},
 		"after it":                     {hold: hours, d: like("spot", busy), at: midday.Add(5 * time.Hour)},
 		"on another day":               {hold: hours, d: like("spot"), at: midday.Add(72 * time.Hour)},
@@ -48,7 +53,7 @@ func TestHolds(t *testing.T) {
 		if x.spent {
 			r.PerDay = 0.1
 		}
-		s := Situation{Now: x.at, Active: "spot", Idle: x.idle, Deployments: []job.Deployment{x.d, like("demand")}}
+		s := Situation{Now: x.at, Active: "spot", Waiting: x.queue, Idle: x.idle, Deployments: []job.Deployment{x.d, like("demand")}}
 		if x.other {
 			s.Active = "demand"
 		}
