@@ -16,7 +16,7 @@ func Checks() []*Check {
 		usersFolder, usersWritable, usersSticky, usersSpace, inputsFolders,
 		processFiles, processWatches, webServer, loginFile,
 		workerAnswers, workerOutput, workerVersion, workerModels, workerClock,
-		tofuRead, tofuOutput, tofuHealth, tofuConcurrency, tofuScaleDown,
+		tofuRead, tofuOutput, tofuHealth, tofuConcurrency, tofuScaleDown, tofuWaits,
 		canaryAccepted, canaryWay, canaryShare, canaryDelivered,
 	}
 }
@@ -35,6 +35,8 @@ const referenceHead = `# What qmtui doctor looks at
 ` + "`qmtui doctor`" + ` looks at everything at the same time, each with a deadline of its own, so that a mount that hangs does not hang it; what
 does not answer in time is a *fail* of its own. It ends with 1 when something fails, and with 0 when it only warns. Run it as the
 manager's user or as root: as root it asks the kernel what the manager's user may do, by taking on that user's rights for the question.
+Beside its own codes, any check can say ` + "`stalled`" + ` (*fail*: no answer in time), ` + "`interrupted`" + ` (*skip*: doctor was stopped) or ` + "`panic`" + ` (*fail*: the check
+itself broke).
 
 It tells what fails and what warns, the gravest first, and of the rest the names; ` + "`--all`" + ` tells what every check found. ` + "`--json`" + ` prints one
 document: ` + "`verdict`" + ` (the gravest of ok, warn and fail; skip when there is no other), ` + "`at`, `took_seconds`, `version`, `counts`" + ` by verdict, and

@@ -52,6 +52,12 @@ var (
 			{"kills", Fail, "it is shorter, and keepalive is off for it here: renders are killed", "set scale_down_policy.delay_seconds above the longest render, and keepalive"},
 			{"unknown", Skip, "it depends on values that only a run knows", ""},
 		}}
+	tofuWaits = &Check{Name: "tf-waits", Looks: "scaling.queue_message_ttl_seconds and deadline_seconds against the longest cold start that was measured, else against ten minutes", Cases: []int{7},
+		Rulings: []Ruling{
+			{"enough", OK, "a prompt may wait longer than a machine needs to start", ""},
+			{"dropped", Warn, "the platform drops a prompt before a machine has started", "set queue_message_ttl_seconds, and deadline_seconds where it is set, above the longest cold start"},
+			{"unknown", Skip, "it depends on values that only a run knows", ""},
+		}}
 )
 
 // Tofu is one deployment as infrastructure code has it.
@@ -76,18 +82,21 @@ type Tofu struct {
 	Concurrency int // -1 when unknown
 	ScaleDown   int // seconds; -1 when unknown
 	MinReplicas int // -1 when unknown
+	QueueTTL    int // seconds; -1 when unknown
+	Deadline    int // seconds; -1 when unknown or not set
 }
 
 // TofuSeen is a deployment with what is known of its renders.
 type TofuSeen struct {
 	Tofu
-	Longest  time.Duration // measured; zero when nobody measured
+	Longest  time.Duration // render that was measured; zero when nobody measured
+	Coldest  time.Duration // cold start that was measured; zero when nobody measured
 	InConfig bool          // the configuration has it
 	Polled   bool          // with a keepalive
 }
 
 func judgeTofu(o TofuSeen) []Result {
-	all := []Result{judgeTofuOutput(o.Tofu), judgeTofuHealth(o.Tofu), judgeTofuConcurrency(o.Tofu), judgeTofuScaleDown(o)}
+	all := []Result{judgeTofuOutput(o.Tofu), judgeTofuHealth(o.Tofu), judgeTofuConcurrency(o.Tofu), judgeTofuScaleDown(o), judgeTofuWaits(o)}
 	for i := range all {
 		all[i] = all[i].about(o.Name)
 		all[i].Reason += " (" + o.At + ")"
@@ -206,8 +215,31 @@ func judgeTofuScaleDown(o TofuSeen) Result {
 	return c.say("kills", "%s scales down after %s without a message, renders take up to %s (%s), and nothing polls it", o.Name, delay, longest, source)
 }
 
+// usualCold is what machines with large models took to start at the first site.
+const usualCold = 10 * time.Minute
+
+func judgeTofuWaits(o TofuSeen) Result {
+	c := tofuWaits
+	coldest, source := o.Coldest, "the longest that was measured"
+	if coldest == 0 {
+		coldest, source = usualCold, "usual for large models; nothing was measured yet"
+	}
+	for _, bound := range []struct {
+		name    string
+		seconds int
+	}{{"queue_message_ttl_seconds", o.QueueTTL}, {"deadline_seconds", o.Deadline}} {
+		if d := time.Duration(bound.seconds) * time.Second; bound.seconds >= 0 && d <= coldest && o.MinReplicas <= 0 {
+			return c.say("dropped", "%s of %s is %s, and a cold start takes up to %s, %s", bound.name, o.Name, d, coldest, source)
+		}
+	}
+	if o.QueueTTL < 0 {
+		return c.say("unknown", "how long a prompt may wait for %s is not known before a run", o.Name)
+	}
+	return c.say("enough", "a prompt may wait %s for %s; a cold start takes up to %s, %s", time.Duration(o.QueueTTL)*time.Second, o.Name, coldest, source)
+}
+
 func (v Visit) tofuStage(k known) stage {
-	return stage{name: "infrastructure code", checks: []*Check{tofuRead, tofuOutput, tofuHealth, tofuConcurrency, tofuScaleDown}, run: func(context.Context) []Result {
+	return stage{name: "infrastructure code", checks: []*Check{tofuRead, tofuOutput, tofuHealth, tofuConcurrency, tofuScaleDown, tofuWaits}, run: func(context.Context) []Result {
 		found, err := ReadTofu(v.TF)
 		if err != nil {
 			return []Result{tofuRead.say("broken", "%v", err)}
@@ -228,7 +260,7 @@ func (v Visit) seeTofu(k known, t Tofu) TofuSeen {
 	for _, d := range v.Config.Deployments {
 		if runsAs(d, t.Name) {
 			o.InConfig, o.Polled = true, d.Keepalive > 0
-			o.Longest = longestOf(k.workers[d.Name].Warm)
+			o.Longest, o.Coldest = longestOf(k.workers[d.Name].Warm), longestOf(k.workers[d.Name].Cold)
 		}
 	}
 	return o

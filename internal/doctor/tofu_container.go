@@ -31,6 +31,9 @@ func containersIn(s *scope, blocks hcl.Blocks) []Tofu {
 		if b.Type != "resource" || !slices.Contains(containerTypes, b.Labels[0]) {
 			continue
 		}
+		if len(out) > maxTofuFound {
+			break // the caller says so
+		}
 		attrs := attributesOf(b.Body)
 		keyed := map[string]cty.Value{}
 		for _, each := range s.instances(attrs) {
@@ -108,6 +111,8 @@ func (t *Tofu) scaling(v cty.Value) {
 	t.Concurrency = numberOf(field(v, "concurrent_requests_per_replica"))
 	t.ScaleDown = numberOf(field(v, "scale_down_policy", "delay_seconds"))
 	t.MinReplicas = numberOf(field(v, "min_replica_count"))
+	t.QueueTTL = numberOf(field(v, "queue_message_ttl_seconds"))
+	t.Deadline = numberOf(field(v, "deadline_seconds"))
 }
 
 // numberOf is a whole number that is not negative; -1 when it is not known.

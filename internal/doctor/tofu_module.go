@@ -15,10 +15,12 @@ import (
 
 // Bounds on foreign files.
 const (
-	maxTofuFile   = 4 << 20 // bytes
+	maxTofuFile   = 1 << 20 // bytes
 	maxTofuFiles  = 500
 	maxTofuDepth  = 5   // of modules in modules
 	maxTofuCopies = 100 // of one resource, by count or for_each
+	maxTofuNested = 200 // brackets in brackets
+	maxTofuFound  = 500 // deployments
 )
 
 // ReadTofu reads the deployments in a folder of OpenTofu files, sorted by
@@ -55,6 +57,9 @@ func readModule(dir string, vars map[string]cty.Value, depth int) ([]Tofu, error
 	s := newScope(blocks, vars, dir)
 	found := containersIn(s, blocks)
 	applyScaling(s, blocks, found)
+	if len(found) > maxTofuFound {
+		return nil, errTooMany(dir)
+	}
 	for _, b := range blocks {
 		if b.Type != "module" {
 			continue
@@ -63,9 +68,15 @@ func readModule(dir string, vars map[string]cty.Value, depth int) ([]Tofu, error
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, inner...)
+		if found = append(found, inner...); len(found) > maxTofuFound {
+			return nil, errTooMany(dir)
+		}
 	}
 	return found, nil
+}
+
+func errTooMany(dir string) error {
+	return fmt.Errorf("read %s: there are more than %d deployments", dir, maxTofuFound)
 }
 
 // readCalled reads a module of this machine that a module calls; one from
@@ -86,7 +97,9 @@ func readCalled(s *scope, b *hcl.Block, dir string, depth int) ([]Tofu, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, found...)
+		if all = append(all, found...); len(all) > maxTofuFound {
+			return nil, errTooMany(dir)
+		}
 	}
 	return all, nil
 }
@@ -151,6 +164,9 @@ func parseTofuText(text []byte, path string) (body hcl.Body, err error) {
 			err = fmt.Errorf("read %s: the parser broke: %v", path, p)
 		}
 	}()
+	if nestedTooDeep(text) {
+		return nil, fmt.Errorf("read %s: brackets are nested more than %d deep", path, maxTofuNested)
+	}
 	parser := hclparse.NewParser()
 	parse := parser.ParseHCL
 	if strings.HasSuffix(path, ".json") {
@@ -161,6 +177,22 @@ func parseTofuText(text []byte, path string) (body hcl.Body, err error) {
 		return nil, fmt.Errorf("read %s: %s", place(diags, path), strings.ToLower(strings.TrimRight(firstError(diags).Summary, ".")))
 	}
 	return f.Body, nil
+}
+
+// nestedTooDeep reports brackets that a parser would follow down its stack.
+// Those in texts count too: nobody has so many there either.
+func nestedTooDeep(text []byte) bool {
+	depth, deepest := 0, 0
+	for _, c := range text {
+		switch c {
+		case '(', '[', '{':
+			depth++
+			deepest = max(deepest, depth)
+		case ')', ']', '}':
+			depth = max(0, depth-1)
+		}
+	}
+	return deepest > maxTofuNested
 }
 
 // readVariableFiles reads terraform.tfvars and *.auto.tfvars, later ones winning.

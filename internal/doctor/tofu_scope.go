@@ -14,7 +14,10 @@ import (
 
 // scope evaluates expressions of one module. What only a run could know is
 // unknown, which is a value like any other.
-type scope struct{ names map[string]cty.Value }
+type scope struct {
+	names   map[string]cty.Value
+	largest int // of the names, as bulk has it
+}
 
 // tofuFunctions are those that sites use to build names and command lines. Any
 // other makes its expression unknown. None reads or writes anything.
@@ -44,7 +47,7 @@ func newScope(blocks hcl.Blocks, given map[string]cty.Value, dir string) *scope 
 			maps.Copy(locals, attrs)
 		}
 	}
-	s.names["var"] = object(vars)
+	s.know("var", vars)
 	s.solve(locals)
 	return s
 }
@@ -67,12 +70,25 @@ func (s *scope) solve(locals hcl.Attributes) {
 		values[name] = cty.DynamicVal
 	}
 	for range min(len(locals), 50) {
-		s.names["local"] = object(values)
+		s.know("local", values)
 		for name, a := range locals {
 			values[name] = s.value(a.Expr)
 		}
 	}
-	s.names["local"] = object(values)
+	s.know("local", values)
+}
+
+// know makes values known under a name: those that are too large for what
+// people write become unknown.
+func (s *scope) know(name string, values map[string]cty.Value) {
+	for key, v := range values {
+		n := bulk(v)
+		if n > maxTofuBulk {
+			values[key], n = cty.DynamicVal, 1
+		}
+		s.largest = max(s.largest, n)
+	}
+	s.names[name] = object(values)
 }
 
 func object(m map[string]cty.Value) cty.Value {
@@ -105,6 +121,9 @@ func (s *scope) plain(e hcl.Expression) (v cty.Value) {
 			v = cty.DynamicVal
 		}
 	}()
+	if s.tooDear(e) {
+		return cty.DynamicVal
+	}
 	v, diags := e.Value(s.context(e))
 	if diags.HasErrors() {
 		return cty.DynamicVal
@@ -139,7 +158,7 @@ func (s *scope) context(e hcl.Expression) *hcl.EvalContext {
 func (s *scope) with(name string, v cty.Value) *scope {
 	names := maps.Clone(s.names)
 	names[name] = v
-	return &scope{names}
+	return &scope{names, max(s.largest, bulk(v))}
 }
 
 // known1 reports a value that is there and known itself.

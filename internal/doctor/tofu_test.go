@@ -11,7 +11,7 @@ import (
 // tofuCases tries the judges of infrastructure code.
 func tofuCases() []ruled {
 	good := Tofu{Name: "h200", At: "main.tf:1", Overridden: true, Command: []string{"python3", "main.py", "--output-directory", "/mnt/sfs/outputs"}, Shared: []string{"/mnt/sfs"},
-		Health: true, HealthPath: "/system_stats", HealthPort: "8188", Exposed: "8188", Concurrency: 1, ScaleDown: 300}
+		Health: true, HealthPath: "/system_stats", HealthPort: "8188", Exposed: "8188", Concurrency: 1, ScaleDown: 300, QueueTTL: 900, Deadline: -1}
 	with := func(judge func(Tofu) Result, break_ func(*Tofu)) Result {
 		o := good
 		break_(&o)
@@ -23,6 +23,11 @@ func tofuCases() []ruled {
 		o := TofuSeen{Tofu: good, Longest: longest, InConfig: true, Polled: polled}
 		o.ScaleDown = seconds
 		return judgeTofuScaleDown(o)
+	}
+	waits := func(ttl, deadline int, coldest time.Duration) Result {
+		o := TofuSeen{Tofu: good, Coldest: coldest}
+		o.QueueTTL, o.Deadline = ttl, deadline
+		return judgeTofuWaits(o)
 	}
 	out, h, c := judgeTofuOutput, judgeTofuHealth, judgeTofuConcurrency
 	kept := TofuSeen{Tofu: good}
@@ -65,6 +70,13 @@ func tofuCases() []ruled {
 		{"shorter, of somebody else", judgeTofuScaleDown(TofuSeen{Tofu: Tofu{Name: "x", ScaleDown: 60}}), "shorter"},
 		{"by a run", delay(-1, 0, true), "unknown"},
 		{"kept", judgeTofuScaleDown(kept), "never"},
+
+		{"waits longer than usual", waits(900, -1, 0), "enough"},
+		{"waits longer than measured", waits(300, 300, 4*time.Minute), "enough"},
+		{"shorter than usual", waits(300, -1, 0), "dropped"},
+		{"shorter than measured", waits(900, -1, 20*time.Minute), "dropped"},
+		{"a deadline that is shorter", waits(900, 60, 0), "dropped"},
+		{"by a run", waits(-1, -1, 0), "unknown"},
 	}
 }
 
@@ -81,24 +93,24 @@ func tofuReadCases() []ruled {
 func TestReadTofu(t *testing.T) {
 	for dir, want := range map[string]string{
 		"good": `
-b300-on-demand: shared good one longer
-b300-spot: shared good one longer
-h200-on-demand: shared good one longer
-h200-spot: shared good one longer`,
+b300-on-demand: shared good one longer enough
+b300-spot: shared good one longer enough
+h200-on-demand: shared good one longer enough
+h200-spot: shared good one longer enough`,
 		"bad": `
-health-404: shared not_found one longer
-no-output-directory: missing good one longer
-own-disk: own_disk good one longer
-several: shared good several longer
-short: shared good one kills
-unknown: unknown unknown unknown unknown`,
+health-404: shared not_found one longer enough
+no-output-directory: missing good one longer enough
+own-disk: own_disk good one longer enough
+several: shared good several longer enough
+short: shared good one kills enough
+unknown: unknown unknown unknown unknown unknown`,
 		"scaling": `
-from-json: image off several never`,
+from-json: image off several never unknown`,
 		"modules": `
-worker-a-0: image off one kills
-worker-a-1: image off one kills
-worker-b-0: image off one kills
-worker-b-1: image off one kills`,
+worker-a-0: image off one kills unknown
+worker-a-1: image off one kills unknown
+worker-b-0: image off one kills unknown
+worker-b-1: image off one kills unknown`,
 	} {
 		found, err := ReadTofu(filepath.Join("testdata/tofu", dir))
 		if err != nil {
