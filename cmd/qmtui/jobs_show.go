@@ -42,6 +42,7 @@ func (a *app) showJob(ctx context.Context, id string, asJSON bool) error {
 	a.jobHead(j, now)
 	a.jobError(j.ErrorDetail)
 	a.jobAttempts(j, now)
+	a.jobInputs(j)
 	a.jobOutputs(j)
 	for _, w := range j.Warnings {
 		a.printf("warning     %s\n", printable(sentence(w.Code, w.Message, w.Hint)))
@@ -117,6 +118,12 @@ func (a *app) jobAttempts(j api.Job, now time.Time) {
 			line += ", " + sentence(t.Error.Code, t.Error.Message, "")
 		}
 		a.field("attempt", line)
+	}
+}
+
+func (a *app) jobInputs(j api.Job) {
+	for _, in := range j.Inputs {
+		a.field("input", fmt.Sprintf("%s, %s, node %s %s", in.Name, size(in.Size), in.Node, in.Input))
 	}
 }
 

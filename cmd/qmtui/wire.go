@@ -26,6 +26,7 @@ var (
 	_ engine.Ledger  = (*store.Store)(nil)
 	_ engine.Share   = (*share.Share)(nil)
 	_ engine.Fleet   = (*fleet.Fleet)(nil)
+	_ engine.Inputs  = (*share.Share)(nil)
 	_ server.Service = (*engine.Engine)(nil)
 	_ fleet.Memory   = (*store.Store)(nil)
 )
@@ -82,7 +83,11 @@ func (m *manager) join(cfg config.Config) error {
 	if err != nil {
 		return err
 	}
-	m.engine = engine.New(engine.Options{Ledger: m.ledger, Share: meteredShare{disks, m.metrics}, Fleet: gpus, Policy: policy(cfg), Active: activeName(cfg),
+	var inputs engine.Inputs
+	if disks.Carries() {
+		inputs = disks
+	}
+	m.engine = engine.New(engine.Options{Ledger: m.ledger, Inputs: inputs, Share: meteredShare{disks, m.metrics}, Fleet: gpus, Policy: policy(cfg), Active: activeName(cfg),
 		Rules: tend, Audit: m.ledger.Audit, Log: m.log})
 	deeds := audited{m.engine, m.ledger.Audit, m.log}
 	options, err := serverOptions(cfg, deeds, m.log)
@@ -168,7 +173,7 @@ func (m *manager) prune(ctx context.Context) {
 
 func shareOptions(cfg config.Config, memory share.Memory, log *slog.Logger) share.Options {
 	return share.Options{
-		Outputs: cfg.Share.Outputs, Users: cfg.Users.Outputs, Aside: cfg.Users.Cancelled,
+		Inputs: cfg.Share.Inputs, UserInputs: cfg.Users.Inputs, Subfolder: cfg.Users.Subfolder, Outputs: cfg.Share.Outputs, Users: cfg.Users.Outputs, Aside: cfg.Users.Cancelled,
 		Poll: time.Duration(cfg.Share.Poll), Watch: cfg.Share.Watch, MaxFolders: cfg.Share.MaxFolders,
 		Sweep: time.Duration(cfg.Share.Sweep), Sentinel: cfg.Share.Sentinel, RequireMount: cfg.Share.RequireMount,
 		Reserve: int64(cfg.Share.FreeReserve), FileMode: fs.FileMode(cfg.Users.FileMode), DirMode: fs.FileMode(cfg.Users.DirMode),
@@ -177,7 +182,7 @@ func shareOptions(cfg config.Config, memory share.Memory, log *slog.Logger) shar
 }
 
 func fleetOptions(cfg config.Config, memory fleet.Memory, settings fleet.Settings, zone *time.Location, log *slog.Logger) fleet.Options {
-	o := fleet.Options{Zone: zone, Tag: fleet.Tagging{Prefix: cfg.Tag.Prefix, Metadata: cfg.Tag.Metadata, Marker: cfg.Tag.Marker}, Memory: memory, Settings: settings, Logger: log,
+	o := fleet.Options{Zone: zone, Inputs: cfg.CarriesInputs(), Tag: fleet.Tagging{Prefix: cfg.Tag.Prefix, Metadata: cfg.Tag.Metadata, Marker: cfg.Tag.Marker}, Memory: memory, Settings: settings, Logger: log,
 		Control: fleet.Control{URL: cfg.Verda.APIURL, ClientID: cfg.Verda.ClientID, Secret: cfg.Verda.ClientSecret.Reveal()}}
 	for _, d := range cfg.Deployments {
 		o.Deployments = append(o.Deployments, fleet.Spec{
@@ -198,7 +203,7 @@ func policy(cfg config.Config) engine.Policy {
 		AcceptTimeout: time.Duration(cfg.Queue.AcceptTimeout), DoubtTimeout: time.Duration(cfg.Queue.DoubtTimeout),
 		EvidenceTimeout: time.Duration(cfg.Queue.EvidenceTimeout), RunTimeout: time.Duration(cfg.Queue.RunTimeout),
 		Settle: time.Duration(cfg.Queue.Settle), LateWindow: time.Duration(cfg.Queue.LateWindow), Retries: retries,
-		Copies: cfg.Users.Copies, CopiesPerUser: cfg.Users.CopiesPerUser, Untagged: !cfg.Tag.Prefix, Admins: cfg.Auth.Admins,
+		Copies: cfg.Users.Copies, CopiesPerUser: cfg.Users.CopiesPerUser, Untagged: !cfg.Tag.Prefix, KeepInputs: time.Duration(cfg.Retention.Inputs), Admins: cfg.Auth.Admins,
 	}
 }
 

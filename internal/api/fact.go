@@ -80,6 +80,8 @@ func Tell(f job.Fact) string {
 		return job.Path(f.Output.Dest).String() + " is delivered"
 	case f.Output != nil:
 		return f.Output.Source.String() + " " + tales[f.Kind]
+	case f.Error != nil && f.Kind == job.Refused && f.Evidence == job.ByManager:
+		return "nothing was sent: " + f.Error.Message
 	case f.Error != nil:
 		return tales[f.Kind] + ": " + f.Error.Message
 	}

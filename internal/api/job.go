@@ -36,6 +36,7 @@ type Job struct {
 	Attempts    []Attempt     `json:"attempts"`
 	Outputs     []Output      `json:"outputs"`
 	Expected    []Expected    `json:"expected_nodes"`
+	Inputs      []Input       `json:"inputs"`
 	Warnings    []job.Warning `json:"warnings"`
 	Want        job.Want      `json:"want"`
 	By          string        `json:"submitted_by"` // empty when it was the user
@@ -82,6 +83,16 @@ type Expected struct {
 	Class  string `json:"class"`
 	Prefix string `json:"prefix"` // the user's own; empty when the graph computes it
 	Count  int    `json:"count"`  // files; 0 when the graph does not tell
+}
+
+// Input is a user's file that the workflow loads and that is brought to the workers.
+type Input struct {
+	Node     string `json:"node"`
+	Class    string `json:"class"`
+	Input    string `json:"input"`    // of the node; with a dot and a key where that is an object
+	Name     string `json:"name"`     // as the workflow has it
+	Size     int64  `json:"size"`     // bytes
+	Checksum string `json:"checksum"` // "sha256:hex"
 }
 
 // Output is one file of a job.

@@ -27,7 +27,7 @@ func (v View) Job(j job.Job, s job.Standing) Job {
 		Worker: textOrNull(a.Deployment), Deployment: a.Deployment, PromptID: a.PromptID, Phase: s.Phase,
 		Evidence: a.Evidence(), EvidenceAt: Time{a.LastEvidence()}, Metadata: j.Metadata,
 		Want: j.Want, By: j.By, Closed: j.Closed, Rev: j.Rev,
-		Attempts: each(j.Attempts, attempt), Expected: each(j.Expect, expected),
+		Attempts: each(j.Attempts, attempt), Expected: each(j.Expect, expected), Inputs: each(j.Inputs, input),
 		Outputs:  each(j.Outputs, func(o job.Output) Output { return v.Output(j.User, o) }),
 		Warnings: each(j.Warnings, func(w job.Warning) job.Warning { return w }),
 	}
@@ -81,6 +81,14 @@ func attempt(a job.Attempt) Attempt {
 
 func expected(x job.Expected) Expected {
 	return Expected{Node: x.Node, Class: x.Class, Prefix: x.Prefix, Count: x.Count}
+}
+
+func input(in job.Input) Input {
+	name := in.Input
+	if in.Part != "" {
+		name += "." + in.Part
+	}
+	return Input{Node: in.Node, Class: in.Class, Input: name, Name: in.Name, Size: in.Size, Checksum: "sha256:" + in.Sum}
 }
 
 // result is what an ended job delivered; nil when that is nothing.

@@ -40,7 +40,7 @@ func TestWaitingJobHasTheSitesFields(t *testing.T) {
 	if !strings.HasPrefix(string(b), want) {
 		t.Errorf("%s", b)
 	}
-	for _, list := range []string{"outputs", "warnings", "expected_nodes"} {
+	for _, list := range []string{"outputs", "inputs", "warnings", "expected_nodes"} {
 		if !strings.Contains(string(b), `"`+list+`":[]`) {
 			t.Errorf("%s is no list in %s", list, b)
 		}
@@ -85,6 +85,7 @@ func TestFacts(t *testing.T) {
 		"qm/p1/9/a.png goes to film/a.png":                     {Kind: job.Named, Output: &job.Output{Source: "qm/p1/9/a.png", Dest: "film/a.png"}},
 		"qm/p1/9/a%0A.png stands on the share":                 {Kind: job.Seen, Output: &job.Output{Source: "qm/p1/9/a\n.png"}},
 		"the deployment refused the prompt: no such node":      {Kind: job.Refused, Error: &job.Error{Message: "no such node"}},
+		"nothing was sent: the disk is full":                   {Kind: job.Refused, Evidence: job.ByManager, Error: &job.Error{Message: "the disk is full"}},
 		"the deadline passed without evidence: never appeared": {Kind: job.Expired, Error: &job.Error{Message: "never appeared"}},
 	} {
 		if got := FromFact(f); got.Text != want {

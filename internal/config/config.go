@@ -53,7 +53,7 @@ type State struct {
 // Share is the folder that qmtui and the GPU workers both see.
 type Share struct {
 	Outputs      string   `toml:"outputs" default:"/mnt/sfs/outputs" path:"abs" doc:"The workers' output folder as mounted here. Without file and site names: <state>/share/outputs."`
-	Inputs       string   `toml:"inputs" path:"abs" zero:"uploads do not reach the workers" doc:"The workers' input folder as mounted here."`
+	Inputs       string   `toml:"inputs" path:"abs" zero:"users' inputs are not carried to the workers" doc:"The workers' --input-directory as mounted here, for writing. With users.inputs: what a workflow loads is brought there, see inputs.md."`
 	Poll         Duration `toml:"poll" default:"1s" min:"1ms" max:"10m" doc:"Time between two looks into a live attempt's folder."`
 	Watch        string   `toml:"watch" default:"auto" one:"auto,poll,notify" doc:"Whether file events may bring a look forward; looking alone is always enough."`
 	Sweep        Duration `toml:"sweep" default:"10m" min:"1ms" zero:"no sweep: orphans are not found" doc:"Time between two slow sweeps of the whole share for orphans."`
@@ -66,7 +66,7 @@ type Share struct {
 // Users is the users' own folders, and what one user may take at once.
 type Users struct {
 	Outputs       string   `toml:"outputs" default:"/outputs" path:"abs" doc:"Each user's outputs go to <outputs>/<user>/. Without file and site names: <state>/users."`
-	Inputs        string   `toml:"inputs" path:"abs" zero:"uploads are not carried to the share" doc:"Each user's uploads are read from <inputs>/<user>/."`
+	Inputs        string   `toml:"inputs" path:"abs" zero:"no uploads are taken, and inputs are not carried to the workers" doc:"Each user's uploads are in <inputs>/<user>/: the input folder of that user's own page."`
 	Subfolder     string   `toml:"subfolder" path:"local" zero:"the user's folder is the page's own output folder" doc:"Put before the subfolder of an output when it is shown to a page; {user} stands for the user's name."`
 	Cancelled     string   `toml:"cancelled" default:"cancelled" path:"local" doc:"Sub-folder of the user's folder for files of cancelled jobs."`
 	MaxQueued     int      `toml:"max_queued" default:"50" min:"1" doc:"Jobs of one user that may wait at once; more get 429."`
@@ -99,8 +99,9 @@ type Tag struct {
 
 // Retention is how long things are kept.
 type Retention struct {
-	Jobs  Duration `toml:"jobs" default:"30d" zero:"for ever" doc:"Ended jobs are forgotten after this time. Delivered files stay."`
-	Share Duration `toml:"share" default:"off" zero:"never" doc:"Delivered files are removed from the share after this time. A read-only share needs off."`
+	Jobs   Duration `toml:"jobs" default:"30d" zero:"for ever" doc:"Ended jobs are forgotten after this time. Delivered files stay."`
+	Inputs Duration `toml:"inputs" default:"7d" min:"1m" zero:"never" doc:"What was brought to share.inputs is removed from there this long after its last use. The users' own files stay."`
+	Share  Duration `toml:"share" default:"off" zero:"never" doc:"Delivered files are removed from the share after this time. A read-only share needs off."`
 }
 
 // Auth is who may do what.
@@ -227,3 +228,6 @@ func (c Config) TrustedHeader() string {
 	}
 	return c.Server.UserHeader
 }
+
+// CarriesInputs reports whether what workflows load is brought to the workers.
+func (c Config) CarriesInputs() bool { return c.Share.Inputs != "" && c.Users.Inputs != "" }

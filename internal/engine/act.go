@@ -15,6 +15,7 @@ func (l *loop) act() {
 		return
 	}
 	l.deliver()
+	l.stageInputs()
 	l.lookAndAsk()
 }
 
@@ -24,6 +25,9 @@ func (l *loop) submit(j *job.Job, f job.Fact) {
 	l.posting[f.PromptID] = cancel
 	s := job.Submission{Job: j.ID, Attempt: f.Attempt, PromptID: f.PromptID, Deployment: f.Deployment, User: j.User, Timeout: l.policy.AcceptTimeout}
 	workflow, extra := j.Workflow, j.Extra
+	if l.inputs != nil {
+		s.Inputs = j.Inputs
+	}
 	l.stopEarlier(*j, f.Attempt)
 	l.acts.Go(func() {
 		defer cancel()
@@ -37,8 +41,8 @@ func (l *loop) submit(j *job.Job, f job.Fact) {
 	})
 }
 
-// post loads the bodies and sends them. A prompt whose body cannot be read is
-// refused: it was never sent.
+// post loads the bodies, sees that the inputs stand ready, and sends. A prompt
+// whose body or inputs cannot be had is refused: it was never sent.
 func (l *loop) post(ctx context.Context, s job.Submission, workflow, extra string) job.Fact {
 	var err, xerr error
 	s.Workflow, err = l.ledger.Blob(workflow)
@@ -46,11 +50,18 @@ func (l *loop) post(ctx context.Context, s job.Submission, workflow, extra strin
 		s.Extra, xerr = l.ledger.Blob(extra)
 	}
 	if err := errors.Join(err, xerr); err != nil {
-		return job.Fact{Job: s.Job, Attempt: s.Attempt, PromptID: s.PromptID, Kind: job.Refused, At: time.Now().UTC(), Evidence: job.ByManager,
-			Error: &job.Error{Code: "workflow_unreadable", Class: job.Internal, Message: "the stored workflow cannot be read: " + err.Error(),
-				Hint: `run "qmtui db check"`}}
+		return notSent(s, &job.Error{Code: "workflow_unreadable", Class: job.Internal, Message: "the stored workflow cannot be read: " + err.Error(),
+			Hint: `run "qmtui db check"`})
+	}
+	if err := l.stage(ctx, s.User, s.Inputs); err != nil {
+		return notSent(s, err)
 	}
 	return l.fleet.Submit(ctx, s)
+}
+
+// notSent is the fact of a prompt that never left.
+func notSent(s job.Submission, err *job.Error) job.Fact {
+	return job.Fact{Job: s.Job, Attempt: s.Attempt, PromptID: s.PromptID, Kind: job.Refused, At: time.Now().UTC(), Evidence: job.ByManager, Error: err}
 }
 
 // report tells the loop something that must not get lost while it runs.

@@ -19,6 +19,7 @@ type board struct {
 	cold     map[job.ID]job.Range // of the cold start that a job may be waiting for
 	workers  []job.Deployment
 	troubles map[job.OutputID]*job.Error
+	waiting  map[job.ID]*job.Error // why inputs of waiting jobs do not stand ready
 }
 
 // boardEvery bounds how often the board is made anew while things happen.
@@ -43,7 +44,8 @@ func (l *loop) publishBoard(news bool) {
 // makeBoard sums up the live state.
 func (l *loop) makeBoard(now time.Time) *board {
 	b := &board{position: map[job.ID]int{}, charges: l.charges.now(now), estimate: l.estimate(),
-		usage: usage{Day: l.usage.Day, Users: maps.Clone(l.usage.Users)}, account: l.account, workers: l.workers(), troubles: l.troubles(), cold: l.coldStarts(now)}
+		usage: usage{Day: l.usage.Day, Users: maps.Clone(l.usage.Users)}, account: l.account, workers: l.workers(), troubles: l.troubles(), cold: l.coldStarts(now),
+		waiting: l.inputTroubles()}
 	v := l.view()
 	v.Policy.MaxRunning = maxPositions
 	for i, j := range v.Order(maxPositions, nil) {

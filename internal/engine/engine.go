@@ -18,6 +18,7 @@ type Options struct {
 	Ledger Ledger
 	Share  Share
 	Fleet  Fleet
+	Inputs Inputs // nil: prompts find their inputs on the workers, or not
 	Policy Policy
 	// Active names the deployment that takes work until an admin chooses
 	// another; empty means the first.
@@ -37,6 +38,7 @@ type Engine struct {
 	ledger  Ledger
 	share   Share
 	fleet   Fleet
+	inputs  Inputs // may be nil
 	policy  Policy
 	log     *slog.Logger
 	started time.Time
@@ -56,7 +58,7 @@ type Engine struct {
 // New makes an engine. It starts nothing; see [Engine.Run].
 func New(o Options) *Engine {
 	e := &Engine{
-		ledger: o.Ledger, share: o.Share, fleet: o.Fleet, policy: o.Policy.filled(), log: o.Log,
+		ledger: o.Ledger, share: o.Share, fleet: o.Fleet, inputs: o.Inputs, policy: o.Policy.filled(), log: o.Log,
 		started: time.Now(), inbox: make(chan message, 256), places: newPlaces(),
 		running: make(chan struct{}), stopped: make(chan struct{}), first: o.Active,
 		rules: o.Rules, deeds: o.Audit,
@@ -82,6 +84,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	watchers, wctx := errgroup.WithContext(kill)
 	watchers.Go(func() error { return e.share.Run(wctx, l.reportSighting) })
 	watchers.Go(func() error { return e.fleet.Run(wctx, l.reportFact) })
+	watchers.Go(func() error { return e.tidyInputs(wctx) })
 	err = l.run(ctx, wctx)
 	stop()
 	if werr := watchers.Wait(); err == nil && werr != nil && wctx.Err() == nil {

@@ -265,6 +265,8 @@ type house struct {
 	log    *slog.Logger // nil discards
 	rules  upkeep.Rules
 	deeds  []job.AuditEntry
+	inputs *fakeInputs // nil: none are carried
+	loads  bool        // workflows name what they load
 	stop   func()
 }
 
@@ -281,8 +283,15 @@ func open(t *testing.T, capacity int, p engine.Policy, fn func(h *house)) {
 
 func (h *house) start() {
 	h.Helper()
-	h.Engine = engine.New(engine.Options{Ledger: h.ledger, Share: h.share, Fleet: h.fleet, Policy: h.policy, Rules: h.rules, Log: h.log,
-		Audit: func(e job.AuditEntry) error { h.deeds = append(h.deeds, e); return nil }})
+	o := engine.Options{Ledger: h.ledger, Share: h.share, Fleet: h.fleet, Policy: h.policy, Rules: h.rules, Log: h.log,
+		Audit: func(e job.AuditEntry) error { h.deeds = append(h.deeds, e); return nil }}
+	if h.inputs != nil {
+		o.Inputs = h.inputs
+	}
+	if h.loads {
+		o.Fleet = loadingFleet{h.fleet}
+	}
+	h.Engine = engine.New(o)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- h.Engine.Run(ctx) }()

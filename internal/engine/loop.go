@@ -33,6 +33,7 @@ type loop struct {
 	// posting holds the POSTs under way with what cancels them.
 	posting    map[string]context.CancelFunc
 	deliveries map[job.OutputID]*delivery
+	stagings   map[job.ID]*staging // of waiting jobs
 	charges    charges
 	usage      usage
 	account    account
@@ -60,7 +61,7 @@ type loop struct {
 
 func newLoop(e *Engine) (*loop, error) {
 	l := &loop{Engine: e, jobs: map[job.ID]*job.Job{}, prompt: map[string]job.ID{}, mode: job.ModeRunning,
-		traces: map[string]Trace{}, posting: map[string]context.CancelFunc{}, deliveries: map[job.OutputID]*delivery{}, named: map[string][]job.Path{},
+		traces: map[string]Trace{}, posting: map[string]context.CancelFunc{}, deliveries: map[job.OutputID]*delivery{}, stagings: map[job.ID]*staging{}, named: map[string][]job.Path{},
 		keeper: keeper{vigils: map[string]*vigil{}}}
 	open, err := e.ledger.Open()
 	if err != nil {
@@ -116,6 +117,7 @@ func (l *loop) forget(j *job.Job) {
 		delete(l.named, a.PromptID)
 	}
 	delete(l.jobs, j.ID)
+	delete(l.stagings, j.ID)
 	if i, ok := slices.BinarySearchFunc(l.order, j, byAge); ok {
 		l.order = slices.Delete(l.order, i, i+1)
 	}
@@ -261,6 +263,7 @@ func (l *loop) took(v job.Verdict) {
 		l.landed(j, v.Fact)
 	}
 	if v.Fact.Kind == job.Assigned {
+		delete(l.stagings, j.ID)
 		l.submit(j, v.Fact)
 	}
 	if j.Closed && len(j.Unsettled()) == 0 {
@@ -305,7 +308,7 @@ func (l *loop) logFact(v job.Verdict) {
 func (l *loop) view() View {
 	return View{
 		Now: time.Now().UTC(), Policy: l.policy, Sighted: l.sighted, Leapt: l.leapt, Mode: l.mode, Jobs: l.order, Slots: l.slots(), Hold: l.hold(),
-		Charges: l.charges.now(time.Now()), Estimate: l.estimate(), Traces: l.traces, Posting: l.postings(),
+		Charges: l.charges.now(time.Now()), Estimate: l.estimate(), Traces: l.traces, Unstaged: l.unstaged(), Posting: l.postings(),
 	}
 }
 

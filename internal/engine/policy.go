@@ -32,6 +32,9 @@ type Policy struct {
 	Retries int
 	// Copies and CopiesPerUser bound deliveries at one time; zero means 4 and 2.
 	Copies, CopiesPerUser int
+	// KeepInputs is how long inputs that were staged for the workers are kept after
+	// their last use; zero means for ever.
+	KeepInputs time.Duration
 	// LowDisk is the free space in bytes below which the share counts as nearly full; zero means 5 GiB.
 	LowDisk int64
 	// Untagged says that prompts are sent without a prefix folder of their own.

@@ -81,6 +81,20 @@ type Share interface {
 	Accept(ctx context.Context) error
 }
 
+// Inputs brings the files that prompts load to the workers.
+type Inputs interface {
+	// Take finds a user's files and says which bytes are meant: Sum and Size of
+	// the answer, which leaves out what need not be brought. The error is a
+	// *job.Error: of class Invalid with node errors when a file cannot be had.
+	Take(ctx context.Context, user string, files []job.Input) ([]job.Input, error)
+	// Stage makes those bytes stand where the workers find them, also when that
+	// was done before. The error is a *job.Error; transient ones heal.
+	Stage(ctx context.Context, user string, in job.Input) error
+	// Tidy removes what was staged, was not used since before and is not among
+	// the live ones, by user. It returns how many files it removed.
+	Tidy(ctx context.Context, before time.Time, live map[string][]job.Input) (int, error)
+}
+
 // File is a delivered file, open for reading.
 type File = interface {
 	io.ReadSeekCloser

@@ -51,7 +51,9 @@ func (v View) assign(j job.Job, deployment string) job.Fact {
 }
 
 // ready reports whether a queued job may be sent now.
-func (v View) ready(j *job.Job) bool { return !j.Current().NotBefore.After(v.Now) }
+func (v View) ready(j *job.Job) bool {
+	return !j.Current().NotBefore.After(v.Now) && !v.Unstaged[j.ID]
+}
 
 // Order lists up to limit waiting jobs in the order in which they would be
 // sent if slots came free one by one: the instructor's first, then from the

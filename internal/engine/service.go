@@ -27,6 +27,9 @@ func (e *Engine) Submit(ctx context.Context, r job.Request) (job.Job, bool, erro
 	if err != nil {
 		return job.Job{}, false, err
 	}
+	if checked.Inputs, err = e.find(ctx, r.User, checked.Inputs); err != nil {
+		return job.Job{}, false, err
+	}
 	facts, err := newJob(r, checked, time.Now())
 	if err != nil {
 		return job.Job{}, false, err
@@ -71,7 +74,7 @@ func newJob(r job.Request, c job.Checked, now time.Time) ([]job.Fact, error) {
 		return nil, fmt.Errorf("make a job id: %w", err)
 	}
 	spec := job.Spec{ID: job.ID(id.String()), User: r.User, Name: r.Name, Submitted: stamp(now), Priority: r.Priority,
-		Metadata: r.Metadata, Key: r.Key, Expect: c.Expect, Models: c.Models}
+		Metadata: r.Metadata, Key: r.Key, Expect: c.Expect, Models: c.Models, Inputs: c.Inputs}
 	if r.Caller.Name != r.User {
 		spec.By = r.Caller.Name
 	}

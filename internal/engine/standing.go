@@ -73,6 +73,8 @@ func queuedPhase(j job.Job, a job.Attempt, s job.Standing, b *board, now time.Ti
 		return "waiting: today's budget is spent"
 	case a.NotBefore.After(now):
 		return "waiting " + span(a.NotBefore.Sub(now)) + " before attempt " + strconv.Itoa(a.N)
+	case b.waiting[j.ID] != nil:
+		return "waiting for its inputs: " + b.waiting[j.ID].Message
 	case s.Position > 0:
 		return "waiting in line, " + strconv.Itoa(s.Position) + " ahead"
 	}

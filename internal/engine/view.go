@@ -27,6 +27,8 @@ type View struct {
 	Estimate time.Duration
 	// Traces is what the loop remembers of the folders of open attempts, by prompt id.
 	Traces map[string]Trace
+	// Unstaged are the waiting jobs whose inputs do not stand ready for the workers yet.
+	Unstaged map[job.ID]bool
 	// Posting holds the prompt ids whose POST is under way in this process.
 	Posting map[string]bool
 }

@@ -19,6 +19,9 @@ func (l *loop) warnings(share job.ShareStatus, workers []job.Deployment) []job.W
 	for _, d := range l.deliveries {
 		found = append(found, d.err)
 	}
+	for _, s := range l.stagings {
+		found = append(found, s.err)
+	}
 	var ws []job.Warning
 	since := map[string]time.Time{}
 	for _, e := range found {

@@ -23,6 +23,10 @@ func (f *Fleet) Check(workflow, extra []byte) (job.Checked, error) {
 	if err := p.Check(info); err != nil {
 		return job.Checked{}, refusal(err)
 	}
+	files, err := f.inputs(p.InputFiles(info))
+	if err != nil {
+		return job.Checked{}, err
+	}
 	scrubbed, err := comfy.Scrub(extra)
 	if err != nil {
 		return job.Checked{}, refusal(err)
@@ -32,7 +36,31 @@ func (f *Fleet) Check(workflow, extra []byte) (job.Checked, error) {
 		return job.Checked{}, fmt.Errorf("write prompt: %w", err)
 	}
 	expect := expected(p.Outputs(info))
-	return job.Checked{Workflow: canonical, Extra: scrubbed, Expect: expect, Models: p.Models(), Warnings: f.warnings(expect)}, nil
+	return job.Checked{Workflow: canonical, Extra: scrubbed, Expect: expect, Models: p.Models(), Inputs: files, Warnings: f.warnings(expect)}, nil
+}
+
+// inputs are the files to be brought to the workers; none when that is not
+// done. A name that could lead out of the user's folder is refused wherever it
+// stands, one that nobody can look for only where a server would.
+func (f *Fleet) inputs(files []comfy.InputFile) ([]job.Input, error) {
+	if !f.opts.Inputs {
+		return nil, nil
+	}
+	var all []job.Input
+	var faulty []comfy.InputFile
+	for _, x := range files {
+		switch {
+		case x.Fault == nil:
+			all = append(all, job.Input{Node: x.Node, Class: x.Class, Input: x.Input, Part: x.Part, Name: x.Name, Base: string(x.Base),
+				Path: x.Path, Below: x.Below, Noun: x.Noun, Needed: x.Needed, Outputs: x.Outputs})
+		case x.Needed || x.Name != "":
+			faulty = append(faulty, x)
+		}
+	}
+	if r := comfy.RefuseInputs(faulty); r != nil {
+		return nil, refusal(r)
+	}
+	return all, nil
 }
 
 // nodes is what the deployment in use knows; nil when nobody asked it yet.

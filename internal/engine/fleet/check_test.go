@@ -88,3 +88,38 @@ func TestCheckKnowsTheNodesOfTheDeploymentInUse(t *testing.T) {
 		}
 	})
 }
+
+const loadsFiles = `{"9":{"class_type":"SaveImage","inputs":{"images":["10",0],"filename_prefix":"x"}},
+	"10":{"class_type":"LoadImage","inputs":{"image":"sketches/a.png"}},"11":{"class_type":"LoadImage","inputs":{"image":"spare.png [output]"}}}`
+
+func TestCheckListsInputs(t *testing.T) {
+	carried := func(o *Options) { o.Inputs = true }
+	got, err := open(t, &fake{}, spec(), carried).Check([]byte(loadsFiles), nil)
+	if err != nil || len(got.Inputs) != 2 {
+		t.Fatalf("%+v, %v", got.Inputs, err)
+	}
+	if in := got.Inputs[0]; in.Node != "10" || in.Input != "image" || in.Path != "sketches/a.png" || in.Base != "input" || !in.Needed || in.Noun != "image" {
+		t.Errorf("input %+v", in)
+	}
+	if in := got.Inputs[1]; in.Path != "spare.png" || in.Base != "output" || in.Needed {
+		t.Errorf("input %+v", in)
+	}
+	if got, err := open(t, &fake{}, spec()).Check([]byte(strings.ReplaceAll(loadsFiles, "sketches/a", "../a")), nil); err != nil || got.Inputs != nil {
+		t.Errorf("nothing is carried: %+v, %v", got.Inputs, err)
+	}
+	for code, bad := range map[string]string{
+		"input_name_refused": strings.ReplaceAll(loadsFiles, "spare.png", "../user002/a.png"), // also where no output takes from it
+		"input_unnamed":      strings.ReplaceAll(loadsFiles, "sketches/a.png", ""),
+		"input_computed":     strings.ReplaceAll(loadsFiles, `"sketches/a.png"`, `["11",0]`),
+	} {
+		_, err := open(t, &fake{}, spec(), carried).Check([]byte(bad), nil)
+		e := job.AsError(err)
+		if e == nil || e.Code != code || e.Class != job.Invalid || !strings.Contains(string(e.NodeErrors), "LoadImage") {
+			t.Errorf("%s: %v", code, err)
+		}
+	}
+	spare := strings.ReplaceAll(loadsFiles, "spare.png [output]", "")
+	if _, err := open(t, &fake{}, spec(), carried).Check([]byte(spare), nil); err != nil {
+		t.Errorf("nobody needs the node without a file: %v", err)
+	}
+}

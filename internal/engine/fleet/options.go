@@ -19,6 +19,8 @@ type Options struct {
 	Deployments []Spec
 	// Tag is how prompts are marked. The zero value marks nothing but the prompt id.
 	Tag Tagging
+	// Inputs says that the files which prompts load are brought to the workers.
+	Inputs bool
 	// Limits bound a prompt; see comfy.Limits.
 	Limits comfy.Limits
 	// Memory keeps measured times over a restart. Nil forgets them.

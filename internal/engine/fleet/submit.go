@@ -34,9 +34,11 @@ func (f *Fleet) Submit(ctx context.Context, s job.Submission) job.Fact {
 	receipt, err := at.submit(ctx, p, s)
 	fact.At = f.opts.Now()
 	if err != nil {
-		return settle(fact, err, s.Timeout)
+		fact = settle(fact, err, s.Timeout)
+	} else {
+		fact = acknowledge(fact, receipt, p.Outputs(at.knownNodes()))
 	}
-	return acknowledge(fact, receipt, p.Outputs(at.knownNodes()))
+	return f.hinted(fact)
 }
 
 // notSent is the fact of a prompt that never left.

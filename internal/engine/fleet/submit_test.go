@@ -249,3 +249,34 @@ func TestSubmitDoesNotRepeatForTheUsersOwnMissingNode(t *testing.T) {
 		}
 	})
 }
+
+// TestSubmitNamesStagedInputs: the POST has the workers' names, and what is
+// done about a file that the worker has not got depends on who carries it.
+func TestSubmitNamesStagedInputs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lacks := `{"error":{"type":"prompt_outputs_failed_validation","message":"Prompt outputs failed validation","details":"","extra_info":{}},
+			"node_errors":{"10":{"errors":[{"type":"custom_validation_failed","message":"Custom validation failed for node","details":"image - Invalid image file: a.png","extra_info":{"input_name":"image"}}],"dependent_outputs":["9"],"class_type":"LoadImage"}}}`
+		for _, carried := range []bool{true, false} {
+			f := &fake{prompt: func(posted) (int, string) { return 400, lacks }}
+			s := submission(1)
+			s.Workflow, s.User = []byte(loadsFiles), "user001"
+			if carried {
+				s.Inputs = []job.Input{{Node: "10", Input: "image", Base: "input", Path: "sketches/a.png", Sum: strings.Repeat("0", 64)}}
+			}
+			got := open(t, f, spec(), func(o *Options) { o.Inputs = carried }).Submit(t.Context(), s)
+			want, hint := "sketches/a.png", "only when share.inputs"
+			if carried {
+				want, hint = "qm/user001/"+strings.Repeat("0", 64)+"/input/sketches/a.png", "--input-directory"
+			}
+			if name := f.posts[0].Prompt["10"].Inputs["image"]; name != want {
+				t.Errorf("the worker is to load %v, want %s", name, want)
+			}
+			if name := f.posts[0].Prompt["11"].Inputs["image"]; name != "spare.png [output]" {
+				t.Errorf("what was not staged became %v", name)
+			}
+			if got.Kind != job.Refused || got.Error.Code != "worker_refused" || got.Error.Node != "10" || !strings.Contains(got.Error.Hint, hint) {
+				t.Errorf("fact %+v, %+v", got, got.Error)
+			}
+		}
+	})
+}

@@ -21,9 +21,20 @@ func (s *site) tagged(p *comfy.Prompt, sub job.Submission) (comfy.Request, error
 	tag := comfy.Tag{
 		PromptID: sub.PromptID, Prefix: s.opts.Tag.Prefix, Embed: s.opts.Tag.Metadata,
 		Marker:   s.opts.Tag.Marker && !noMarker,
+		Files:    staged(sub),
 		Metadata: map[string]any{"job": string(sub.Job), "attempt": sub.Attempt, "prompt_id": sub.PromptID},
 	}
 	return p.Tagged(tag, sub.Extra, nodes)
+}
+
+// staged are the names under which the workers find the inputs.
+func staged(sub job.Submission) []comfy.StagedFile {
+	var all []comfy.StagedFile
+	for _, in := range sub.Inputs {
+		f := comfy.InputFile{Base: comfy.Base(in.Base), Path: in.Path, Below: in.Below}
+		all = append(all, comfy.StagedFile{Node: in.Node, Input: in.Input, Part: in.Part, Name: comfy.StagedName(f, sub.User, in.Sum)})
+	}
+	return all
 }
 
 // learns reports whether a refusal taught that the server lacks a class that
