@@ -85,7 +85,7 @@ func (l *loop) status(b *board) job.QueueStatus {
 			s.Capacity = d.Capacity
 		}
 	}
-	if s.Wait = waitFor(len(b.position), s, b).Seconds(); b.capped {
+	if s.Wait = waitFor(len(b.position), s, b).Seconds(); b.capped || l.mode == job.ModePaused {
 		s.Wait = -1
 	}
 	s.Warnings = l.warnings(s.Share, b.workers)

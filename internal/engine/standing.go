@@ -20,7 +20,7 @@ func standing(j job.Job, b *board, now time.Time) job.Standing {
 		if p, ok := b.position[j.ID]; ok {
 			s.Position = p
 		}
-		if s.Position >= 0 && b.estimate > 0 && !b.capped {
+		if s.Position >= 0 && b.estimate > 0 && !b.capped && b.status.Mode != job.ModePaused {
 			s.Wait = waitFor(s.Position, b.status, b).Seconds()
 		}
 	}

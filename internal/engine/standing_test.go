@@ -38,3 +38,25 @@ func TestWaitForAMachineInWords(t *testing.T) {
 		}
 	})
 }
+
+// TestPausedQueueKnowsNoWait: when a paused queue goes on is for a person to
+// know, so nobody is told how long a job will wait.
+func TestPausedQueueKnowsNoWait(t *testing.T) {
+	open(t, 1, engine.Policy{}, func(h *house) {
+		h.fleet.tell("h200-spot", func(d *job.Deployment) { d.Warm = job.Timing{Count: 9, P50: 40} })
+		h.submit("user001", 1)
+		h.pass(time.Second)
+		waiting := h.submit("user002", 1)
+		h.pass(2 * time.Second)
+		if s, q := h.Standing(h.now(waiting)), h.Status(); s.Wait != 40 || q.Wait != 80 {
+			t.Errorf("running: %v, and %v for a new job", s.Wait, q.Wait)
+		}
+		if err := h.SetMode(context.Background(), job.ModePaused, admin); err != nil {
+			t.Fatal(err)
+		}
+		h.pass(2 * time.Second)
+		if s, q := h.Standing(h.now(waiting)), h.Status(); s.Wait != -1 || q.Wait != -1 || s.Position != 0 {
+			t.Errorf("paused: %+v, and %v for a new job", s, q.Wait)
+		}
+	})
+}
