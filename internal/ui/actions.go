@@ -221,7 +221,11 @@ func (m *Model) askRetry(targets []*row, hidden int) {
 		return
 	}
 	done := len(pick(can, func(j *api.Job) bool { return j.State == job.Done }))
-	lines := append(m.tell(can, len(targets)-len(can), hidden), "", "A new attempt begins for each, and takes GPU time.")
+	begins := "A new attempt begins, and takes GPU time."
+	if len(can) > 1 {
+		begins = "A new attempt begins for each, and takes GPU time."
+	}
+	lines := append(m.tell(can, len(targets)-len(can), hidden), "", begins)
 	switch {
 	case done == 1 && len(can) == 1:
 		lines = append(lines, m.w.st.Warn.On("It came out well; its files stay."))
@@ -268,7 +272,7 @@ func (m *Model) tell(can []*row, left, hidden int) []string {
 		r := can[0]
 		lines := []string{st.Strong.On(r.label()) + " of " + st.Strong.On(r.user),
 			r.job.State.String() + ", submitted " + since(m.w.now, r.job.Created.Time) + " ago"}
-		if p := m.w.text(r.job.Phase); p != "" {
+		if p := m.w.text(r.job.Phase); p != "" && p != r.job.State.String() {
 			lines = append(lines, st.Quiet.On(p))
 		}
 		return lines

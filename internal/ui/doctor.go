@@ -19,16 +19,6 @@ type (
 	doctorAgainMsg struct{}
 )
 
-// openDoctor puts the doctor's pane over the others, or takes it away.
-func (m *Model) openDoctor() tea.Cmd {
-	if m.aside != nil {
-		m.aside = nil
-		return nil
-	}
-	m.aside, m.detail = m.doctor, nil
-	return m.doctor.enter()
-}
-
 // askDoctor asks what the doctor found and does.
 func (m *Model) askDoctor() tea.Cmd {
 	manager := m.w.manager
@@ -53,7 +43,7 @@ func (m *Model) hearDoctor(msg tea.Msg) tea.Cmd {
 	case doctorMsg:
 		return m.doctor.take(msg)
 	case doctorAgainMsg:
-		if m.doctor.waits = false; m.aside != nil {
+		if m.doctor.waits = false; m.here() == inDoctor {
 			return m.askDoctor()
 		}
 	}

@@ -39,12 +39,20 @@ func meter(st *Styles, part float64, n int) string {
 // chartScale is how many cells the scale of a chart takes.
 const chartScale = 7
 
+// axisFrom is how high a chart must be for a line that says what its ends are.
+const axisFrom = 5
+
 // columnsChart draws values as columns h cells high, w wide, with the scale
-// at the left; the newest is at the right.
-func columnsChart(st *Styles, k Ink, values []float64, unit func(float64) string, w, h int) []string {
+// at the left; the newest is at the right, and the left end is from ago.
+func columnsChart(st *Styles, k Ink, values []float64, unit func(float64) string, from string, w, h int) []string {
 	w -= chartScale
 	if w < 4 || h < 2 {
 		return pad(nil, h)
+	}
+	var axis []string
+	if h >= axisFrom {
+		h--
+		axis = []string{st.Quiet.On(blank(chartScale) + fit(from+" ago", w-3) + "now")}
 	}
 	values = widen(values, w)
 	most := slices.Max(append([]float64{0}, values...))
@@ -59,7 +67,7 @@ func columnsChart(st *Styles, k Ink, values []float64, unit func(float64) string
 		}
 		lines = append(lines, st.Quiet.On(fitRight(label, chartScale-1)+" ")+k.On(chartRow(st, values, most, y, h)))
 	}
-	return lines
+	return append(lines, axis...)
 }
 
 func chartRow(st *Styles, values []float64, most float64, y, h int) string {
@@ -110,7 +118,7 @@ func barLine(st *Styles, k Ink, name string, v, most float64, value string, w in
 	if v > 0 && n == 0 {
 		n = 1
 	}
-	return st.Row.On(fit(name, 13)) + " " + k.On(strings.Repeat(st.glyphs.bar, n)) + " " + st.Quiet.On(value)
+	return st.Row.On(fit(name, 13)) + " " + k.On(strings.Repeat(st.glyphs.beam, n)) + " " + st.Quiet.On(value)
 }
 
 func wholeNumber(v float64) string { return fmt.Sprintf("%.0f", v) }

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -26,7 +27,7 @@ const leastRuns = 3
 func estimateOf(j *api.Job, d *api.Worker, now time.Time) estimate {
 	switch {
 	case j.State == job.Queued && j.Wait != nil && *j.Wait >= 1:
-		return estimate{part: -1, text: "in ~" + seconds(*j.Wait)}
+		return estimate{part: -1, text: "in ~" + age(time.Duration(math.Ceil(*j.Wait))*time.Second)}
 	case j.State == job.Rendered && len(j.Outputs) > 0:
 		return counted(deliveredFiles(j), len(j.Outputs))
 	case j.State != job.Running:
@@ -83,7 +84,7 @@ func arrived(j *api.Job) (n int) {
 }
 
 // barCells is how wide the bar of an estimate is.
-const barCells = 6
+const barCells = 5
 
 func (e estimate) cell(st *Styles) cell {
 	if e.part < 0 || e.text == "" {

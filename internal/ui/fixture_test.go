@@ -45,6 +45,15 @@ func makeJob(n int, user, name string, st job.State, old time.Duration) api.Job 
 	return j
 }
 
+// outOfBudget is a site where nothing more may be spent today, and whose share
+// is not what it was.
+func outOfBudget(f *fakeManager) {
+	f.status.Mode = job.ModePaused
+	f.status.Share.Error = &job.Error{Code: "share_changed", Message: "/mnt/sfs/outputs is ext4, and it was nfs from files:/sfs: its files may be others", Hint: `if that is right, run "qmtui queue accept-share"`}
+	f.status.Warnings = []job.Warning{{Code: "budget_reached", At: ago(20 * time.Minute).Time, Message: "9.60 of the cap of 10.00 of h200-spot is spent today: no job is sent to h200-spot",
+		Hint: `they wait until midnight and what is in flight goes on; to spend more today: "qmtui queue resume --over-budget"`}}
+}
+
 // fixture is a site in the middle of a lesson.
 func fixture() *fakeManager {
 	lost := "nobody has seen the job for 30m; retry it"

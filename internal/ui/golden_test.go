@@ -9,15 +9,19 @@ import (
 
 	"github.com/charmbracelet/colorprofile"
 
+	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/job"
 )
 
-// scenes are the screens that are held: what is pressed to come there.
-var scenes = []struct {
+// scene is a screen: what the panel is told, and what is pressed to come there.
+type scene struct {
 	name string
 	opts Options
 	go_  func(x *harness)
-}{
+}
+
+// scenes are the screens that are held.
+var scenes = []scene{
 	{name: "queue", go_: func(*harness) {}},
 	{name: "queue-marks", go_: func(x *harness) { x.press("space", "down", "space", "/"); x.typeText("user:ada"); x.press("enter") }},
 	{name: "help", go_: func(x *harness) { x.press("?") }},
@@ -45,6 +49,40 @@ var scenes = []struct {
 	{name: "dialog-warm", go_: func(x *harness) { x.press("3", "w"); x.later(grace) }},
 	{name: "dialog-pause", go_: func(x *harness) { x.press("p"); x.later(grace) }},
 	{name: "dialog-leave", opts: Options{Embedded: true, Attached: "in this process"}, go_: func(x *harness) { x.press("q"); x.later(grace) }},
+	{name: "job-further-down", go_: func(x *harness) {
+		x.press("/")
+		x.typeText("portrait")
+		x.press("enter", "enter")
+		_ = x.m.View()
+		x.press("pgdown")
+	}},
+	{name: "job-unfolded", go_: func(x *harness) {
+		x.press("/")
+		x.typeText("portrait")
+		x.press("enter", "enter", "z", "/")
+		_ = x.m.View()
+		x.typeText("seed")
+	}},
+	{name: "help-charts", go_: func(x *harness) { x.press("7", "?") }},
+	{name: "filter-empty", go_: func(x *harness) { x.press("/") }},
+	{name: "undo", go_: func(x *harness) { x.press("/"); x.typeText("dusk"); x.press("enter", "c"); x.later(grace); x.press("y"); x.changed() }},
+	{name: "connecting", go_: func(x *harness) {
+		*x = *newHarness(x.t, x.f, x.m.width, x.m.height, Options{})
+		x.send(lostMsg{api.ErrNoDaemon})
+	}},
+	{name: "paused", go_: func(x *harness) {
+		x.f.status.Mode = job.ModePaused
+		x.send(newsMsg{news{hello: &api.Hello{Version: "v1.0.0", ReadOnly: true}}})
+		x.send(pollMsg{})
+	}},
+	{name: "dialog-resume", go_: func(x *harness) { x.f.status.Mode = job.ModePaused; x.send(pollMsg{}); x.press("p"); x.later(grace) }},
+	{name: "dialog-drain", go_: func(x *harness) { x.press("D"); x.later(grace) }},
+	{name: "dialog-activate", go_: func(x *harness) { x.press("3", "down", "a"); x.later(grace) }},
+	{name: "dialog-wake", go_: func(x *harness) { x.press("3", "down", "w"); x.later(grace) }},
+	{name: "dialog-check", go_: func(x *harness) { x.press("3", "down", "e"); x.later(grace) }},
+	{name: "dialog-priority", go_: func(x *harness) { x.press("/"); x.typeText("logo"); x.press("enter", "end", "+"); x.later(grace) }},
+	{name: "dialog-budget", go_: func(x *harness) { outOfBudget(x.f); x.send(pollMsg{}); x.press("4", "b"); x.later(grace) }},
+	{name: "dialog-share", go_: func(x *harness) { outOfBudget(x.f); x.send(pollMsg{}); x.press("4", "h"); x.later(grace) }},
 	{name: "stale", go_: func(x *harness) { x.send(lostMsg{errRefused}); x.later(12e9) }},
 }
 

@@ -130,6 +130,22 @@ func (f *fakeManager) SetMode(_ context.Context, m job.Mode) (api.QueueStatus, e
 	return f.status, nil
 }
 
+func (f *fakeManager) LiftBudget(context.Context) (api.QueueStatus, error) {
+	if f.refuse != nil {
+		return f.status, f.refuse
+	}
+	f.said = append(f.said, "lift")
+	return f.status, nil
+}
+
+func (f *fakeManager) AcceptShare(context.Context) (api.QueueStatus, error) {
+	if f.refuse != nil {
+		return f.status, f.refuse
+	}
+	f.said = append(f.said, "accept")
+	return f.status, nil
+}
+
 func (f *fakeManager) Act(_ context.Context, r api.ActionRequest) (rep api.ActionReport, err error) {
 	if f.refuse != nil {
 		return rep, f.refuse

@@ -1,13 +1,10 @@
 package ui
 
 import (
-	"bytes"
-
 	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -29,6 +26,7 @@ type jobDetail struct {
 	err      error
 	folded   bool
 	search   string
+	looked   job.OutputID // the picture that is shown; the first when it is none of the job's
 	offset   int
 	height   int
 	lines    []string
@@ -114,51 +112,6 @@ func (d *jobDetail) sized() tea.Cmd {
 	return tea.Batch(d.ask(), d.wantPicture())
 }
 
-// picture is the first delivered picture; empty for none.
-func (d *jobDetail) picture() job.OutputID {
-	if r := d.row(); r != nil {
-		return firstPicture(&r.job)
-	}
-	return ""
-}
-
-// firstPicture is a job's first delivered picture; empty for none.
-func firstPicture(j *api.Job) job.OutputID {
-	for _, o := range j.Outputs {
-		if o.State == job.OutputStored && isPicture(o.Filename) {
-			return o.ID
-		}
-	}
-	return ""
-}
-
-// isPicture goes by the name, so that nothing is asked for that cannot be
-// shown; the manager looks into the file itself.
-func isPicture(name string) bool {
-	switch strings.ToLower(path.Ext(name)) {
-	case ".png", ".jpg", ".jpeg", ".webp", ".gif":
-		return true
-	}
-	return false
-}
-
-// glance is the summary of a job with its picture below, where it has one.
-func (m *Model) glance(r *row, w, h int) []string {
-	lines := m.summary(r, w)
-	pic := m.w.previews.draw(m.w.st, firstPicture(&r.job), w, h-len(lines)-1)
-	if len(pic) == 0 {
-		return lines
-	}
-	return append(append(lines, ""), pic...)
-}
-
-func (d *jobDetail) wantPicture() tea.Cmd {
-	if d.m.width < detailSide {
-		return nil
-	}
-	return d.m.w.want(d.picture())
-}
-
 // detailSide is from which width on a picture stands beside the facts.
 const detailSide = 120
 
@@ -201,6 +154,8 @@ func (d *jobDetail) act(do deed) tea.Cmd {
 		d.offset = len(d.lines)
 	case fold:
 		d.folded = !d.folded
+	case nextPicture:
+		return d.nextPicture()
 	case nextMatch:
 		d.jump(d.offset + 1)
 	case copyText:
@@ -225,7 +180,7 @@ func (d *jobDetail) view(w, h int) []string {
 	side := 0
 	if r != nil {
 		title = r.label() + " of " + r.user
-		if pic := d.picture(); w >= detailSide && pic != "" && d.m.w.opts.Images != "off" {
+		if _, _, all := d.picture(); w >= detailSide && all > 0 {
 			side = w / 3
 		}
 	}
@@ -243,7 +198,8 @@ func (d *jobDetail) view(w, h int) []string {
 	if side == 0 {
 		return left
 	}
-	return beside(left, panel(st, "first picture", d.m.w.previews.draw(st, d.picture(), side-4, h-2), side, h), w-side)
+	o, _, _ := d.picture()
+	return beside(left, panel(st, d.pictureTitle(), d.m.w.previews.draw(st, o.ID, side-4, h-2), side, h), w-side)
 }
 
 func (d *jobDetail) highlight(l string) string {
@@ -266,6 +222,7 @@ func (d *jobDetail) text(r *row, w int) []string {
 		lines = d.m.summary(r, w)
 		section("Attempts", d.attempts(&r.job, w))
 		section("Outputs", d.outputs(&r.job, w))
+		section("Picture "+d.pictureTitle(), d.pictureBelow(w))
 	} else if d.err == nil {
 		lines = []string{st.Quiet.On("Asking the manager for this job.")}
 	}
@@ -282,202 +239,4 @@ func (d *jobDetail) foldWord() string {
 		return " (z unfolds)"
 	}
 	return " (z folds)"
-}
-
-// summary is a job at a glance: for the detail and for the side of wide screens.
-func (m *Model) summary(r *row, w int) []string {
-	st, j := m.w.st, &r.job
-	say := func(label, text string, k Ink) string {
-		return st.Quiet.On(fit(label, 11)) + k.On(fit(text, max(4, w-11)))
-	}
-	lines := []string{say("state", stateText(st, j), st.stateInk(j.State)), say("now", m.w.text(j.Phase), st.Row), say("id", string(j.ID), st.Quiet),
-		say("user", r.user+by(m, j), st.Row), say("priority", []string{"0 instructor", "1 high", "2 normal", "3 low"}[max(0, min(3, int(j.Priority)))], st.Row),
-		say("submitted", clock(j.Created.Time)+", "+since(m.w.now, j.Created.Time)+" ago", st.Row),
-		say("waited", age(waited(j, m.w.now)), st.Row)}
-	if !j.Started.IsZero() {
-		until := m.w.now
-		if !j.Completed.IsZero() {
-			until = j.Completed.Time
-		}
-		lines = append(lines, say("ran", age(until.Sub(j.Started.Time)), st.Row))
-	}
-	if j.Deployment != "" {
-		lines = append(lines, say("deployment", m.w.text(j.Deployment), st.Row))
-	}
-	if j.Evidence != "" {
-		lines = append(lines, say("evidence", string(j.Evidence)+", "+since(m.w.now, j.EvidenceAt.Time)+" old", st.Row))
-	}
-	if j.Want == job.WantCancel {
-		lines = append(lines, say("wanted", "cancelled", st.Warn))
-	}
-	for _, x := range j.Expected {
-		lines = append(lines, say("expects", m.w.text(fmt.Sprintf("node %s %s %s", x.Node, x.Class, x.Prefix)), st.Quiet))
-	}
-	lines = append(lines, m.failure(j, w)...)
-	for _, x := range j.Warnings {
-		for _, l := range wrap(m.w.text(x.Message+"; "+x.Hint), w-2) {
-			lines = append(lines, st.Warn.On(st.glyphs.warn+" "+l))
-		}
-	}
-	return append(lines, m.fileLines(j, w)...)
-}
-
-func by(m *Model, j *api.Job) string {
-	if j.By == "" {
-		return ""
-	}
-	return ", submitted by " + m.w.text(j.By)
-}
-
-// fileLines is one line about the files of a job.
-func (m *Model) fileLines(j *api.Job, w int) []string {
-	if len(j.Outputs) == 0 {
-		return nil
-	}
-	stored := 0
-	for _, o := range j.Outputs {
-		if o.State == job.OutputStored {
-			stored++
-		}
-	}
-	return []string{m.w.st.Quiet.On(fit("files", 11)) + m.w.st.Row.On(fmt.Sprintf("%d of %d delivered", stored, len(j.Outputs)))}
-}
-
-// failure is the error with its node and traceback.
-func (m *Model) failure(j *api.Job, w int) []string {
-	st, e := m.w.st, j.ErrorDetail
-	if e == nil {
-		return nil
-	}
-	lines := []string{"", st.Bad.On("Error " + m.w.text(e.Code))}
-	if e.Node != "" {
-		lines = append(lines, st.Bad.On(fit("node "+m.w.text(e.Node+" "+e.NodeType), w)))
-	}
-	for _, l := range wrap(m.w.text(e.Message), w) {
-		lines = append(lines, st.Strong.On(l))
-	}
-	for _, l := range wrap(m.w.text(e.Hint), w-2) {
-		lines = append(lines, st.Accent.On(st.glyphs.arrow)+" "+l)
-	}
-	for _, t := range e.Traceback {
-		for _, l := range CleanLines(t) {
-			lines = append(lines, st.Quiet.On(fit(m.w.text(l), w)))
-		}
-	}
-	if len(e.NodeErrors) > 0 {
-		lines = append(lines, m.pretty(e.NodeErrors, w)...)
-	}
-	return lines
-}
-
-// pretty is JSON over several lines.
-func (m *Model) pretty(raw []byte, w int) []string {
-	var b bytes.Buffer
-	if json.Indent(&b, raw, "", "  ") != nil {
-		return []string{m.w.text(string(raw))}
-	}
-	var lines []string
-	for _, l := range CleanLines(b.String()) {
-		lines = append(lines, m.w.st.Row.On(fit(m.w.text(l), w)))
-	}
-	return lines
-}
-
-func (d *jobDetail) attempts(j *api.Job, w int) []string {
-	st := d.m.w.st
-	var lines []string
-	for _, a := range j.Attempts {
-		s := fmt.Sprintf("%d  %s %-10s ", a.N, st.glyphs.state[a.State], a.State)
-		s = st.stateInk(a.State).On(s) + st.Row.On(fit(d.m.w.text(cmp.Or(a.Deployment, "-")), 16)) +
-			st.Quiet.On(fmt.Sprintf(" assigned %s started %s ended %s  %s", clock(a.Assigned.Time), clock(a.Started.Time), clock(a.Ended.Time), a.Evidence))
-		if a.Automatic {
-			s += st.Quiet.On(" automatic")
-		}
-		lines = append(lines, fitStyled(s, w))
-		if a.Error != nil && a.State != j.State {
-			lines = append(lines, "   "+st.Bad.On(fit(d.m.w.text(a.Error.Message), w-3)))
-		}
-		if len(a.Dropped) > 0 {
-			lines = append(lines, "   "+st.Warn.On(fit("will never write: nodes "+d.m.w.text(strings.Join(a.Dropped, ", ")), w-3)))
-		}
-	}
-	return lines
-}
-
-func (d *jobDetail) outputs(j *api.Job, w int) []string {
-	st := d.m.w.st
-	var lines []string
-	for _, o := range j.Outputs {
-		k, path := st.Good, o.Path
-		if o.State != job.OutputStored {
-			k, path = st.Warn, o.Source.String()
-		}
-		left := k.On(fit(o.State.String(), 10)) + st.Quiet.On(fit("node "+d.m.w.text(o.Node), 9)+" "+fitRight(bytesText(o.Size), 9)+" "+fit(string(o.Evidence), 10))
-		lines = append(lines, left+" "+st.Row.On(keepEnd(d.m.w.text(path), max(8, w-41))))
-	}
-	return lines
-}
-
-// timeLine is every fact, with the time since the one before and its evidence.
-func (d *jobDetail) timeLine(w int) []string {
-	st := d.m.w.st
-	var lines []string
-	for i, f := range d.facts {
-		gap := ""
-		if i > 0 {
-			if g := f.At.Sub(d.facts[i-1].At.Time); g >= 1e9 {
-				gap = "+" + age(g)
-			}
-		}
-		k := st.Row
-		if f.Error != nil {
-			k = st.Bad
-		} else if f.Warning != nil {
-			k = st.Warn
-		}
-		text := d.m.w.text(f.Text)
-		if f.Actor != "" {
-			text += " (" + d.m.w.text(f.Actor) + ")"
-		}
-		sign := st.glyphs.tee
-		if i == len(d.facts)-1 {
-			sign = st.glyphs.corner
-		}
-		lines = append(lines, st.Quiet.On(clock(f.At.Time)+" "+fitRight(gap, 6)+" "+sign+" "+fit(string(f.Evidence), 10))+" "+k.On(fit(text, max(8, w-29))))
-	}
-	return lines
-}
-
-// graph is the workflow: a line a node when folded, all of it otherwise.
-func (d *jobDetail) graph(w int) []string {
-	st := d.m.w.st
-	if d.workflow == nil {
-		return nil
-	}
-	nodes := readNodes(d.workflow)
-	if !d.folded || len(nodes) == 0 {
-		return d.m.pretty(d.workflow, w)
-	}
-	var lines []string
-	for _, n := range nodes {
-		s := st.Quiet.On(st.glyphs.fold+" "+fit(d.m.w.text(n.id), 5)) + st.Strong.On(fit(d.m.w.text(n.Class), 26)) + " " + st.Row.On(d.m.w.text(inputsLine(n)))
-		lines = append(lines, fitStyled(s, w))
-	}
-	return lines
-}
-
-// inputsLine is a node's values in one line, links left out.
-func inputsLine(n node) string {
-	var parts []string
-	names := make([]string, 0, len(n.Inputs))
-	for name := range n.Inputs {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		if v := scalar(n.Inputs[name]); v != "" {
-			parts = append(parts, name+"="+v)
-		}
-	}
-	return strings.Join(parts, "  ")
 }

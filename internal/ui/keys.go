@@ -61,6 +61,8 @@ const (
 	warm        deed = "warm up"
 	check       deed = "check now"
 	acknowledge deed = "acknowledge"
+	liftBudget  deed = "spend beyond the budget"
+	acceptShare deed = "accept the share"
 	follow      deed = "follow"
 	level       deed = "next level"
 	source      deed = "other log"
@@ -68,6 +70,7 @@ const (
 	flyCanary   deed = "send a canary"
 	fold        deed = "fold"
 	nextMatch   deed = "next match"
+	nextPicture deed = "next picture"
 )
 
 // scope is where a key works.
@@ -147,6 +150,7 @@ var bindings = []binding{
 	{cancel, []string{"c"}, inJob, "cancel", "cancel this job"},
 	{retry, []string{"r"}, inJob, "retry", "render this job again"},
 	{fold, []string{"z"}, inJob, "fold", "fold or unfold the workflow"},
+	{nextPicture, []string{"o"}, inJob, "picture", "the next of its pictures"},
 	{nextMatch, []string{"n"}, inJob, "", "the next place that matches"},
 
 	{assign, []string{"a"}, inOutputs, "assign", "give an orphan to a user"},
@@ -157,6 +161,8 @@ var bindings = []binding{
 	{check, []string{"e"}, inWorkers, "check now", "ask how it is; that may wake it: asks first"},
 
 	{acknowledge, []string{"a"}, inWarnings, "acknowledge", "seen: it stops counting in the header"},
+	{liftBudget, []string{"b"}, inWarnings, "", "send jobs beyond today's budget: asks first"},
+	{acceptShare, []string{"h"}, inWarnings, "", "take what is mounted now for the share: asks"},
 
 	{follow, []string{"f"}, inLog, "follow", "stay at the newest line, or stop"},
 	{level, []string{"l"}, inLog, "level", "show more or fewer kinds of lines"},

@@ -18,6 +18,8 @@ type Manager interface {
 	Jobs(ctx context.Context, q api.Query) (api.Page[api.Job], error)
 	QueueStatus(ctx context.Context) (api.QueueStatus, error)
 	SetMode(ctx context.Context, m job.Mode) (api.QueueStatus, error)
+	LiftBudget(ctx context.Context) (api.QueueStatus, error)
+	AcceptShare(ctx context.Context) (api.QueueStatus, error)
 	Act(ctx context.Context, r api.ActionRequest) (api.ActionReport, error)
 	Facts(ctx context.Context, id job.ID) ([]api.Fact, error)
 	Workflow(ctx context.Context, id job.ID) (api.Submitted, error)

@@ -32,7 +32,6 @@ type Model struct {
 	panes    []pane
 	at       int
 	doctor   *doctorPane
-	aside    pane       // stands over the panes; nil when none does
 	detail   *jobDetail // nil while a pane is shown
 	dialog   *dialog
 	palette  *paletteBox
@@ -59,8 +58,8 @@ func New(ctx context.Context, o Options) *Model {
 	w.jobs = newJobs(o.Limit, func(s string) string { return w.st.text(s) })
 	m := &Model{w: w, feed: newFeed(ctx, o.Manager, o.Limit), dark: o.Theme != ThemeLight, profile: colorprofile.TrueColor}
 	m.queue = newQueuePane(m)
-	m.panes = []pane{m.queue, newOutputsPane(m), newWorkersPane(m), newWarningsPane(m), newUsersPane(m), newLogPane(m), newChartsPane(m)}
 	m.doctor = newDoctorPane(m)
+	m.panes = []pane{m.queue, newOutputsPane(m), newWorkersPane(m), newWarningsPane(m), newUsersPane(m), newLogPane(m), newChartsPane(m), m.doctor}
 	m.w.link.lost = w.now
 	m.restore(loadPrefs(o.Prefs))
 	return m
@@ -76,12 +75,7 @@ func (m *Model) Init() tea.Cmd {
 }
 
 // front is the pane that is shown.
-func (m *Model) front() pane {
-	if m.aside != nil {
-		return m.aside
-	}
-	return m.panes[m.at]
-}
+func (m *Model) front() pane { return m.panes[m.at] }
 
 // here is the scope whose keys work.
 func (m *Model) here() scope {
@@ -318,8 +312,6 @@ func (m *Model) do(d deed) tea.Cmd {
 		return m.show((m.at + 1) % len(m.panes))
 	case prevPane:
 		return m.show((m.at + len(m.panes) - 1) % len(m.panes))
-	case goDoctor:
-		return m.openDoctor()
 	case redraw:
 		return tea.ClearScreen
 	case refreshNow:
@@ -345,10 +337,10 @@ func (m *Model) do(d deed) tea.Cmd {
 	return nil
 }
 
-var paneOf = map[deed]int{goQueue: 0, goOutputs: 1, goWorkers: 2, goWarnings: 3, goUsers: 4, goLog: 5, goCharts: 6}
+var paneOf = map[deed]int{goQueue: 0, goOutputs: 1, goWorkers: 2, goWarnings: 3, goUsers: 4, goLog: 5, goCharts: 6, goDoctor: 7}
 
 func (m *Model) show(i int) tea.Cmd {
-	m.at, m.detail, m.aside = i, nil, nil
+	m.at, m.detail = i, nil
 	m.savePrefs()
 	return m.front().enter()
 }
@@ -358,10 +350,6 @@ func (m *Model) goBack() tea.Cmd {
 	p := m.front()
 	if m.detail != nil {
 		m.detail = nil
-		return nil
-	}
-	if m.aside != nil {
-		m.aside = nil
 		return nil
 	}
 	switch b, ok := p.(interface{ back() bool }); {

@@ -43,12 +43,13 @@ func (m *Model) click(x, y int) tea.Cmd {
 
 func (m *Model) clickTab(x int) tea.Cmd {
 	at := 1
-	for i, p := range m.panes {
-		end := at + width(m.tabTitle(i, p))
+	titles, gap := m.tabTitles()
+	for i, t := range titles {
+		end := at + width(t)
 		if x >= at && x < end {
 			return m.show(i)
 		}
-		at = end + 2
+		at = end + gap
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func (m *Model) pressPalette(k tea.KeyPressMsg) (cmd tea.Cmd) {
 }
 
 func (p *paletteBox) view(st *Styles, w, h int) []string {
-	inner := min(64, w-6)
+	inner := min(76, w-6)
 	lines := []string{st.Accent.On(": ") + st.Strong.On(Clean(p.input.Value())) + st.Key.On("_"), ""}
 	room := min(len(p.offers), h-8)
 	from := max(0, p.at-room+1)
@@ -95,9 +95,9 @@ func (p *paletteBox) view(st *Styles, w, h int) []string {
 // otherwise in two columns with the deeds' names, and in pages.
 func (m *Model) helpBox(w, h int) []string {
 	st, all, rows := m.w.st, offered(m.here()), h-4
-	cols, inner := 1, 56
+	cols, inner := 1, min(56, w-6)
 	lines := longHelp(st, all)
-	if len(lines) > rows {
+	if len(lines) > rows && w >= narrow {
 		cols, inner = 2, (w-6)/2-1
 		if inner < 56 {
 			lines = shortHelp(st, all, inner+1)
@@ -136,7 +136,7 @@ func (m *Model) pressHelp(k tea.KeyPressMsg) tea.Cmd {
 func longHelp(st *Styles, all []binding) []string {
 	var lines []string
 	for _, b := range all {
-		lines = append(lines, st.Key.On(fit(keyList(b.keys), 11))+" "+st.Row.On(fit(b.help, 44)))
+		lines = append(lines, st.Key.On(fit(keyList(b.keys), 10))+st.Row.On(fit(b.help, 44)))
 	}
 	return lines
 }

@@ -11,8 +11,7 @@ import (
 	"github.com/comfyume/qmtui/internal/job"
 )
 
-// doctorPane lists what the manager's own doctor found, the gravest first. It
-// stands over the pane that it was opened from.
+// doctorPane lists what the manager's own doctor found, the gravest first.
 type doctorPane struct {
 	listPane
 	standing api.DoctorStanding
@@ -202,7 +201,7 @@ func (p *doctorPane) take(d doctorMsg) tea.Cmd {
 	case d.standing.Running != nil && !p.waits:
 		p.waits = true
 		return p.m.w.clock.After(doctorEvery, doctorAgainMsg{})
-	case d.standing.Running == nil && d.standing.Report == nil && first && !p.m.w.hello.ReadOnly:
+	case d.standing.Running == nil && d.standing.Report == nil && first && p.m.w.link.once && !p.m.w.hello.ReadOnly:
 		return p.m.runDoctor(api.DoctorRequest{})
 	}
 	return nil

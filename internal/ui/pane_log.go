@@ -115,7 +115,26 @@ func (p *logPane) view(w, h int) []string {
 	if p.follow {
 		p.table.move(p.len() - 1)
 	}
-	return p.table.view(p.m.w.st, w, h)
+	foot := logFoot(w, h)
+	lines := p.table.view(p.m.w.st, w, h-foot)
+	if foot == 0 {
+		return lines
+	}
+	e := p.entry(p.table.at)
+	title := strings.TrimSpace(clock(e.at) + " " + p.levelName(e.level) + " " + e.about)
+	return append(lines, panel(p.m.w.st, title, wrap(e.text, w-4), w, foot)...)
+}
+
+// logFoot is how many lines the whole text of the line under the cursor gets:
+// none on screens where hardly one is cut off.
+func logFoot(w, h int) int {
+	switch {
+	case w >= 160 || h < 9:
+		return 0
+	case h < 14:
+		return 4
+	}
+	return 6
 }
 
 // nothing says why no line is shown.

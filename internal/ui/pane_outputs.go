@@ -297,7 +297,21 @@ func (p *outputsPane) view(w, h int) []string {
 		text := p.side(o, w-4, low-2)
 		return append([]string{head}, append(p.files.view(st, w, h-1-low), panel(st, p.m.w.text(o.Filename), text, w, low)...)...)
 	}
+	if o := p.selectedOrphan(); o != nil && h >= 11 {
+		foot := min(8, h/3)
+		return append([]string{head}, append(p.files.view(st, w, h-1-foot), panel(st, "the orphan", p.orphanFacts(o, w-4), w, foot)...)...)
+	}
 	return append([]string{head}, p.files.view(st, w, h-1)...)
+}
+
+// orphanFacts is what is known of an orphan.
+func (p *outputsPane) orphanFacts(o *api.Orphan, w int) []string {
+	m, s := p.m, &sheet{st: p.m.w.st}
+	s.tell("path", m.w.text(o.Path.String()), s.st.Strong, w)
+	s.tell("because", m.w.text(cmp.Or(o.Reason, "nothing attributes it to a job")), s.st.Row, w)
+	s.tell("perhaps of", m.w.text(cmp.Or(strings.Join(o.Suggest, ", "), "nobody had a job running then")), s.st.Warn, w)
+	s.tell("", "who had jobs running at that time, which is no evidence", s.st.Quiet, w)
+	return s.lines
 }
 
 func (p *outputsPane) emptyWord() string {

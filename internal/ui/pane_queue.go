@@ -19,7 +19,7 @@ type queuePane struct {
 // queueColumns in the order on the screen.
 var queueColumns = []column{
 	{id: "state", title: "STATE", width: 12},
-	{id: "user", title: "USER", width: 9, flex: 1, most: 16},
+	{id: "user", title: "USER", width: 8, flex: 1, most: 16},
 	{id: "name", title: "NAME", width: 14, flex: 2, most: 40},
 	{id: "age", title: "AGE", width: 5, right: true, rank: 2},
 	{id: "wait", title: "WAIT", width: 5, right: true, rank: 4},
@@ -27,8 +27,8 @@ var queueColumns = []column{
 	{id: "try", title: "TRY", width: 3, right: true, rank: 6},
 	{id: "deployment", title: "DEPLOYMENT", width: 11, rank: 7},
 	{id: "evidence", title: "EVIDENCE", width: 14, rank: 5},
-	{id: "progress", title: "PROGRESS", width: 11, rank: 3},
-	{id: "phase", title: "WHAT NOW", width: 22, flex: 4, rank: 1},
+	{id: "progress", title: "PROGRESS", width: 10, rank: 3},
+	{id: "phase", title: "WHAT NOW", width: 24, flex: 4, rank: 1},
 }
 
 var orderColumn = map[order]string{byAge: "age", byUser: "user", byState: "state", byWait: "wait", byName: "name"}

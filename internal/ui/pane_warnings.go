@@ -1,7 +1,12 @@
 package ui
 
 import (
+	"cmp"
+	"context"
+
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/comfyume/qmtui/internal/job"
 )
 
 // warningsPane lists what needs a person, since when, and what to do.
@@ -73,11 +78,18 @@ func (p *warningsPane) view(w, h int) []string {
 	return append(lines, panel(st, p.m.w.text(x.code), text, w, foot)...)
 }
 
+// opens says what Enter does about warnings of a code.
+var opens = map[string]string{"orphans": "shows them", "budget_reached": "goes beyond it", "share_changed": "accepts it"}
+
 func acknowledgedWord(x *warning) string {
+	word := ", a acknowledges"
 	if x.acked {
-		return ", acknowledged"
+		word = ", acknowledged"
 	}
-	return ", a acknowledges"
+	if x.job != "" || opens[x.code] != "" {
+		word += ", Enter " + cmp.Or(opens[x.code], "opens the job")
+	}
+	return word
 }
 
 func (p *warningsPane) act(d deed) tea.Cmd {
@@ -96,10 +108,54 @@ func (p *warningsPane) act(d deed) tea.Cmd {
 		return p.m.openJob(x.job)
 	case d == open && x.code == "orphans":
 		return p.m.show(paneOf[goOutputs])
+	case d == liftBudget, d == open && x.code == "budget_reached":
+		p.m.askLift()
+	case d == acceptShare, d == open && x.code == "share_changed":
+		p.m.askAccept()
 	case d == copyText:
 		return p.m.copy(x.code + ": " + x.text)
 	default:
 		return p.listPane.act(d)
 	}
 	return nil
+}
+
+// askLift asks before jobs are sent beyond a budget that is reached. Like
+// "qmtui queue resume --over-budget" it ends a pause as well.
+func (m *Model) askLift() {
+	x := m.w.toldWarning("budget_reached")
+	if x == nil {
+		m.refuse("no budget is reached, so there is none to go beyond")
+		return
+	}
+	lines := []string{m.w.text(x.Message), "", m.w.st.Warn.On("Jobs are sent beyond every budget until midnight, which costs money."), "The warning stays, with your name."}
+	if m.w.status.Mode != job.ModeRunning {
+		lines = append(lines, "The queue is "+string(m.w.status.Mode)+"; it runs again as well.")
+	}
+	manager := m.w.manager
+	m.ask(dialog{title: "Spend beyond today's budget?", yes: "Spend", danger: true, lines: lines, act: func(string) tea.Cmd {
+		return m.simple("spend beyond the budget", actTimeout, func(ctx context.Context) (string, error) {
+			if _, err := manager.LiftBudget(ctx); err != nil {
+				return "", err
+			}
+			_, err := manager.SetMode(ctx, job.ModeRunning)
+			return "the budget is lifted until midnight", err
+		})
+	}})
+}
+
+// askAccept asks before another file system is taken for the share.
+func (m *Model) askAccept() {
+	s, manager := m.w.status.Share, m.w.manager
+	lines := []string{"What is mounted at " + m.w.text(s.Path) + " now counts as the share from now on.",
+		m.w.st.Warn.On("If it is another one, jobs whose files are on the old one are rendered again, which costs money.")}
+	if s.Error != nil {
+		lines = append([]string{m.w.st.Strong.On(m.w.text(s.Error.Message)), ""}, lines...)
+	}
+	m.ask(dialog{title: "Take it for the share?", yes: "Accept", danger: true, lines: lines, act: func(string) tea.Cmd {
+		return m.simple("accept the share", actTimeout, func(ctx context.Context) (string, error) {
+			_, err := manager.AcceptShare(ctx)
+			return "the share is what is mounted there now", err
+		})
+	}})
 }

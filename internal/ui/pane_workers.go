@@ -122,58 +122,88 @@ func (p *workersPane) view(w, h int) []string {
 	return append(lines, panel(st, title, facts, w, h-rows)...)
 }
 
+// sheet is what is known of something, a label before each fact.
+type sheet struct {
+	st    *Styles
+	lines []string
+}
+
+// labelCells is how wide a label of a sheet is.
+const labelCells = 12
+
+func (s *sheet) say(label, styled string) {
+	s.lines = append(s.lines, s.st.Quiet.On(fit(label, labelCells))+styled)
+}
+
+// tell says clean text over as many lines of w cells as it takes; nothing when
+// there is none.
+func (s *sheet) tell(label, text string, k Ink, w int) {
+	if text == "" {
+		return
+	}
+	for _, l := range wrap(text, w-labelCells) {
+		s.say(label, k.On(l))
+		label = ""
+	}
+}
+
 // facts is everything that is known of a deployment.
 func (p *workersPane) facts(d *api.Worker, w int) []string {
 	m, st := p.m, p.m.w.st
-	say := func(label, text string) string { return st.Quiet.On(fit(label, 12)) + text }
-	lines := []string{say("state", st.warmthInk(d.State).On(m.warmth(d))+st.Quiet.On("  since "+clock(d.Since)))}
-	if d.Because != "" {
-		lines = append(lines, say("because", st.Row.On(m.w.text(d.Because))))
-	}
+	s := &sheet{st: st}
+	s.say("state", st.warmthInk(d.State).On(m.warmth(d))+st.Quiet.On("  since "+clock(d.Since)))
+	s.tell("because", m.w.text(d.Because), st.Row, w)
 	ev := "nobody has asked yet"
 	if d.Evidence != "" {
 		ev = m.w.text(string(d.Evidence)) + ", " + since(m.w.now, d.At) + " old"
 	}
-	lines = append(lines, say("evidence", st.Row.On(ev)))
+	s.say("evidence", st.Row.On(ev))
 	if d.Error != nil {
-		lines = append(lines, say("error", st.Bad.On(m.w.text(d.Error.Message))), say("", st.Row.On(m.w.text(d.Error.Hint))))
+		s.tell("error", m.w.text(d.Error.Message), st.Bad, w)
+		s.tell("", m.w.text(d.Error.Hint), st.Row, w)
 	}
 	active := "no"
 	if d.Active {
 		active = "yes: jobs go here"
 	}
-	lines = append(lines, say("active", st.Row.On(active)), say("address", st.Row.On(m.w.text(d.URL))),
-		say("in flight", st.Row.On(fmt.Sprintf("%d of %d", d.InFlight, d.Capacity))))
+	s.say("active", st.Row.On(active))
+	s.say("address", st.Row.On(m.w.text(d.URL)))
+	s.say("in flight", st.Row.On(fmt.Sprintf("%d of %d", d.InFlight, d.Capacity)))
 	if d.Way != "" {
-		lines = append(lines, say("way", st.Row.On(m.w.text(d.Way))+st.Quiet.On("  because "+m.w.text(d.WayWhy))))
+		s.tell("way", m.w.text(d.Way)+", because "+m.w.text(d.WayWhy), st.Row, w)
 	}
-	lines = append(lines, p.system(d, say, w)...)
-	lines = append(lines, p.times("cold start", d.Cold, say, w)...)
-	lines = append(lines, p.times("warm run", d.Warm, say, w)...)
-	lines = append(lines, say("spend", p.spend(d)))
-	return append(lines, p.unasked(d, say)...)
+	p.system(s, d, w)
+	s.say("cold start", times(st, d.Cold, w))
+	s.say("warm run", times(st, d.Warm, w))
+	s.say("spend", p.spend(d))
+	if d.Held != nil {
+		s.tell("held", fmt.Sprintf("one replica since %s (min_replica_count was %d; it drifts from the infrastructure code)", clock(d.Held.Since), d.Held.Was), st.Warn, w)
+	}
+	s.tell("rules", m.w.text(d.Rules), st.Row, w)
+	return s.lines
 }
 
 // system is what /system_stats said.
-func (p *workersPane) system(d *api.Worker, say func(string, string) string, w int) []string {
-	m, st := p.m, p.m.w.st
-	s := d.System
-	if s == nil {
-		return []string{say("system", st.Quiet.On("unknown: nobody asked while it was awake"))}
+func (p *workersPane) system(s *sheet, d *api.Worker, w int) {
+	m, st, x := p.m, p.m.w.st, d.System
+	if x == nil {
+		s.say("system", st.Quiet.On("unknown: nobody asked while it was awake"))
+		return
 	}
-	lines := []string{say("system", st.Row.On("ComfyUI "+m.w.text(s.Version))+st.Quiet.On("  python "+m.w.text(firstWord(s.Python))+", asked "+since(m.w.now, d.SystemAt)+" ago"))}
-	for _, g := range s.Devices {
+	s.say("system", st.Row.On("ComfyUI "+m.w.text(x.Version))+st.Quiet.On("  python "+m.w.text(firstWord(x.Python))+", asked "+since(m.w.now, d.SystemAt)+" ago"))
+	for _, g := range x.Devices {
 		used := 0.0
 		if g.VRAMTotal > 0 {
 			used = 1 - float64(g.VRAMFree)/float64(g.VRAMTotal)
 		}
-		lines = append(lines, say("VRAM", meter(st, used, min(24, w-40))+st.Row.On(" "+bytesText(g.VRAMTotal-g.VRAMFree)+" of "+bytesText(g.VRAMTotal))+
-			st.Quiet.On("  "+m.w.text(g.Name))))
+		s.say("VRAM", meter(st, used, min(24, w-64))+st.Row.On(" "+bytesText(g.VRAMTotal-g.VRAMFree)+" of "+bytesText(g.VRAMTotal))+
+			st.Quiet.On("  "+m.w.text(g.Name)))
 	}
-	if s.OutputDirectory == "" {
-		return append(lines, say("outputs", st.Bad.On(st.glyphs.warn+" started without --output-directory: its files stay on its own disk and vanish")))
+	if x.OutputDirectory == "" {
+		s.tell("outputs", st.glyphs.warn+" started without --output-directory: its files stay on its own disk and vanish", st.Bad, w)
+		return
 	}
-	return append(lines, say("outputs", st.Good.On(st.glyphs.state[job.Done]+" --output-directory "+m.w.text(s.OutputDirectory))))
+	s.tell("outputs", st.glyphs.state[job.Done]+" --output-directory "+m.w.text(x.OutputDirectory), st.Good, w)
 }
 
 func firstWord(s string) string {
@@ -181,13 +211,13 @@ func firstWord(s string) string {
 	return f
 }
 
-func (p *workersPane) times(label string, t job.Timing, say func(string, string) string, w int) []string {
-	st := p.m.w.st
+// times are measured times in words and as a line of bars.
+func times(st *Styles, t job.Timing, w int) string {
 	if t.Count == 0 {
-		return []string{say(label, st.Quiet.On("not measured yet"))}
+		return st.Quiet.On("not measured yet")
 	}
-	return []string{say(label, st.Row.On(fmt.Sprintf("half within %s, 9 of 10 within %s, last %s", seconds(t.P50), seconds(t.P90), seconds(t.Last)))+
-		" "+st.Accent.On(spark(st, last(t.Recent, max(8, min(40, w-70)))))+st.Quiet.On(" "+count(t.Count, "run")))}
+	text := fmt.Sprintf("half in %s, 9 of 10 in %s, last %s, %s", seconds(t.P50), seconds(t.P90), seconds(t.Last), count(t.Count, "run"))
+	return st.Row.On(text) + "  " + st.Accent.On(spark(st, last(t.Recent, max(4, min(40, w-labelCells-width(text)-2)))))
 }
 
 // spend is what it cost so far today, as the manager estimates.
@@ -203,19 +233,6 @@ func (p *workersPane) spend(d *api.Worker) string {
 	default:
 		return st.Row.On(fmt.Sprintf("at least %.2f today", t.Amount)) + st.Quiet.On(fmt.Sprintf("  (%s billed, from what answered)", seconds(t.Billed)))
 	}
-}
-
-// unasked is what is done for a deployment without being asked each time.
-func (p *workersPane) unasked(d *api.Worker, say func(string, string) string) []string {
-	m, st := p.m, p.m.w.st
-	var lines []string
-	if d.Held != nil {
-		lines = append(lines, say("held", st.Warn.On("one replica since "+clock(d.Held.Since))+st.Quiet.On(fmt.Sprintf("  (min_replica_count was %d; it drifts from the infrastructure code)", d.Held.Was))))
-	}
-	if d.Rules != "" {
-		lines = append(lines, say("rules", st.Row.On(m.w.text(d.Rules))))
-	}
-	return lines
 }
 
 func (p *workersPane) act(do deed) tea.Cmd {
@@ -270,13 +287,15 @@ func (m *Model) askWake(d *api.Worker, title, yes string, do func(context.Contex
 
 // wakeCost says what waking a deployment may cost.
 func (m *Model) wakeCost(d *api.Worker) string {
-	cost := "No price is configured for it."
-	if d.PricePerHour > 0 {
-		cost = fmt.Sprintf("Waking it costs %.2f per hour until it sleeps again", d.PricePerHour)
-		if d.Cold.P50 > 0 {
-			cost += fmt.Sprintf("; about %.3f for the start alone (%s)", d.Cold.P50/3600*d.PricePerHour, seconds(d.Cold.P50))
-		}
-		cost += "."
+	switch {
+	case d.PricePerHour == 0:
+		return "No price is configured for it."
+	case d.State == job.WarmthWarm || d.State == job.Warming:
+		return fmt.Sprintf("That costs %.2f per hour already, and a little longer with this.", d.PricePerHour)
 	}
-	return cost
+	cost := fmt.Sprintf("Waking it costs %.2f per hour until it sleeps again", d.PricePerHour)
+	if d.Cold.P50 > 0 {
+		cost += fmt.Sprintf("; about %.3f for the start alone (%s)", d.Cold.P50/3600*d.PricePerHour, seconds(d.Cold.P50))
+	}
+	return cost + "."
 }

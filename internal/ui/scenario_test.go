@@ -340,3 +340,101 @@ func checkHarmless(t *testing.T, name string, x *harness) {
 		t.Errorf("the window's title is not clean: %q", title)
 	}
 }
+
+func TestSpendBeyondTheBudget(t *testing.T) {
+	f := fixture()
+	outOfBudget(f)
+	f.status.Share.Error = nil
+	x := start(t, f)
+	x.press("4", "end", "home")
+	for x.sees("budget_reached"); !strings.Contains(x.text(), "Enter goes beyond it"); {
+		x.press("down")
+	}
+	x.press("enter")
+	x.sees("Spend beyond today's budget?", "9.60 of the cap", "it runs again as well")
+	x.confirm("enter") // the default is No
+	if len(f.said) != 0 {
+		t.Fatalf("%v", f.said)
+	}
+	x.press("b")
+	x.confirm("y")
+	if fmt.Sprint(f.said) != "[lift mode running]" {
+		t.Errorf("%v", f.said)
+	}
+	x.sees("done: the budget is lifted until midnight")
+	f.status.Warnings = nil
+	x.send(pollMsg{})
+	x.press("b")
+	x.sees("no budget is reached")
+}
+
+func TestAcceptTheShare(t *testing.T) {
+	f := fixture()
+	outOfBudget(f)
+	x := start(t, f)
+	x.press("4", "enter") // it is the gravest, so it stands on top
+	x.sees("Take it for the share?", "it was nfs from files:/sfs", "costs money")
+	x.confirm("y")
+	x.sees("done: the share is what is mounted there now")
+	f.refuse = errRefused
+	x.press("h")
+	x.confirm("y")
+	x.sees("failed: read_only")
+	if fmt.Sprint(f.said) != "[accept]" {
+		t.Errorf("%v", f.said)
+	}
+}
+
+// The pictures of a job are shown one after the other.
+func TestPicturesOfAJob(t *testing.T) {
+	f := fixture()
+	j := &f.jobs[7]
+	for n, name := range []string{"second.png", "sound.flac", "third.webp", "late.png"} {
+		o := j.Outputs[0]
+		o.ID, o.Filename = job.OutputID(fmt.Sprintf("more%d", n)), name
+		if name == "late.png" {
+			o.State = job.OutputSeen
+		}
+		j.Outputs = append(j.Outputs, o)
+	}
+	for _, size := range [][2]int{{80, 50}, {120, 40}} {
+		x := attached(t, f, size[0], size[1], Options{}, colorprofile.TrueColor)
+		x.run(x.m.openJob(j.ID))
+		x.sees("1 of 3, o: next", "ComfyUI_00001_.png", "▀▀▀▀")
+		x.press("o")
+		x.sees("2 of 3, o: next · second.png", "▀▀▀▀")
+		x.press("o", "o")
+		x.sees("1 of 3")
+		x.press("o", "o")
+		x.sees("3 of 3, o: next · third.webp")
+		x.changed(j.ID) // it stays
+		x.sees("3 of 3")
+		x.run(x.m.openJob(jobID(10)))
+		x.press("o")
+		x.sees("no picture of this job has been delivered")
+	}
+}
+
+// A long fact is told whole: what it is about often stands at its end.
+func TestTimeLineWraps(t *testing.T) {
+	f := fixture()
+	f.facts[2].Text = "qm/f80af608-de1b-52c5-91ec-e67a885841bf/9/stills/user008_027_lighthouse_00001_.png goes to stills/user008_027_lighthouse_00001_.png"
+	x := attached(t, f, 80, 50, Options{}, colorprofile.ASCII)
+	x.run(x.m.openJob(jobID(10)))
+	x.sees("+1m00s ├ platform   qm/f80af608-", "│            ", "goes to", "└ history")
+}
+
+func TestWholeLineOfTheLog(t *testing.T) {
+	f := fixture()
+	f.logs = &scriptedLog{lines: []api.LogLine{logLine(1, "info", "stored", "job", string(jobID(2)), "user", "grace", "attempt", "1", "state", "rendered", "evidence", "prefix",
+		"prompt", "597bad80-aea2-5205-b64c-31c8e8c0d1a0", "file", "stills/the_last_word.png")}}
+	for _, size := range [][2]int{{60, 16}, {80, 24}, {120, 32}, {200, 50}} {
+		x := attached(t, f, size[0], size[1], Options{}, colorprofile.ASCII)
+		x.press("6")
+		if size[0] == 60 { // two lines are not enough for this one
+			x.sees("state=rendered")
+			continue
+		}
+		x.sees("the_last_word.png")
+	}
+}

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -118,7 +119,7 @@ func seconds(s float64) string {
 	if s > 0 && s < 9.95 {
 		return strconv.FormatFloat(s, 'f', 1, 64) + "s"
 	}
-	return age(time.Duration(s * float64(time.Second)))
+	return age(time.Duration(math.Round(s)) * time.Second)
 }
 
 // bytesText is a size as people say it.

@@ -57,7 +57,7 @@ func (m *Model) screen() string {
 
 // body is the pane or the job, dimmed while the manager is away.
 func (m *Model) body(w, h int) []string {
-	stale := !m.w.link.up && m.w.link.once
+	stale := m.stale()
 	if stale { // ages stand still with what they belong to
 		now := m.w.now
 		m.w.now = m.w.link.heard
@@ -77,9 +77,16 @@ func (m *Model) body(w, h int) []string {
 	return pad(lines, h)
 }
 
+// stale reports that the manager is away, and what is shown was true once.
+func (m *Model) stale() bool { return !m.w.link.up && m.w.link.once }
+
 // head is the header: where we are attached, how the queue is, and the tabs.
 func (m *Model) head(w int) []string {
-	return []string{m.headLink(w), m.headQueue(w), m.tabs(w)}
+	queue := m.headQueue(w)
+	if m.stale() {
+		queue = m.w.st.BarQuiet.On(ansi.Strip(queue))
+	}
+	return []string{m.headLink(w), queue, m.tabs(w)}
 }
 
 // spread puts left and right at the ends of a bar of w cells.
@@ -209,39 +216,45 @@ func (m *Model) headDeployment() string {
 
 func (m *Model) tabs(w int) string {
 	st := m.w.st
-	var b strings.Builder
-	b.WriteString(" ")
-	for i, p := range m.panes {
-		title := m.tabTitle(i, p)
-		if i > 0 {
-			b.WriteString("  ")
+	titles, gap := m.tabTitles()
+	for i, t := range titles {
+		k := st.Tab
+		if i == m.at {
+			k = st.TabOn
 		}
-		if i == m.at && m.aside == nil {
-			b.WriteString(st.TabOn.On(title))
-		} else {
-			b.WriteString(st.Tab.On(title))
-		}
+		titles[i] = k.On(t)
 	}
-	if m.aside != nil {
-		b.WriteString("  " + st.TabOn.On(m.aside.title()))
-	}
-	return fitStyled(b.String(), w)
+	return fitStyled(" "+strings.Join(titles, blank(gap)), w)
 }
 
 // narrow is the width below which the header uses short words.
 const narrow = 76
 
-var shortTitles = map[scope]string{inQueue: "Queue", inOutputs: "Out", inWorkers: "Work", inWarnings: "Warn", inUsers: "Users", inLog: "Log", inCharts: "Chart"}
+var shortTitles = map[scope]string{inQueue: "Queue", inOutputs: "Out", inWorkers: "Work", inWarnings: "Warn", inUsers: "Users", inLog: "Log", inCharts: "Chart", inDoctor: "Doc"}
+
+// tabTitles are the titles of the tabs and how many cells stand between them:
+// one where there is not enough room for two.
+func (m *Model) tabTitles() (titles []string, gap int) {
+	all := 1
+	for i, p := range m.panes {
+		titles = append(titles, m.tabTitle(i, p))
+		all += width(titles[i])
+	}
+	if all+2*(len(titles)-1) > m.width {
+		return titles, 1
+	}
+	return titles, 2
+}
 
 func (m *Model) tabTitle(i int, p pane) string {
-	title := fmt.Sprintf("%d %s", i+1, p.title())
+	title := p.title()
 	if m.width < narrow {
-		title = fmt.Sprintf("%d %s", i+1, shortTitles[p.scope()])
+		title = shortTitles[p.scope()]
 	}
 	if n, _ := m.w.unacknowledged(); p.scope() == inWarnings && n > 0 {
-		title += " " + m.w.st.glyphs.warn + strconv.Itoa(n)
+		title += m.w.st.glyphs.warn + strconv.Itoa(n)
 	}
-	return title
+	return strconv.Itoa(i+1) + " " + title
 }
 
 // foot is the last action or the filter, then the keys.

@@ -59,8 +59,14 @@ func grave(code string) bool {
 	return strings.HasPrefix(code, "share_") || code == "disk_full" || code == "no_output_directory" || code == "not_delivered"
 }
 
-func (w *world) told(code string) bool {
-	return slices.ContainsFunc(w.status.Warnings, func(x job.Warning) bool { return x.Code == code })
+func (w *world) told(code string) bool { return w.toldWarning(code) != nil }
+
+// toldWarning is the manager's own warning of that code; nil for none.
+func (w *world) toldWarning(code string) *job.Warning {
+	if i := slices.IndexFunc(w.status.Warnings, func(x job.Warning) bool { return x.Code == code }); i >= 0 {
+		return &w.status.Warnings[i]
+	}
+	return nil
 }
 
 func (w *world) judgeShare(add func(warning)) {
