@@ -65,7 +65,14 @@ var scenes = []scene{
 	}},
 	{name: "help-charts", go_: func(x *harness) { x.press("7", "?") }},
 	{name: "filter-empty", go_: func(x *harness) { x.press("/") }},
-	{name: "undo", go_: func(x *harness) { x.press("/"); x.typeText("dusk"); x.press("enter", "c"); x.later(grace); x.press("y"); x.changed() }},
+	{name: "undo", go_: func(x *harness) {
+		x.press("/")
+		x.typeText("dusk")
+		x.press("enter", "c")
+		x.later(grace)
+		x.press("y")
+		x.changed()
+	}},
 	{name: "connecting", go_: func(x *harness) {
 		*x = *newHarness(x.t, x.f, x.m.width, x.m.height, Options{})
 		x.send(lostMsg{api.ErrNoDaemon})
