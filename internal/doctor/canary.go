@@ -32,6 +32,8 @@ type Canary struct {
 	Limit time.Duration
 	// Every is the time between two looks. Zero means 250ms.
 	Every time.Duration
+	// Copy is how long a whole file may wait to be copied. Zero means half a minute.
+	Copy time.Duration
 }
 
 // Fly sends a canary to the active deployment and follows it into its user's

@@ -20,7 +20,7 @@ import (
 const maxCanary = 1 << 20
 
 // compare looks for the file on the share and in the user's folder, and holds
-// its bytes against those that the manager serves.
+// its bytes against those that the manager copied and serves.
 func (v Visit) compare(ctx context.Context, o *CanarySeen) {
 	out, came := o.file()
 	if !came {
@@ -37,7 +37,7 @@ func (v Visit) compare(ctx context.Context, o *CanarySeen) {
 		s.OnShare = countThere(v.Config.Share.Outputs, []string{string(out.Source)}) == 1
 		body, err := readFew(s.Place)
 		s.InFolder = err == nil
-		s.SameBytes = s.InFolder && bytes.Equal(body, v.served(ctx, out.ID))
+		s.SameBytes = s.InFolder && (out.Checksum == "" || out.Checksum == checksum(body)) && bytes.Equal(body, v.served(ctx, out.ID))
 		return s
 	})
 	if ended {
@@ -144,5 +144,8 @@ func isDelivered(root *os.Root, f api.Output) bool {
 		return false
 	}
 	body, err := root.ReadFile(f.Path)
-	return err == nil && f.Checksum == fmt.Sprintf("xxh64:%016x", xxhash.Sum64(body))
+	return err == nil && f.Checksum == checksum(body)
 }
+
+// checksum is in the form that outputs have theirs.
+func checksum(body []byte) string { return fmt.Sprintf("xxh64:%016x", xxhash.Sum64(body)) }

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -30,6 +31,7 @@ const (
 type watched struct {
 	heard time.Time // when the manager last answered
 	whole time.Time // since when its file is whole; zero while none is
+	copy  time.Duration
 }
 
 // after folds in one look at the job, and says whether that was the last.
@@ -42,7 +44,7 @@ func (w watched) after(j api.Job, now time.Time) (watched, ending) {
 	switch {
 	case j.State.Terminal():
 		return w, ended
-	case whole && now.Sub(w.whole) >= deliveryPatience:
+	case whole && now.Sub(w.whole) >= w.copy:
 		return w, undelivered
 	case slices.ContainsFunc(j.Attempts, fruitlessAttempt):
 		return w, onceEnough
@@ -67,7 +69,8 @@ func (v Visit) follow(ctx context.Context, c Canary, j api.Job) (api.Job, ending
 	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	w, end := watched{}.after(j, time.Now())
+	w := watched{copy: cmp.Or(c.Copy, deliveryPatience)}
+	w, end := w.after(j, time.Now())
 	for {
 		if c.Tell != nil {
 			c.Tell(j)

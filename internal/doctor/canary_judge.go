@@ -21,7 +21,7 @@ type CanarySeen struct {
 	Here       bool // the manager is this machine's, so its folders are ours
 	OnShare    bool // its source stands on the share as seen from here
 	InFolder   bool // it stands in the user's folder as seen from here
-	SameBytes  bool // as the manager serves
+	SameBytes  bool // as the manager copied and serves
 	Tidied     bool // its picture was taken away again
 	Place      string
 }
@@ -192,7 +192,7 @@ func judgeCanaryDelivered(o CanarySeen) Result {
 	case o.Here && !o.InFolder:
 		return c.say("other_place", "the manager delivered %s, which does not stand there as seen from here", o.Place)
 	case o.Here && !o.SameBytes:
-		return c.say("other_bytes", "%s has other bytes than the manager serves", o.Place)
+		return c.say("other_bytes", "%s has other bytes than the manager delivered", o.Place)
 	case o.Tidied:
 		return c.say("delivered", "it came to %s, %s after it showed, and was taken away again", o.Place, length(out.SeenAt, out.StoredAt))
 	}
