@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
 
 	"github.com/comfyume/qmtui/internal/api"
@@ -73,10 +74,7 @@ var scenes = []scene{
 		x.press("y")
 		x.changed()
 	}},
-	{name: "connecting", go_: func(x *harness) {
-		*x = *newHarness(x.t, x.f, x.m.width, x.m.height, Options{})
-		x.send(lostMsg{api.ErrNoDaemon})
-	}},
+	{name: "connecting", go_: neverAttached},
 	{name: "paused", go_: func(x *harness) {
 		x.f.status.Mode = job.ModePaused
 		x.send(newsMsg{news{hello: &api.Hello{Version: "v1.0.0", ReadOnly: true}}})
@@ -91,6 +89,14 @@ var scenes = []scene{
 	{name: "dialog-budget", go_: func(x *harness) { outOfBudget(x.f); x.send(pollMsg{}); x.press("4", "b"); x.later(grace) }},
 	{name: "dialog-share", go_: func(x *harness) { outOfBudget(x.f); x.send(pollMsg{}); x.press("4", "h"); x.later(grace) }},
 	{name: "stale", go_: func(x *harness) { x.send(lostMsg{errRefused}); x.later(12e9) }},
+}
+
+// neverAttached is a panel whose manager is not there yet.
+func neverAttached(x *harness) {
+	profile := x.m.profile
+	*x = *newHarness(x.t, x.f, x.m.width, x.m.height, x.m.w.opts)
+	x.send(tea.ColorProfileMsg{Profile: profile})
+	x.send(lostMsg{api.ErrNoDaemon})
 }
 
 // logSome lets a few jobs move, so that there is a log.
