@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/comfyume/qmtui/internal/config"
+	"github.com/comfyume/qmtui/internal/engine"
 	"github.com/comfyume/qmtui/internal/engine/share"
 	"github.com/comfyume/qmtui/internal/job"
 	"github.com/comfyume/qmtui/internal/metrics"
@@ -25,6 +26,20 @@ func (s meteredShare) Copy(ctx context.Context, t job.Transfer) (job.Receipt, er
 	r, err := s.Share.Copy(ctx, t)
 	s.metrics.Copied(r, err, time.Since(began))
 	return r, err
+}
+
+// meteredInputs measures how inputs are brought to the workers.
+type meteredInputs struct {
+	engine.Inputs
+	metrics *metrics.Metrics
+}
+
+// Stage is that of the inputs, measured.
+func (s meteredInputs) Stage(ctx context.Context, user string, in job.Input) error {
+	began := time.Now()
+	err := s.Inputs.Stage(ctx, user, in)
+	s.metrics.Staged(err, time.Since(began))
+	return err
 }
 
 // meteredMemory hears of every time that the fleet measures.
@@ -47,8 +62,10 @@ func metricsOptions(cfg config.Config, ledger *store.Store, log *slog.Logger) me
 		Disks: map[string]string{"share": cfg.Share.Outputs, "users": cfg.Users.Outputs},
 	}
 	o.Disks["state"], _ = cfg.StateDir(nil) // empty leaves the disk out
+	o.BudgetPerDay, o.Budgets = cfg.Budget.PerDay, map[string]float64{}
 	for _, d := range cfg.Deployments {
 		o.Deployments = append(o.Deployments, d.Name)
+		o.Budgets[d.Name] = d.BudgetPerDay
 	}
 	return o
 }

@@ -35,6 +35,7 @@ func TestPrometheusReadsEverything(t *testing.T) {
 		p.config.Server.Listen = "127.0.0.1:0"
 		p.config.Auth.Mode = "login"
 		p.config.Metrics.Users = 3
+		p.config.Budget.PerDay, p.config.Deployments[0].BudgetPerDay = 1000, 500
 		p.config.Queue.Retries = 2
 		p.workers.Faults.ExecutionError, p.workers.Faults.Unavailable = 0.3, 0.2
 		p.workers.Deployments[0].ColdStart = 6 * time.Second // shorter does not count as cold

@@ -51,6 +51,7 @@ func (m *manager) showTo(ctx context.Context, v sshd.Visit, state string) error 
 	}
 	dial, leave := m.server.Admit(server.Guest{Name: v.Name, Proof: v.Fingerprint + " as " + v.Login, ReadOnly: v.ReadOnly || flags.readOnly})
 	defer leave()
+	defer m.metrics.Visited(v.ReadOnly)()
 	c := api.Over("ssh", dial)
 	defer c.Close()
 	sum := sha256.Sum256([]byte(v.Fingerprint))

@@ -85,7 +85,7 @@ func (m *manager) join(cfg config.Config) error {
 	}
 	var inputs engine.Inputs
 	if disks.Carries() {
-		inputs = disks
+		inputs = meteredInputs{disks, m.metrics}
 	}
 	m.engine = engine.New(engine.Options{Ledger: m.ledger, Inputs: inputs, Share: meteredShare{disks, m.metrics}, Fleet: gpus, Policy: policy(cfg), Active: activeName(cfg),
 		Rules: tend, Audit: m.ledger.Audit, Log: m.log})

@@ -4,6 +4,7 @@ import (
 	"iter"
 	"maps"
 	"regexp"
+	"slices"
 	"sync"
 )
 
@@ -52,7 +53,8 @@ var knownCodes = []string{
 	"accept_timeout", "never_appeared", "run_timeout", "no_files", "restarted_while_submitting", "replica_vanished",
 	"execution_error", "interrupted", "dead_worker", "deployment_paused", "deployment_unhealthy", "quota_reached", "endpoint_or_key",
 	"unreachable", "no_answer", "unreadable_answer", "request_failed", "no_prompt_id", "no_output_directory", "no_token",
-	"partial", "late_files", "came_late", "nodes_dropped", "outputs_dropped", "outputs_unknown", "orphans",
+	"partial", "late_files", "worker_refused", "cold_start_long", "control_api", "clock_skew", "disk_low", "share_changed", "share_not_looked_at",
+	"folder_blocked", "hostile_file", "not_looked_at", "input_changed", "input_changing", "input_missing", "input_refused", "inputs_not_mounted", "came_late", "nodes_dropped", "outputs_dropped", "outputs_unknown", "orphans",
 	"copy_failed", "dest_taken", "disk_full", "hostile_source", "no_free_name", "not_readable", "not_whole", "not_writable", "source_vanished",
 	"share_not_mounted", "share_read_only", "share_stalled", "state_closed", "state_failed", "state_not_writable", "internal",
 }
@@ -62,9 +64,13 @@ var knownCodes = []string{
 var (
 	deadlineCodes = []string{"accept_timeout", "never_appeared", "run_timeout", "no_files"}
 	copyCodes     = []string{"copy_failed", "disk_full", "not_readable", "not_writable", "share_not_mounted", "share_stalled", "source_vanished"}
-	warningCodes  = []string{"budget_lifted", "budget_near", "budget_reached", "failed_over", "replica_held", "warmup_failed", "warmup_skipped", "disk_full", "endpoint_or_key", "not_writable", "orphans", "share_not_mounted", "share_stalled",
-		"state_failed", "state_not_writable", "unreachable"}
+	inputCodes    = []string{"disk_full", "input_changed", "inputs_not_mounted", "not_readable", "not_writable"}
+	warningCodes  = []string{"budget_lifted", "budget_near", "budget_reached", "failed_over", "replica_held", "warmup_failed", "warmup_skipped", "disk_full", "endpoint_or_key",
+		"inputs_not_mounted", "not_writable", "orphans", "share_changed", "share_not_mounted", "share_stalled", "state_failed", "state_not_writable", "unreachable"}
 )
+
+// ownCodes are all codes that always keep their name.
+func ownCodes() []string { return slices.Concat(knownCodes, warningCodes, inputCodes) }
 
 // all lists the values that have a label of their own, in no order.
 func (b *bounded) all() iter.Seq[string] {

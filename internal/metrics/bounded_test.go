@@ -18,8 +18,24 @@ func TestBounded(t *testing.T) {
 	}
 }
 
+// TestAlertsKeepTheirCodes: however many codes workers make up, those that
+// alerts wait for keep their names.
+func TestAlertsKeepTheirCodes(t *testing.T) {
+	b := newBounded(ownCodes(), maxForeignCodes)
+	for i := range 100 {
+		b.label(fmt.Sprintf("code_%d", i))
+	}
+	for _, own := range [][]string{deadlineCodes, copyCodes, inputCodes, warningCodes} {
+		for _, code := range own {
+			if got := b.label(code); got != code {
+				t.Errorf("%s became %s", code, got)
+			}
+		}
+	}
+}
+
 func TestBoundHolds(t *testing.T) {
-	b, seen := newBounded(knownCodes, maxForeignCodes), map[string]bool{}
+	b, seen := newBounded(ownCodes(), maxForeignCodes), map[string]bool{}
 	for i := range 1000 {
 		seen[b.label(fmt.Sprintf("code_%d", i))] = true
 	}

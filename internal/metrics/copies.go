@@ -19,7 +19,7 @@ type copyMeters struct {
 }
 
 func newCopyMeters(r prometheus.Registerer) *copyMeters {
-	c := &copyMeters{codes: newBounded(knownCodes, 0),
+	c := &copyMeters{codes: newBounded(ownCodes(), 0),
 		bytes:    prometheus.NewCounter(prometheus.CounterOpts{Name: "qmtui_copied_bytes_total", Help: "Bytes copied from the share to users' folders."}),
 		duration: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "qmtui_copy_duration_seconds", Help: "How long a copy took that succeeded.", Buckets: copyBuckets}),
 		errors:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "qmtui_copy_errors_total", Help: "Copies that did not succeed and are tried again or given up, by code."}, []string{"code"}),

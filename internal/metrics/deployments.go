@@ -22,6 +22,7 @@ var (
 	descWarmMedian         = desc("qmtui_deployment_run_median_seconds", "Median of the last measured runs, kept over restarts.", "deployment")
 
 	descSpend     = desc("qmtui_deployment_spend_today", "What a deployment cost so far today, estimated in billing steps, in the currency of the bill.", "deployment")
+	descBudget    = desc("qmtui_deployment_budget_per_day", "What a day may cost on a deployment, where there is a cap, in the currency of the bill.", "deployment")
 	descBilled    = desc("qmtui_deployment_billed_today_seconds", "GPU time of a deployment that is billed for today so far, estimated in billing steps.", "deployment")
 	descHeld      = desc("qmtui_deployment_held", "1 while one replica of a deployment is held by min_replica_count.", "deployment")
 	descLost      = desc("qmtui_deployment_lost_replicas", "Replicas that the platform took away under their jobs in the last ten minutes.", "deployment")
@@ -30,7 +31,7 @@ var (
 
 	deploymentDescs = []*prometheus.Desc{descDeploymentState, descDeploymentSince, descDeploymentEvidence, descDeploymentActive, descDeploymentFlight,
 		descDeploymentCapacity, descDeploymentPrice, descColdSamples, descColdMedian, descColdP90, descWarmMedian,
-		descSpend, descBilled, descHeld, descLost, descUsualLow, descUsualHigh}
+		descSpend, descBudget, descBilled, descHeld, descLost, descUsualLow, descUsualHigh}
 )
 
 // warmths are all states of a deployment.
@@ -56,6 +57,9 @@ func (c *moment) deployment(ch chan<- prometheus.Metric, d job.Deployment) {
 	gauge(ch, descDeploymentCapacity, float64(d.Capacity), name)
 	gauge(ch, descDeploymentPrice, d.PricePerHour, name)
 	gauge(ch, descSpend, d.Today.Amount, name)
+	if limit := c.m.opts.Budgets[name]; limit > 0 {
+		gauge(ch, descBudget, limit, name)
+	}
 	gauge(ch, descBilled, d.Today.Billed, name)
 	gauge(ch, descHeld, truth(d.Held != nil), name)
 	gauge(ch, descLost, float64(d.Lost), name)

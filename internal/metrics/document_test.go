@@ -63,6 +63,7 @@ func joined(first, tail string, told map[string]bool) string {
 func families(t *testing.T) map[string]bool {
 	t.Helper()
 	s, o := newFakeSource(), h200
+	o.BudgetPerDay, o.Budgets = 10, map[string]float64{"h200": 5}
 	o.TopUsers, o.Store, o.Disks = 1, func() StoreStats { return StoreStats{} }, map[string]string{"state": t.TempDir()}
 	s.users = []job.UserStatus{{User: "ada"}}
 	m := start(t, o, s)

@@ -48,7 +48,7 @@ func newJobMeters(r prometheus.Registerer, deployments *bounded, names []string)
 		return c
 	}
 	j := &jobMeters{
-		deployments: deployments, codes: newBounded(knownCodes, maxForeignCodes),
+		deployments: deployments, codes: newBounded(ownCodes(), maxForeignCodes),
 		submitted: prometheus.NewCounter(prometheus.CounterOpts{Name: "qmtui_jobs_submitted_total", Help: "Jobs that were recorded."}),
 		retries:   counter("qmtui_job_retries_total", "Further attempts, asked for by the manager or by a person.", "by"),
 		attempts:  counter("qmtui_job_attempts_total", "Attempts that ended, by outcome and, for failed and lost ones, the code of the error.", "deployment", "outcome", "code"),

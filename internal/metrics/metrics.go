@@ -39,6 +39,10 @@ type Options struct {
 	Revision string // of its source; empty when not known
 	// Deployments are the configured names: no other becomes a label.
 	Deployments []string
+	// BudgetPerDay is the cap on a day's spending over all deployments, Budgets
+	// those of single ones by name; zero and missing ones mean no cap.
+	BudgetPerDay float64
+	Budgets      map[string]float64
 	// TopUsers is how many users may become labels, the busiest; zero means none.
 	TopUsers int
 	// Store reads the figures of the ledger; nil for none.
@@ -59,6 +63,8 @@ type Metrics struct {
 	rooms    *rooms
 	http     *httpMeters
 	copies   *copyMeters
+	inputs   *inputMeters
+	visits   *visitMeters
 
 	mu     sync.Mutex
 	source Source // nil until Follow
@@ -79,9 +85,11 @@ func New(o Options) *Metrics {
 	m.rooms = newRooms(o.Disks, o.Now)
 	m.http = newHTTPMeters(m.registry, o.Now)
 	m.copies = newCopyMeters(m.registry)
+	m.inputs = newInputMeters(m.registry)
+	m.visits = newVisitMeters(m.registry)
 	m.registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		buildInfo(o.Version, o.Revision), &moment{m: m, codes: newBounded(knownCodes, maxForeignCodes), deployments: deployments},
+		buildInfo(o.Version, o.Revision), &moment{m: m, codes: newBounded(ownCodes(), maxForeignCodes), deployments: deployments},
 		m.follower, m.rooms)
 	if o.Store != nil {
 		m.registry.MustRegister(ledger{o.Store})

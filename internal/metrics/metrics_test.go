@@ -79,7 +79,7 @@ func TestMoment(t *testing.T) {
 	s := newFakeSource()
 	s.users = []job.UserStatus{{User: "ada", Queued: 1}, {User: "bob", Queued: 3, Running: 1, GPUSeconds: 7, Bytes: 9}, {User: "eve", Queued: 2}}
 	o := h200
-	o.TopUsers = 2
+	o.TopUsers, o.BudgetPerDay, o.Budgets = 2, 20, map[string]float64{"h200": 5, "stray": 0}
 	o.Store = func() StoreStats {
 		return StoreStats{Commits: 4, Committing: 2 * time.Second, Jobs: 10, OpenJobs: 3, Rev: 99}
 	}
@@ -90,6 +90,7 @@ func TestMoment(t *testing.T) {
 		"qmtui_share_mounted": 1, "qmtui_share_looked_timestamp_seconds": float64(noon.Unix()),
 		`qmtui_deployment_state{deployment="h200",state="warm"}`: 1, `qmtui_deployment_state{deployment="h200",state="asleep"}`: 0,
 		`qmtui_deployment_cold_start_p90_seconds{deployment="h200"}`: 200, `qmtui_deployment_capacity{deployment="stray"}`: -1,
+		"qmtui_budget_per_day": 20, `qmtui_deployment_budget_per_day{deployment="h200"}`: 5, `qmtui_deployment_budget_per_day{deployment="stray"}`: -1,
 		"qmtui_users": 3, `qmtui_user_jobs{state="queued",user="bob"}`: 3, `qmtui_user_jobs{state="queued",user="eve"}`: 2, `qmtui_user_jobs{state="queued",user="ada"}`: -1,
 		"qmtui_store_commit_duration_seconds_count": 4, "qmtui_store_commit_duration_seconds_sum": 2, `qmtui_store_jobs{closed="true"}`: 7,
 	})
@@ -109,9 +110,16 @@ func TestHeard(t *testing.T) {
 	m.Called("GET", "/api/events")(200, true)
 	ended(200, false)
 	m.Called("GET", "/ws")
+	m.Staged(nil, time.Second)
+	m.Staged(&job.Error{Code: "inputs_not_mounted"}, time.Second)
+	m.Staged(context.Canceled, time.Second)
+	m.Visited(false)()
+	m.Visited(true)
 	want(t, scrape(t, m), map[string]float64{
 		"qmtui_copied_bytes_total": 500, "qmtui_copy_duration_seconds_count": 2, "qmtui_copy_duration_seconds_sum": 3,
 		`qmtui_copy_errors_total{code="disk_full"}`: 1, `qmtui_copy_errors_total{code="internal"}`: 1, `qmtui_copy_errors_total{code="not_writable"}`: 0,
+		"qmtui_input_stage_duration_seconds_count": 1, `qmtui_input_stage_errors_total{code="inputs_not_mounted"}`: 1, `qmtui_input_stage_errors_total{code="disk_full"}`: 0,
+		`qmtui_ssh_visits{access="act"}`: 0, `qmtui_ssh_visits{access="look"}`: 1, `qmtui_ssh_visits_total{access="act"}`: 1,
 		`qmtui_cold_start_seconds_sum{deployment="h200"}`: 120, `qmtui_cold_start_seconds_count{deployment="other"}`: 1,
 		`qmtui_http_requests_total{code="200",method="GET",route="/api/jobs/{id}"}`: 1, `qmtui_http_requests_total{code="400",method="other",route="none"}`: 1,
 		`qmtui_http_request_duration_seconds_count{method="GET",route="/api/events"}`: -1, `qmtui_http_requests_in_flight{route="/ws"}`: 1, `qmtui_http_requests_in_flight{route="/api/events"}`: 0,

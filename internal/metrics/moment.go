@@ -29,6 +29,8 @@ var (
 	descOrphans  = desc("qmtui_orphans", "Files on the share that belong to no job and that nobody has settled.")
 	descWarnings = desc("qmtui_warnings", "Warnings that stand at the moment, by code.", "code")
 
+	descDayBudget = desc("qmtui_budget_per_day", "What a day may cost over all deployments, where there is a cap, in the currency of the bill.")
+
 	descMounted    = desc("qmtui_share_mounted", "1 while the share is mounted.")
 	descReadOnly   = desc("qmtui_share_read_only", "1 while the share is mounted read-only.")
 	descStalled    = desc("qmtui_share_stalled", "1 while a look at the share has been hanging for long.")
@@ -39,7 +41,7 @@ var (
 	descUserSpend  = desc("qmtui_user_spend_today", "Share of the busiest users in today's bill, estimated, in the currency of the bill.", "user")
 	descUserOutput = desc("qmtui_user_output_bytes", "Delivered bytes of the busiest users' kept jobs.", "user")
 
-	momentDescs = append([]*prometheus.Desc{descJobs, descDepth, descMaxDepth, descMode, descWait, descOrphans, descWarnings, descMounted, descReadOnly,
+	momentDescs = append([]*prometheus.Desc{descJobs, descDepth, descMaxDepth, descMode, descWait, descOrphans, descWarnings, descDayBudget, descMounted, descReadOnly,
 		descStalled, descLooked, descUsers, descUserJobs, descUserGPU, descUserSpend, descUserOutput}, deploymentDescs...)
 )
 
@@ -80,6 +82,9 @@ func (c *moment) queue(ch chan<- prometheus.Metric, s job.QueueStatus) {
 	gauge(ch, descMaxDepth, float64(s.MaxDepth))
 	gauge(ch, descWait, s.Wait)
 	gauge(ch, descOrphans, float64(s.Orphans))
+	if limit := c.m.opts.BudgetPerDay; limit > 0 {
+		gauge(ch, descDayBudget, limit)
+	}
 }
 
 func (c *moment) warnings(ch chan<- prometheus.Metric, ws []job.Warning) {
