@@ -57,7 +57,7 @@ func (h *house) orphaned() job.Orphan {
 func TestOrphanIsAssignedOnce(t *testing.T) {
 	open(t, 1, engine.Policy{}, func(h *house) {
 		id, gate, done := h.orphaned().ID, make(chan struct{}), make(chan error)
-		h.share.gate = gate
+		h.share.set(func(s *fakeShare) { s.gate = gate })
 		go func() {
 			_, err := h.AssignOrphan(context.Background(), id, "user002", job.Caller{Name: "admin"})
 			done <- err
@@ -83,7 +83,7 @@ func TestOrphanIsAssignedOnce(t *testing.T) {
 func TestOrphanGoesToOneUser(t *testing.T) {
 	open(t, 1, engine.Policy{}, func(h *house) {
 		id, gate, done := h.orphaned().ID, make(chan struct{}), make(chan error)
-		h.share.gate = gate
+		h.share.set(func(s *fakeShare) { s.gate = gate })
 		go func() {
 			_, err := h.AssignOrphan(context.Background(), id, "user002", job.Caller{Name: "admin"})
 			done <- err

@@ -54,7 +54,7 @@ func TestCancelRunningKeepsLateFilesAside(t *testing.T) {
 
 func TestCancelCutsThePostShort(t *testing.T) {
 	open(t, 1, engine.Policy{}, func(h *house) {
-		h.fleet.script = append(h.fleet.script, func(ctx context.Context, s job.Submission) job.Fact {
+		h.fleet.answers(func(ctx context.Context, s job.Submission) job.Fact {
 			<-ctx.Done() // a cold start that nobody waits for any more
 			return answer(s, job.Unanswered, &job.Error{Code: "no_answer", Message: "cut short"})
 		})

@@ -14,7 +14,7 @@ import (
 
 func TestRestartTakesUpACopy(t *testing.T) {
 	open(t, 1, engine.Policy{}, func(h *house) {
-		h.share.gate = make(chan struct{})
+		h.share.set(func(s *fakeShare) { s.gate = make(chan struct{}) })
 		j := h.submit("user001", 1)
 		h.pass(time.Second)
 		h.see(h.prompt(j), job.MarkWhole, "out_00001_.png")
@@ -40,7 +40,7 @@ func TestDiskFullHeals(t *testing.T) {
 		p := h.prompt(j)
 		src := job.Path("qm/" + p + "/9/out_00001_.png")
 		full := &job.Error{Code: "disk_full", Class: job.Unavailable, Transient: true, Message: "no space left", Hint: "make room"}
-		h.share.fail[src] = []error{full, full, full}
+		h.share.set(func(s *fakeShare) { s.fail[src] = []error{full, full, full} })
 		h.see(p, job.MarkWhole, "out_00001_.png")
 		h.pass(2 * time.Second)
 		j = h.now(j)
@@ -68,7 +68,9 @@ func TestTakenPlaceIsChosenAnew(t *testing.T) {
 		j := h.submit("user001", 1)
 		h.pass(time.Second)
 		p := h.prompt(j)
-		h.share.fail[job.Path("qm/"+p+"/9/out_00001_.png")] = []error{&job.Error{Code: "dest_taken"}}
+		h.share.set(func(s *fakeShare) {
+			s.fail[job.Path("qm/"+p+"/9/out_00001_.png")] = []error{&job.Error{Code: "dest_taken"}}
+		})
 		h.see(p, job.MarkWhole, "out_00001_.png")
 		h.pass(time.Second)
 		h.want(j, job.Done)

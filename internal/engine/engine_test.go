@@ -46,7 +46,7 @@ func TestOneJobEndToEnd(t *testing.T) {
 
 func TestIntentIsDurableBeforeThePost(t *testing.T) {
 	open(t, 1, engine.Policy{}, func(h *house) {
-		h.fleet.script = append(h.fleet.script, func(_ context.Context, s job.Submission) job.Fact {
+		h.fleet.answers(func(_ context.Context, s job.Submission) job.Fact {
 			j, err := h.ledger.ByPrompt(s.PromptID)
 			if err != nil || j.State() != job.Submitting {
 				t.Errorf("at the POST the ledger says %v, %v", j.State(), err)
@@ -155,7 +155,7 @@ func TestLateFilesSpareTheNextAttempt(t *testing.T) {
 
 func TestRefusalForGoodFailsOnce(t *testing.T) {
 	open(t, 1, engine.Policy{}, func(h *house) {
-		h.fleet.script = append(h.fleet.script, func(_ context.Context, s job.Submission) job.Fact {
+		h.fleet.answers(func(_ context.Context, s job.Submission) job.Fact {
 			return answer(s, job.Refused, &job.Error{Code: "worker_refused", Message: "no such model"})
 		})
 		j := h.submit("user001", 1)
@@ -170,7 +170,7 @@ func TestRefusalForGoodFailsOnce(t *testing.T) {
 func TestRefusalForNowIsTriedUntilAccepted(t *testing.T) {
 	open(t, 1, engine.Policy{}, func(h *house) {
 		for range 3 {
-			h.fleet.script = append(h.fleet.script, func(_ context.Context, s job.Submission) job.Fact {
+			h.fleet.answers(func(_ context.Context, s job.Submission) job.Fact {
 				return answer(s, job.Refused, &job.Error{Code: "try_later", Transient: true, Message: "503"})
 			})
 		}
@@ -190,7 +190,7 @@ func TestRefusalForNowIsTriedUntilAccepted(t *testing.T) {
 func TestRefusalForNowEndsWithTheAcceptTimeout(t *testing.T) {
 	open(t, 1, engine.Policy{AcceptTimeout: 2 * time.Minute}, func(h *house) {
 		for range 100 {
-			h.fleet.script = append(h.fleet.script, func(_ context.Context, s job.Submission) job.Fact {
+			h.fleet.answers(func(_ context.Context, s job.Submission) job.Fact {
 				return answer(s, job.Refused, &job.Error{Code: "try_later", Transient: true, Message: "503"})
 			})
 		}
@@ -202,7 +202,7 @@ func TestRefusalForNowEndsWithTheAcceptTimeout(t *testing.T) {
 
 func TestUnansweredThenSeen(t *testing.T) {
 	open(t, 1, engine.Policy{}, func(h *house) {
-		h.fleet.script = append(h.fleet.script, func(_ context.Context, s job.Submission) job.Fact {
+		h.fleet.answers(func(_ context.Context, s job.Submission) job.Fact {
 			return answer(s, job.Unanswered, &job.Error{Code: "no_answer", Transient: true, Message: "502"})
 		})
 		j := h.submit("user001", 1)
@@ -219,7 +219,7 @@ func TestUnansweredThenSeen(t *testing.T) {
 
 func TestRestartNeverPostsTwice(t *testing.T) {
 	open(t, 1, engine.Policy{DoubtTimeout: time.Minute}, func(h *house) {
-		h.fleet.script = append(h.fleet.script, func(ctx context.Context, s job.Submission) job.Fact {
+		h.fleet.answers(func(ctx context.Context, s job.Submission) job.Fact {
 			<-ctx.Done()
 			return answer(s, job.Unanswered, &job.Error{Code: "no_answer", Message: "cut short"})
 		})

@@ -36,6 +36,13 @@ func newShare() *fakeShare {
 	return &fakeShare{fail: map[job.Path][]error{}, placed: map[string]job.Path{}, status: job.ShareStatus{Mounted: true}}
 }
 
+// set changes the fake while the engine may be using it.
+func (s *fakeShare) set(change func(*fakeShare)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(s)
+}
+
 // tell changes what the share says of itself.
 func (s *fakeShare) tell(change func(*job.ShareStatus)) {
 	s.mu.Lock()
@@ -75,9 +82,12 @@ func (s *fakeShare) Choose(_ context.Context, t job.Transfer, taken func(string)
 }
 
 func (s *fakeShare) Copy(ctx context.Context, t job.Transfer) (job.Receipt, error) {
-	if s.gate != nil {
+	s.mu.Lock()
+	gate := s.gate
+	s.mu.Unlock()
+	if gate != nil {
 		select {
-		case <-s.gate:
+		case <-gate:
 		case <-ctx.Done():
 			return job.Receipt{}, ctx.Err()
 		}
@@ -154,6 +164,18 @@ type fakeFleet struct {
 
 func newFleet(capacity int) *fakeFleet {
 	return &fakeFleet{deployments: []job.Deployment{{Name: "h200-spot", Driver: "comfyui", Capacity: capacity, State: job.WarmthWarm}}}
+}
+
+// set changes the fake while the engine may be using it.
+func (f *fakeFleet) set(change func(*fakeFleet)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change(f)
+}
+
+// answers scripts the next POST that nothing is scripted for.
+func (f *fakeFleet) answers(with func(context.Context, job.Submission) job.Fact) {
+	f.set(func(f *fakeFleet) { f.script = append(f.script, with) })
 }
 
 func (f *fakeFleet) Check(workflow, extra []byte) (job.Checked, error) {

@@ -65,15 +65,15 @@ func TestPauseDrainResume(t *testing.T) {
 
 func TestNothingIsSentWhileTheShareIsAway(t *testing.T) {
 	open(t, 1, engine.Policy{}, func(h *house) {
-		h.share.status = job.ShareStatus{Error: &job.Error{Code: "share_not_mounted", Message: "it is not a mount point"}}
+		h.share.set(func(s *fakeShare) {
+			s.status = job.ShareStatus{Error: &job.Error{Code: "share_not_mounted", Message: "it is not a mount point"}}
+		})
 		h.submit("user001", 1)
 		h.pass(time.Minute)
 		if n := len(h.fleet.posted()); n != 0 {
 			t.Errorf("%d prompts were paid for and could not have been fetched", n)
 		}
-		h.share.mu.Lock()
-		h.share.status = job.ShareStatus{Mounted: true}
-		h.share.mu.Unlock()
+		h.share.set(func(s *fakeShare) { s.status = job.ShareStatus{Mounted: true} })
 		h.pass(time.Second)
 		if n := len(h.fleet.posted()); n != 1 {
 			t.Errorf("%d POSTs after it came back", n)
@@ -171,7 +171,9 @@ func TestInstructorPriorityIsGuarded(t *testing.T) {
 
 func TestActiveDeployment(t *testing.T) {
 	open(t, 1, engine.Policy{}, func(h *house) {
-		h.fleet.deployments = append(h.fleet.deployments, job.Deployment{Name: "b300-spot", Capacity: 1})
+		h.fleet.set(func(f *fakeFleet) {
+			f.deployments = append(f.deployments, job.Deployment{Name: "b300-spot", Capacity: 1})
+		})
 		if _, err := h.ActivateWorker(context.Background(), "b300-spot", job.Caller{Name: "admin"}); err != nil {
 			t.Fatal(err)
 		}

@@ -138,7 +138,7 @@ func TestFailoverMovesWhatWasNeverAccepted(t *testing.T) {
 func TestFailoverLeavesADoubtfulPromptAlone(t *testing.T) {
 	rules := upkeep.Rules{Deployments: map[string]upkeep.Care{"spot": {Failover: upkeep.Failover{To: []string{"demand"}, Wait: 5 * time.Minute}}}}
 	governed(t, rules, func(h *house) {
-		h.fleet.script = append(h.fleet.script, func(ctx context.Context, s job.Submission) job.Fact {
+		h.fleet.answers(func(ctx context.Context, s job.Submission) job.Fact {
 			<-ctx.Done()
 			return answer(s, job.Unanswered, nil)
 		})
@@ -315,7 +315,7 @@ func TestScheduleRespectsItsGuard(t *testing.T) {
 func TestAFailedWarmupWarns(t *testing.T) {
 	governed(t, schedule(t, 1), func(h *house) {
 		h.fleet.tell("spot", func(d *job.Deployment) { d.State = job.WarmthFailing })
-		h.fleet.wakeErr = &job.Error{Code: "endpoint_or_key", Message: "the key is wrong"}
+		h.fleet.set(func(f *fakeFleet) { f.wakeErr = &job.Error{Code: "endpoint_or_key", Message: "the key is wrong"} })
 		h.pass(20 * time.Minute)
 		h.wantWarning("warmup_failed", time.Now().Add(-10*time.Minute), "the key is wrong")
 		if n, _ := h.fleet.asked(); n != 1 || h.verbs() != "warm by schedule (spot, endpoint_or_key)" {
@@ -369,7 +369,7 @@ func TestHoldFollowsTheWindow(t *testing.T) {
 func TestHoldIsNotGivenBackForAMomentAtAStart(t *testing.T) {
 	governed(t, upkeep.Rules{}, func(h *house) {
 		h.stop()
-		h.fleet.holds = nil
+		h.fleet.set(func(f *fakeFleet) { f.holds = nil })
 		h.share.tell(func(s *job.ShareStatus) { *s = job.ShareStatus{} })
 		h.start()
 		h.pass(10 * time.Second)
@@ -386,7 +386,9 @@ func TestHoldIsNotGivenBackForAMomentAtAStart(t *testing.T) {
 
 func TestSpendIsDividedByMeasuredTime(t *testing.T) {
 	governed(t, upkeep.Rules{PerDay: 20, Deployments: map[string]upkeep.Care{"spot": {PerDay: 10}}}, func(h *house) {
-		h.fleet.spent = map[string][]job.Spent{"spot": {{Day: "2000-01-01", Billed: 1200, Amount: 1, Evidence: job.ByPlatform}}}
+		h.fleet.set(func(f *fakeFleet) {
+			f.spent = map[string][]job.Spent{"spot": {{Day: "2000-01-01", Billed: 1200, Amount: 1, Evidence: job.ByPlatform}}}
+		})
 		for user, took := range map[string]time.Duration{"user001": time.Minute, "user002": 3 * time.Minute} {
 			j := h.submit(user, 1)
 			h.hear(j, job.Started, nil)
