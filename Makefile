@@ -72,8 +72,9 @@ seeds: build ## slow: the demo with every fault, seeds 1 to 20, four at a time
 	@seq 1 20 | xargs -P 4 -I{} sh -c 'bin/qmtui demo --headless --users 20 --jobs 5 --replicas 4 --faults all --seed {} > dist-seed-{}.txt 2>&1; s=$$?; cat dist-seed-{}.txt; rm -f dist-seed-{}.txt; exit $$s'
 
 .PHONY: kills
-kills: ## slow: the daemon killed 50 times in one run, and the ledger's writer 200 times
+kills: ## slow: the daemon killed 50 times in one run, the ledger's writer 200 times, the engine in 300 worlds of a model
 	QMTUI_CAMPAIGN=1 $(GO) test -count=1 -v -timeout 20m -run 'Kill' ./internal/demo ./internal/store
+	QMTUI_MODEL=300 $(GO) test -count=1 -timeout 20m -run TestModel ./internal/engine
 
 .PHONY: fuzz
 fuzz: ## slow: every fuzz target for a minute

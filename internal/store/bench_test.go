@@ -1,13 +1,18 @@
 package store_test
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"runtime"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/comfyume/qmtui/internal/engine/ledgertest"
 	"github.com/comfyume/qmtui/internal/job"
+	"github.com/comfyume/qmtui/internal/store"
 )
 
 // BenchmarkRecord is the group commit: facts in one Record, each of another job.
@@ -38,10 +43,28 @@ func body(n int) []byte {
 	return b
 }
 
-// BenchmarkLarge is what 45,000 ended jobs cost, 1,500 a day kept for 30 days:
-// on disk, at the start, and for a page of a list.
+// benchJobs is how many jobs BenchmarkLarge keeps: 45,000, which are 1,500 a day
+// for 30 days, or what QMTUI_BENCH_JOBS says.
+func benchJobs(b *testing.B) int {
+	n, err := strconv.Atoi(cmp.Or(os.Getenv("QMTUI_BENCH_JOBS"), "45000"))
+	if err != nil || n < 1000 {
+		b.Fatalf("QMTUI_BENCH_JOBS: %d, %v; give 1000 or more", n, err)
+	}
+	return n
+}
+
+// held is what the heap holds, in bytes.
+func held() float64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc)
+}
+
+// BenchmarkLarge is what many ended jobs cost: on disk, in memory, at the
+// start, for a page of a list, for one more job, and to prune and compact.
 func BenchmarkLarge(b *testing.B) {
-	const jobs = 45_000
+	jobs := benchJobs(b)
 	path := newPath(b)
 	s := openAt(b, path)
 	for n := 0; n < jobs; n += 250 {
@@ -55,7 +78,7 @@ func BenchmarkLarge(b *testing.B) {
 		}
 		ledgertest.Record(b, s, facts...)
 	}
-	b.Logf("%d bytes a job on disk", s.Stats().Size/jobs)
+	b.Logf("%d bytes a job on disk", s.Stats().Size/int64(jobs))
 	for name, q := range map[string]job.Query{
 		"newest": {}, "user": {Filter: job.Filter{User: "user7"}}, "state": {Filter: job.Filter{States: []job.State{job.Failed}}},
 		"match": {Filter: job.Filter{Match: "prompt-99-"}}, "since": {Filter: job.Filter{Since: ledgertest.Noon.Add(time.Hour)}},
@@ -77,10 +100,39 @@ func BenchmarkLarge(b *testing.B) {
 			w.Stop()
 		}
 	})
+	b.Run("record", func(b *testing.B) {
+		for b.Loop() {
+			ledgertest.Record(b, s, ledgertest.Story{N: jobs, User: "ada"}.Created())
+			jobs++
+		}
+	})
 	closed(b, s)
 	b.Run("open", func(b *testing.B) {
+		without := held()
 		for b.Loop() {
-			closed(b, openAt(b, path))
+			s = openAt(b, path)
+			b.StopTimer()
+			b.ReportMetric((held()-without)/float64(jobs), "heap-B/job")
+			closed(b, s)
+			b.StartTimer()
+		}
+	})
+	b.Run("prune", func(b *testing.B) {
+		s := openAt(b, path)
+		for b.Loop() {
+			n, err := s.Prune(b.Context(), ledgertest.Noon.Add(time.Duration(jobs/3)*time.Second), 0)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "jobs/s")
+		}
+		closed(b, s)
+	})
+	b.Run("compact", func(b *testing.B) {
+		for b.Loop() {
+			if _, _, err := store.Compact(store.Options{Path: path}, nil); err != nil {
+				b.Fatal(err)
+			}
 		}
 	})
 }
