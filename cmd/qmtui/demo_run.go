@@ -175,6 +175,7 @@ func (s *stage) proof(o demoOptions, p *demoProgress) demo.Run {
 		Written:  func() ([]simulator.Written, error) { return s.fleet.Manifest(), nil },
 		Settled:  s.fleet.Idle,
 		Users:    s.scene.Users(),
+		Uploads:  s.scene.Uploads(),
 		Late:     20 * time.Second,
 		Progress: p.show,
 	}

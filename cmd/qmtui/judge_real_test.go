@@ -54,7 +54,7 @@ func (s *realStage) judge(t *testing.T) int {
 	orFatal(t, err)
 	jobs, err := s.client.Jobs(t.Context(), api.Query{Limit: 1000})
 	orFatal(t, err)
-	v := demo.Judge(written, delivered, jobs.Items)
+	v := demo.Judge(written, delivered, jobs.Items, nil)
 	if !v.Clean() || v.Written != v.Delivered {
 		t.Errorf("%d files on the share, %d in the users' folders: %+v", v.Written, v.Delivered, v)
 	}

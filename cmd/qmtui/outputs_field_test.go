@@ -111,18 +111,21 @@ func TestField09AllSaveNodes(t *testing.T) {
 	s.judge()
 }
 
-// Field case 14: images uploaded by a user never reached the workers. That
-// they do comes with the page; until then a missing one is said at once, with
-// the node that wants it.
+// Field case 14: images uploaded by a user never reached the workers. Where
+// nothing is carried, a missing one is said at once, with the node that wants
+// it, and what an admin sets.
 func TestField14MissingInputNamesItsNode(t *testing.T) {
 	t.Parallel()
-	s := openSite(t, nil)
+	s := openSite(t, func(p *plan) { p.config.Users.Inputs = "" })
 	j := s.submit("user001", []byte(`{"10":{"class_type":"LoadImage","inputs":{"image":"only_on_my_machine.png"}},
 		"9":{"class_type":"SaveImage","inputs":{"images":["10",0],"filename_prefix":"a"}}}`))
 	j = s.awaitEnd(j.ID, job.Failed)
 	e := refusedAs(t, j.ErrorDetail.Err(), "worker_refused")
 	if e.Node != "10" || e.NodeType != "LoadImage" || !strings.Contains(e.Message, "only_on_my_machine.png") {
 		t.Errorf("error %+v", e)
+	}
+	if !strings.Contains(e.Hint, "share.inputs and users.inputs") {
+		t.Errorf("next step %q", e.Hint)
 	}
 	if why := string(e.NodeErrors); !strings.Contains(why, `"10"`) || !strings.Contains(why, "LoadImage") || !strings.Contains(why, "only_on_my_machine.png") {
 		t.Errorf("node errors %s", why)

@@ -273,7 +273,7 @@ func (s *site) judge() {
 	check(s.T, err)
 	page, err := s.client.Jobs(s.Context(), api.Query{Limit: 1000})
 	check(s.T, err)
-	if v := demo.Judge(s.fleet.Manifest(), folders, page.Items); !v.Clean() || v.Written == 0 {
+	if v := demo.Judge(s.fleet.Manifest(), folders, page.Items, nil); !v.Clean() || v.Written == 0 {
 		s.Errorf("the judge says %+v", v)
 	}
 }

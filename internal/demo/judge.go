@@ -23,8 +23,7 @@ type Delivered struct {
 	Checksum string // "xxh64:hex" of the bytes on disk
 }
 
-// Verdict is what the judge found. Only a zero in each of the first five
-// lists is a pass.
+// Verdict is what the judge found. Only empty lists are a pass.
 type Verdict struct {
 	Written   int `json:"written"`   // whole files that replicas wrote for jobs
 	Delivered int `json:"delivered"` // files in users' folders
@@ -36,6 +35,10 @@ type Verdict struct {
 	Wrong []string `json:"wrong_user"`
 	// Changed are files whose bytes no replica wrote.
 	Changed []string `json:"changed"`
+	// Misfed were made from other input files than their job was given.
+	Misfed []string `json:"wrong_input"`
+	// Fed counts the files that were made from their job's own input file.
+	Fed int `json:"made_from_inputs"`
 	// Untold differ from what the manager says it delivered.
 	Untold []string `json:"untold"`
 	// Open are jobs that have not ended.
@@ -44,17 +47,19 @@ type Verdict struct {
 
 // Clean reports a pass.
 func (v Verdict) Clean() bool {
-	return len(v.Lost)+len(v.Twice)+len(v.Wrong)+len(v.Changed)+len(v.Untold)+len(v.Open) == 0
+	return len(v.Lost)+len(v.Twice)+len(v.Wrong)+len(v.Changed)+len(v.Untold)+len(v.Misfed)+len(v.Open) == 0
 }
 
 // Judge holds the disks against the replicas' own record and the manager's
 // account. Who asked for a file is read from its name on the share, where the
 // submitter put it (see [Prefix]), so that the manager's own attribution does
-// not testify for itself.
-func Judge(written []simulator.Written, folders []Delivered, jobs []api.Job) Verdict {
-	v := Verdict{Lost: []string{}, Twice: []string{}, Wrong: []string{}, Changed: []string{}, Untold: []string{}, Open: []job.ID{}}
+// not testify for itself. given has, by user and number of the job, the checksum
+// of the input file that it was given; nil when nobody knows.
+func Judge(written []simulator.Written, folders []Delivered, jobs []api.Job, given map[string]string) Verdict {
+	v := Verdict{Misfed: []string{}, Lost: []string{}, Twice: []string{}, Wrong: []string{}, Changed: []string{}, Untold: []string{}, Open: []job.ID{}}
 	v.Delivered = len(folders)
 	v.judgeWritten(written, folders)
+	v.judgeInputs(written, given)
 	v.judgeAccount(folders, jobs)
 	for _, j := range jobs {
 		if !j.State.Terminal() {

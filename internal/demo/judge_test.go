@@ -2,6 +2,7 @@ package demo
 
 import (
 	"testing"
+	"testing/fstest"
 
 	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/job"
@@ -52,7 +53,7 @@ func TestJudge(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			v := Judge(tt.written, tt.folders, tt.jobs)
+			v := Judge(tt.written, tt.folders, tt.jobs, nil)
 			got := [6]int{len(v.Lost), len(v.Twice), len(v.Wrong), len(v.Changed), len(v.Untold), len(v.Open)}
 			if got != tt.want || v.Clean() != (tt.want == [6]int{}) {
 				t.Errorf("judged %v, want %v: %+v", got, tt.want, v)
@@ -69,5 +70,36 @@ func TestOwnerOf(t *testing.T) {
 	}
 	if got := OwnerOf(Prefix("user007", 3, "lake") + "_00001_.png"); got != "user007" {
 		t.Errorf("the prefix names %q", got)
+	}
+}
+
+// TestJudgeInputs: a file made from another job's picture, also of the same
+// user, is as bad as one with the wrong user.
+func TestJudgeInputs(t *testing.T) {
+	a, extra := wrote(pathA, "x:a"), wrote("qm/p1/9/\x1b]0;owned_00001_.png", "x:x")
+	a.PromptID, extra.PromptID = "p1", "p1"
+	given := map[string]string{"user001_001": "x:one", "user001_002": "x:two", "user002_001": ""}
+	for loaded, want := range map[string]int{"x:one": 0, "x:two": 2, "": 2, "x:one x:two": 2} {
+		a.Loaded, extra.Loaded = loaded, loaded
+		v := Judge([]simulator.Written{a, extra}, nil, nil, given)
+		if len(v.Misfed) != want || v.Fed != 2-want {
+			t.Errorf("made from %q: %v, %d fed", loaded, v.Misfed, v.Fed)
+		}
+	}
+	b := wrote(pathB, "x:b")
+	b.Loaded = "x:one"
+	if v := Judge([]simulator.Written{b}, nil, nil, given); len(v.Misfed) != 1 || v.Clean() {
+		t.Errorf("made from a picture that nobody gave it: %+v", v)
+	}
+	requests, err := Load{Users: 3, Jobs: 3, Seed: 1, Prompts: fstest.MapFS{"i.json": {Data: []byte(`{"10":{"class_type":"LoadImage","inputs":{"image":"s.jpg"}}}`)}}}.Requests()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sums := map[string]bool{}
+	for _, sum := range givenTo(requests) {
+		sums[sum] = true
+	}
+	if len(sums) != 9 {
+		t.Errorf("9 jobs have %d pictures", len(sums))
 	}
 }

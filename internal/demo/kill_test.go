@@ -65,7 +65,7 @@ func TestKilledManagerLosesNothing(t *testing.T) {
 			Dial:    func() (*api.Client, error) { return api.Dial(filepath.Join(scene.State(), "qmtui.sock")) },
 			Written: func() ([]simulator.Written, error) { return fleet.Manifest(), nil },
 			Settled: func() bool { return fleet.Idle() && daemon.kills.Load() >= int64(kills) },
-			Users:   scene.Users(), Late: 2 * time.Minute,
+			Users:   scene.Users(), Uploads: scene.Uploads(), Late: 2 * time.Minute,
 		}.Do(gctx)
 		return err
 	})
@@ -74,6 +74,9 @@ func TestKilledManagerLosesNothing(t *testing.T) {
 	}
 	t.Logf("%d kills, %d submitted, ended %v, %d attempts, %.1f s; %d written, %d delivered", daemon.kills.Load(), result.Submitted,
 		result.States, result.Attempts, result.Elapsed, result.Verdict.Written, result.Verdict.Delivered)
+	if result.Verdict.Fed == 0 {
+		t.Error("nothing was made from an input: the run proves nothing about them")
+	}
 	if !result.Verdict.Clean() || result.Submitted != users*5 {
 		t.Errorf("verdict %+v", result.Verdict)
 	}

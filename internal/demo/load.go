@@ -33,6 +33,8 @@ func User(n int) string { return fmt.Sprintf("user%03d", n) }
 type Request struct {
 	User string
 	N    int
+	// Given is what the user has put into the own folder right before.
+	Given Given
 	api.SubmitRequest
 }
 
@@ -73,8 +75,15 @@ func personal(raw []byte, user string, n int, title string, dice *rand.Rand) (Re
 	if err := json.Unmarshal(raw, &prompt); err != nil {
 		return Request{}, err
 	}
+	var given Given
 	for _, id := range sortedKeys(prompt) {
 		in := prompt[id].Inputs
+		if name, ok := in["image"].(string); ok && prompt[id].Class == "LoadImage" {
+			var err error
+			if given, err = givenFor(name, user, n); err != nil {
+				return Request{}, err
+			}
+		}
 		for _, key := range []string{"seed", "noise_seed"} {
 			if _, ok := in[key].(float64); ok {
 				in[key] = dice.Int64N(1 << 50)
@@ -88,7 +97,7 @@ func personal(raw []byte, user string, n int, title string, dice *rand.Rand) (Re
 		}
 	}
 	workflow, err := json.Marshal(prompt)
-	return Request{User: user, N: n, SubmitRequest: api.SubmitRequest{
+	return Request{User: user, N: n, Given: given, SubmitRequest: api.SubmitRequest{
 		User: user, Workflow: workflow, Name: title, Key: fmt.Sprintf("%s-%d", user, n)}}, err
 }
 
@@ -104,8 +113,9 @@ func sortedKeys[V any](m map[string]V) []string {
 // Submit hands all requests in, each user from a connection of their own and
 // all users at once, as after a demonstration in a workshop. A manager that is
 // away, or asks to come back, is asked again: the idempotency key makes that
-// safe. It calls each with the outcome of every request, in no order.
-func Submit(ctx context.Context, dial func() (*api.Client, error), requests []Request, each func(api.Job, time.Duration)) error {
+// safe. Before each the user puts the file that it loads into their folder below
+// uploads, over the one of the job before. It calls each with the outcome of every request, in no order.
+func Submit(ctx context.Context, dial func() (*api.Client, error), uploads string, requests []Request, each func(api.Job, time.Duration)) error {
 	byUser := map[string][]Request{}
 	for _, r := range requests {
 		byUser[r.User] = append(byUser[r.User], r)
@@ -119,6 +129,9 @@ func Submit(ctx context.Context, dial func() (*api.Client, error), requests []Re
 			}
 			defer c.Close()
 			for _, r := range byUser[user] {
+				if err := r.Given.put(uploads, user); err != nil {
+					return fmt.Errorf("give job %d of %s its picture: %w", r.N, user, err)
+				}
 				began := time.Now()
 				j, err := submitOne(ctx, c, r)
 				if err != nil {

@@ -45,6 +45,10 @@ type Run struct {
 	Settled func() bool
 	// Users is the folder with a folder for each user.
 	Users string
+	// Uploads is the folder with a folder of input files for each user.
+	Uploads string
+
+	given map[string]string // by job: the checksum of what it starts from
 	// Late is how long to wait for files that are still on their way once every job has ended.
 	Late time.Duration
 	// Progress, when set, hears how far things are, a few times a second.
@@ -62,6 +66,7 @@ func (r Run) Do(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	r.given = givenTo(requests)
 	c, err := r.Dial()
 	if err != nil {
 		return Result{}, err
@@ -88,7 +93,7 @@ func (r Run) submit(ctx context.Context, requests []Request, res *Result) error 
 	var mu sync.Mutex
 	var times []time.Duration
 	began := time.Now()
-	err := Submit(ctx, r.Dial, requests, func(_ api.Job, took time.Duration) {
+	err := Submit(ctx, r.Dial, r.Uploads, requests, func(_ api.Job, took time.Duration) {
 		mu.Lock()
 		defer mu.Unlock()
 		times = append(times, took)
@@ -164,7 +169,7 @@ func (r Run) judge(ctx context.Context, c *api.Client, jobs []api.Job) (Verdict,
 func (r Run) verdict(jobs []api.Job) (Verdict, error) {
 	folders, ferr := Folders(r.Users)
 	written, werr := r.Written()
-	return Judge(written, folders, jobs), errors.Join(ferr, werr)
+	return Judge(written, folders, jobs, r.given), errors.Join(ferr, werr)
 }
 
 // sum counts how the jobs ended.

@@ -42,9 +42,13 @@ func (s Scene) State() string { return filepath.Join(s.Dir, "state") }
 // Inputs is the workers' input folder.
 func (s Scene) Inputs() string { return filepath.Join(s.Dir, "inputs") }
 
-// Make makes the folders, and the picture that the image-to-image example loads.
+// Uploads is the folder with a folder of input files for each user.
+func (s Scene) Uploads() string { return filepath.Join(s.Dir, "uploads") }
+
+// Make makes the folders, and for who has no picture of their own the site's,
+// which the image-to-image example loads.
 func (s Scene) Make() error {
-	for _, dir := range []string{s.Share(), s.Users(), s.State(), s.Inputs()} {
+	for _, dir := range []string{s.Share(), s.Users(), s.State(), s.Inputs(), s.Uploads()} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
 		}
@@ -84,6 +88,7 @@ func (s Scene) Config(url string) config.Config {
 	c.Server.Socket = filepath.Join(s.State(), "qmtui.sock")
 	c.State.Dir = s.State()
 	c.Share.Outputs, c.Users.Outputs = s.Share(), s.Users()
+	c.Share.Inputs, c.Users.Inputs = s.Inputs(), s.Uploads()
 	c.Share.Poll, c.Share.Sweep = config.Duration(200*time.Millisecond), config.Duration(2*time.Second)
 	c.Share.FreeReserve = 0
 	c.Users.MaxQueued = max(c.Users.MaxQueued, s.MaxQueued)

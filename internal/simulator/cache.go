@@ -2,8 +2,6 @@ package simulator
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,7 +43,7 @@ func cacheKey(x *execution, id string, keys map[string]string) string {
 	for _, name := range names {
 		fmt.Fprintf(&b, "\x00%s\x00%s", name, inputKey(x, inputs.values[name], keys))
 	}
-	b.WriteString(x.replica.dep.fleet.changed(x.class(id).name, inputs))
+	b.WriteString(x.replica.dep.fleet.changed(x.class(id), inputs))
 	keys[id] = strconv.FormatUint(xxhash.Sum64String(b.String()), 16)
 	return keys[id]
 }
@@ -57,18 +55,6 @@ func inputKey(x *execution, value any, keys map[string]string) string {
 		}
 	}
 	return repr(value)
-}
-
-// changed is IS_CHANGED of LoadImage: the file's content.
-func (f *Fleet) changed(class string, inputs *object) string {
-	if !strings.HasPrefix(class, "LoadImage") || f.cfg.Inputs == "" {
-		return ""
-	}
-	body, err := os.ReadFile(filepath.Join(f.cfg.Inputs, filepath.Base(text(inputs.values["image"]))))
-	if err != nil {
-		return ""
-	}
-	return strconv.FormatUint(xxhash.Sum64(body), 16)
 }
 
 func (x *execution) lookup(id string) (cached, bool) {

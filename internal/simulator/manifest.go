@@ -35,6 +35,9 @@ type Written struct {
 	Foreign bool `json:"foreign"`
 	// Planted is an additional output that history does not report.
 	Planted bool `json:"planted"`
+	// Loaded are the checksums of the input files that it was made from, with
+	// spaces between.
+	Loaded string `json:"loaded,omitempty"`
 	// Overwritten says that a later entry wrote to the same path.
 	Overwritten bool `json:"overwritten"`
 	// ContainerDisk says that Path is not on the share at all.

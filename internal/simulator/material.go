@@ -18,6 +18,7 @@ type material struct {
 	count    int // images in the batch, or frames
 	flat     int // a plain colour 0xRRGGBB, or -1
 	inverted bool
+	loaded   string // checksums of the input files it was made from, with spaces between
 }
 
 // evaluate runs one node: what its slots carry, and for an output node what
@@ -34,6 +35,10 @@ func (x *execution) evaluate(ctx context.Context, id string) ([]any, *object, er
 	if c.output {
 		ui, err := x.save(ctx, id, c, in)
 		return nil, ui, err
+	}
+	if c.loads() {
+		m, err := x.replica.dep.fleet.load(c, in)
+		return slots(c, m), nil, err
 	}
 	return produce(c, in), nil, nil
 }
@@ -83,15 +88,19 @@ func produce(c *class, in map[string]any) []any {
 	case "PrimitiveString", "PrimitiveInt", "PrimitiveFloat":
 		return []any{in["value"]}
 	}
-	m := blend(c, in)
-	slots := make([]any, len(c.returns))
+	return slots(c, blend(c, in))
+}
+
+// slots gives every slot of a node the same material.
+func slots(c *class, m material) []any {
+	all := make([]any, len(c.returns))
 	for i, kind := range c.returns {
-		slots[i] = any(m)
+		all[i] = any(m)
 		if kind == "FLOAT" {
-			slots[i] = 24.0
+			all[i] = 24.0
 		}
 	}
-	return slots
+	return all
 }
 
 // blend merges everything that flows in, first come first served, and then
@@ -111,7 +120,7 @@ func blend(c *class, in map[string]any) material {
 		m.count = max(m.count, 1) * max(intOf(in["amount"]), 1)
 	case c.name == "KSampler", c.name == "KSamplerAdvanced", c.name == "SamplerCustomAdvanced":
 		m.flat = -1
-	case c.name == "LoadImage":
+	case c.loads():
 		m.text, m.width, m.height, m.count = text(in["image"]), 768, 512, 1
 	}
 	return m
@@ -136,6 +145,7 @@ func (m *material) absorb(from material, batch bool) {
 		m.count = max(m.count, from.count)
 	}
 	m.inverted = m.inverted || from.inverted
+	m.loaded = both(m.loaded, from.loaded)
 }
 
 func (m *material) widgets(in map[string]any) {

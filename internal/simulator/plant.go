@@ -104,5 +104,5 @@ func (x *execution) plantHostile(ctx context.Context, id string, path savePath, 
 	if over := len(name) + len(s.ext) - 255; over > 0 {
 		name = name[over:]
 	}
-	_ = x.write(ctx, file{path: filepath.Join(path.folder, name+s.ext), body: body, node: id, planted: true})
+	_ = x.write(ctx, file{path: filepath.Join(path.folder, name+s.ext), body: body, node: id, planted: true, loaded: base.loaded})
 }

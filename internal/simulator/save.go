@@ -132,7 +132,7 @@ func (x *execution) encodeAll(base scene, s saver, path savePath) ([]file, error
 		if err != nil {
 			return nil, err
 		}
-		files[i] = file{path: filepath.Join(path.folder, path.file(i, i, s.ext)), body: body}
+		files[i] = file{path: filepath.Join(path.folder, path.file(i, i, s.ext)), body: body, loaded: base.loaded}
 	}
 	return files, nil
 }
@@ -223,7 +223,7 @@ func (x *execution) saveDataset(ctx context.Context, id string, c *class, in map
 		if err != nil {
 			return err
 		}
-		files = append(files, file{path: filepath.Join(path.folder, path.name+"_"+fmt.Sprintf("%05d", i)+".png"), body: body})
+		files = append(files, file{path: filepath.Join(path.folder, path.name+"_"+fmt.Sprintf("%05d", i)+".png"), body: body, loaded: base.loaded})
 	}
 	return x.writeAll(ctx, id, files)
 }

@@ -2,10 +2,8 @@ package simulator
 
 import (
 	"net/http"
-	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -121,19 +119,6 @@ func extraData(body *object) (*object, error) {
 }
 
 func millis(t time.Time) integer { return integer(strconv.FormatInt(t.UnixMilli(), 10)) }
-
-// hasInput says whether LoadImage finds a file of this name.
-func (f *Fleet) hasInput(name string) bool {
-	name = strings.TrimSuffix(name, " [input]")
-	if name == "example.png" {
-		return true
-	}
-	if f.cfg.Inputs == "" || !inside(f.cfg.Inputs, name) {
-		return false
-	}
-	info, err := os.Stat(filepath.Join(f.cfg.Inputs, name))
-	return err == nil && info.Mode().IsRegular()
-}
 
 // inside says whether name, joined to folder, stays in it.
 func inside(folder, name string) bool {

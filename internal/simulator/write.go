@@ -35,6 +35,7 @@ type file struct {
 	last bool // of its node: half files and full disks hit here
 	// planted: history does not know it
 	planted bool
+	loaded  string // what it was made from, as in material
 }
 
 // write puts a file on the share the way ComfyUI does, and lets the plan's
@@ -76,7 +77,7 @@ func (x *execution) entry(out file) Written {
 	}
 	rel = filepath.ToSlash(rel)
 	return Written{Deployment: x.replica.dep.spec.Name, Replica: x.replica.name, PromptID: x.task.id, Node: out.node,
-		Path: rel, Size: int64(len(out.body)), Checksum: checksum(out.body), Planted: out.planted,
+		Path: rel, Size: int64(len(out.body)), Checksum: checksum(out.body), Planted: out.planted, Loaded: out.loaded,
 		Marker: strings.Contains("/"+rel, "/"+comfy.StartedFolder), ContainerDisk: x.replica.dep.spec.ContainerDisk != ""}
 }
 
