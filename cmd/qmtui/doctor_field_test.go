@@ -22,6 +22,10 @@ var brokenWorkers = map[string]func(*testing.T, *plan){
 	"output-directory missing": func(t *testing.T, p *plan) {
 		p.workers.Deployments[0].ContainerDisk = p.mkdir(t, "disk")
 	},
+	"input-directory missing": func(t *testing.T, p *plan) {
+		p.workers.Inputs = "" // a worker with an input folder of its own
+		p.config.Share.Inputs, p.config.Users.Inputs = p.mkdir(t, "carried"), p.mkdir(t, "uploads")
+	},
 	"comfyui-version old": func(_ *testing.T, p *plan) { p.front = answering("/system_stats", `"0.8.0"`, `"0.3.40"`) },
 	"models models":       func(_ *testing.T, p *plan) { p.front = answering("/object_info", ".safetensors", ".other") },
 	"models classes":      func(_ *testing.T, p *plan) { p.front = answering("/object_info", `"KSampler"`, `"Another"`) },
@@ -41,17 +45,18 @@ func TestDoctorOnBrokenWorkers(t *testing.T) {
 	look := func(t *testing.T, change func(*testing.T, *plan)) []doctor.Result {
 		s := openSite(t, func(p *plan) {
 			d := &p.config.Deployments[0]
-			d.ScaleToZero = false                                     // so that it may be asked
+			d.ScaleToZero = false // so that it may be asked
+			p.config.Share.Inputs, p.config.Users.Inputs = p.scene.Inputs(), p.mkdir(t, "uploads")
 			d.URL = strings.Replace(d.URL, "127.0.0.1", "0.0.0.0", 1) // as if it were elsewhere
 			change(t, p)
 		})
 		return doctor.Visit{Config: s.config, Manager: s.client, Prompts: examplePrompts()}.Examine(t.Context())
 	}
-	about := []string{"deployment", "output-directory", "comfyui-version", "models", "worker-clock"}
+	about := []string{"deployment", "output-directory", "input-directory", "comfyui-version", "models", "worker-clock"}
 	t.Run("healthy", func(t *testing.T) {
 		t.Parallel()
 		got := look(t, func(*testing.T, *plan) {})
-		if v := verdicts(got, about...); v != "answers set known there agrees" {
+		if v := verdicts(got, about...); v != "answers set set known there agrees" {
 			t.Errorf("it says %s:\n%s", v, reasons(got))
 		}
 	})

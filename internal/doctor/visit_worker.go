@@ -17,7 +17,7 @@ import (
 const wakePatience = 20 * time.Minute
 
 func (v Visit) workerStage(k known, d config.Deployment) stage {
-	s := stage{name: d.Name, subject: d.Name, checks: []*Check{workerAnswers, workerOutput, workerVersion, workerModels, workerClock}, limit: 45 * time.Second,
+	s := stage{name: d.Name, subject: d.Name, checks: []*Check{workerAnswers, workerOutput, workerInput, workerVersion, workerModels, workerClock}, limit: 45 * time.Second,
 		run: func(ctx context.Context) []Result { return judgeWorker(v.seeWorker(ctx, k, d)) }}
 	if v.Wake {
 		s.limit = wakePatience
@@ -39,7 +39,7 @@ func MayAsk(d config.Deployment, r job.Deployment) (may bool, why string) {
 
 func (v Visit) seeWorker(ctx context.Context, k known, d config.Deployment) WorkerSeen {
 	report, is := k.workers[d.Name]
-	o := WorkerSeen{Name: d.Name, URL: d.URL, Known: is, Report: report, Now: time.Now(), System: report.System, At: report.SystemAt, MachineIsLocal: isLocalURL(d.URL)}
+	o := WorkerSeen{Name: d.Name, URL: d.URL, Known: is, Report: report, Now: time.Now(), System: report.System, At: report.SystemAt, MachineIsLocal: isLocalURL(d.URL), Carries: v.Config.CarriesInputs()}
 	may, why := MayAsk(d, report)
 	if o.WhyNotAsked = why; !may && !v.Wake {
 		return o

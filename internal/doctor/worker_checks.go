@@ -31,6 +31,14 @@ var (
 			{"local", OK, "it is not, and the server runs on this machine with a folder of its own", ""},
 			{"not_known", Skip, "nobody has asked the worker yet", ""},
 		}}
+	workerInput = &Check{Name: "input-directory", Looks: "argv of the worker in /system_stats: --input-directory, where what prompts load is brought to share.inputs", Cases: []int{14},
+		Rulings: []Ruling{
+			{"set", OK, "it is there", ""},
+			{"off", Skip, "nothing is brought to the workers: share.inputs and users.inputs are not both set", ""},
+			{"missing", Fail, "it is not: the worker looks into a folder of its own and refuses prompts that load files", "add --input-directory with the mounted folder of share.inputs to the deployment's command line"},
+			{"local", OK, "it is not, and the server runs on this machine with a folder of its own", ""},
+			{"not_known", Skip, "nobody has asked the worker yet", ""},
+		}}
 	workerVersion = &Check{Name: "comfyui-version", Looks: "comfyui_version in /system_stats",
 		Rulings: []Ruling{
 			{"known", OK, "it is a version that was tried, or newer", ""},
@@ -73,10 +81,11 @@ type WorkerSeen struct {
 	Prompts        int      // that were looked at
 	WhyNotAsked    string
 	MachineIsLocal bool // the url leads to this machine
+	Carries        bool // what prompts load is brought to share.inputs
 }
 
 func judgeWorker(o WorkerSeen) []Result {
-	all := []Result{judgeAnswer(o), judgeOutputDirectory(o), judgeVersion(o), judgeModels(o), judgeWorkerClock(o)}
+	all := []Result{judgeAnswer(o), judgeOutputDirectory(o), judgeInputDirectory(o), judgeVersion(o), judgeModels(o), judgeWorkerClock(o)}
 	for i := range all {
 		all[i] = all[i].about(o.Name)
 	}
@@ -141,7 +150,7 @@ func judgeOutputDirectory(o WorkerSeen) Result {
 		return c.say("not_known", "nobody has asked %s for its command line yet", o.Name)
 	case o.System.OutputDirectory != "":
 		return c.say("set", "%s writes to %s%s", o.Name, o.System.OutputDirectory, o.heard())
-	case slices.ContainsFunc(o.System.Argv, func(a string) bool { return strings.HasPrefix(a, "--base-directory") }):
+	case hasFlag(o.System.Argv, "--base-directory"):
 		return c.say("set", "%s has --base-directory%s", o.Name, o.heard())
 	case len(o.System.Argv) == 0:
 		return c.say("not_known", "%s does not tell its command line", o.Name)
@@ -149,6 +158,30 @@ func judgeOutputDirectory(o WorkerSeen) Result {
 		return c.say("local", "%s runs on this machine with an output folder of its own; make that the share", o.Name)
 	}
 	return c.say("missing", "%s runs without --output-directory%s", o.Name, o.heard())
+}
+
+func judgeInputDirectory(o WorkerSeen) Result {
+	c := workerInput
+	switch {
+	case !o.Carries:
+		return c.say("off", "what prompts load is not brought to the workers")
+	case o.System == nil:
+		return c.say("not_known", "nobody has asked %s for its command line yet", o.Name)
+	case len(o.System.Argv) == 0:
+		return c.say("not_known", "%s does not tell its command line", o.Name)
+	case hasFlag(o.System.Argv, "--input-directory"):
+		return c.say("set", "%s has --input-directory%s", o.Name, o.heard())
+	case hasFlag(o.System.Argv, "--base-directory"):
+		return c.say("set", "%s has --base-directory%s", o.Name, o.heard())
+	case o.MachineIsLocal:
+		return c.say("local", "%s runs on this machine with an input folder of its own; make that share.inputs", o.Name)
+	}
+	return c.say("missing", "%s runs without --input-directory%s", o.Name, o.heard())
+}
+
+// hasFlag reports a flag of a command line, with its value behind it or after it.
+func hasFlag(argv []string, flag string) bool {
+	return slices.ContainsFunc(argv, func(a string) bool { return a == flag || strings.HasPrefix(a, flag+"=") })
 }
 
 // heard says how old the worker's word is, when nobody asked just now.

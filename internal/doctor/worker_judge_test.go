@@ -48,8 +48,8 @@ func settingsCases() []ruled {
 
 func goodWorker() WorkerSeen {
 	now := time.Date(2026, 10, 1, 10, 0, 0, 0, time.UTC)
-	return WorkerSeen{Name: "h200", Asked: true, Known: true, Now: now, At: now, Date: now, DateAt: now, NodesKnown: true, Prompts: 6,
-		System: &job.System{Version: "0.8.0", Argv: []string{"main.py", "--output-directory", "/mnt/sfs/outputs"}, OutputDirectory: "/mnt/sfs/outputs"}}
+	return WorkerSeen{Name: "h200", Asked: true, Known: true, Now: now, At: now, Date: now, DateAt: now, NodesKnown: true, Prompts: 6, Carries: true,
+		System: &job.System{Version: "0.8.0", Argv: []string{"main.py", "--output-directory", "/mnt/sfs/outputs", "--input-directory", "/mnt/sfs/inputs"}, OutputDirectory: "/mnt/sfs/outputs"}}
 }
 
 func TestHealthyWorkerRaisesNoAlarm(t *testing.T) {
@@ -78,7 +78,10 @@ func workerCases() []ruled {
 	}
 	nothing := func(*WorkerSeen) {}
 	old := goodWorker().Now.Add(-3 * time.Hour)
-	a, dir, ver, mod, clk := judgeAnswer, judgeOutputDirectory, judgeVersion, judgeModels, judgeWorkerClock
+	carries := func(argv ...string) func(*WorkerSeen) {
+		return func(o *WorkerSeen) { o.Carries, o.System.Argv = true, argv }
+	}
+	a, dir, in, ver, mod, clk := judgeAnswer, judgeOutputDirectory, judgeInputDirectory, judgeVersion, judgeModels, judgeWorkerClock
 	return []ruled{
 		{"healthy", with(a, nothing), "answers"},
 		{"404", with(a, fails("endpoint_or_key", job.Unavailable)), "key"},
@@ -103,6 +106,15 @@ func workerCases() []ruled {
 		}), "local"},
 		{"tells no argv", with(dir, func(o *WorkerSeen) { o.System.OutputDirectory, o.System.Argv = "", nil }), "not_known"},
 		{"never asked", with(dir, func(o *WorkerSeen) { o.System = nil }), "not_known"},
+
+		{"nothing is brought", with(in, func(o *WorkerSeen) { o.Carries = false }), "off"},
+		{"there", with(in, carries("main.py", "--input-directory", "/mnt/sfs/inputs")), "set"},
+		{"there in one word", with(in, carries("main.py", "--input-directory=/mnt/sfs/inputs")), "set"},
+		{"base", with(in, carries("main.py", "--base-directory", "/mnt/sfs")), "set"},
+		{"missing", with(in, carries("main.py", "--input-directory-of-mine")), "missing"},
+		{"on this machine", with(in, func(o *WorkerSeen) { carries("main.py")(o); o.MachineIsLocal = true }), "local"},
+		{"tells no argv", with(in, carries()), "not_known"},
+		{"never asked", with(in, func(o *WorkerSeen) { o.Carries, o.System = true, nil }), "not_known"},
 
 		{"healthy", with(ver, nothing), "known"},
 		{"newer", with(ver, func(o *WorkerSeen) { o.System.Version = "1.0" }), "known"},

@@ -138,6 +138,9 @@ func (r *replica) systemStats() *object {
 	if r.dep.spec.ContainerDisk == "" {
 		argv = append(argv, "--output-directory", r.outputFolder())
 	}
+	if in := r.dep.fleet.cfg.Inputs; in != "" {
+		argv = append(argv, "--input-directory", in)
+	}
 	ram, vram := integer("201863462912"), integer("150109880320")
 	device := dict("name", "cuda:0 NVIDIA H200 (simulated) : cudaMallocAsync", "type", "cuda", "index", number(0),
 		"vram_total", vram, "vram_free", integer("149000000000"), "torch_vram_total", vram, "torch_vram_free", vram)
