@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/job"
@@ -270,24 +269,5 @@ func TestConflictTellsTheState(t *testing.T) {
 	b := wantError(t, ask(h, "DELETE", "/api/jobs/"+string(j.ID), ""), 409, "too_late")
 	if b.State != "done" || b.Status != "completed" {
 		t.Errorf("%+v", b)
-	}
-}
-
-func TestConsoleLogsAreLimited(t *testing.T) {
-	now := epoch
-	h := newServer(t, newFake(), func(o *Options) { o.Now = func() time.Time { return now } }).Handler()
-	for range 60 {
-		if w := ask(h, "POST", "/api/console-logs", `"x"`); w.Code != 204 {
-			t.Fatalf("%d %s", w.Code, w.Body)
-		}
-	}
-	w := ask(h, "POST", "/api/console-logs", `"x"`)
-	wantError(t, w, 429, "too_many_logs")
-	if w.Header().Get("Retry-After") != "60" {
-		t.Errorf("Retry-After: %s", w.Header().Get("Retry-After"))
-	}
-	now = now.Add(61e9)
-	if w := ask(h, "POST", "/api/console-logs", `"x"`); w.Code != 204 {
-		t.Errorf("a minute later: %d", w.Code)
 	}
 }

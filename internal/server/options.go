@@ -105,7 +105,7 @@ func New(o Options) (*Server, error) {
 		opts: o, svc: o.Service, view: api.View{Subfolder: o.Subfolder}, log: o.Logger,
 		origins: http.NewCrossOriginProtection(), hosts: map[string]bool{"localhost": true}, admins: map[string]bool{},
 		bodies: newGate(8), streams: newGate(o.MaxStreams), decoders: newGate(2),
-		previews: newPreviewCache(16 << 20), console: newLimiter(60, time.Minute, o.Now),
+		previews: newPreviewCache(16 << 20), console: newLimiter(consoleLines, time.Minute, o.Now),
 		stopping: make(chan struct{}), guests: newGuests(),
 	}
 	for _, a := range o.Admins {
