@@ -50,6 +50,7 @@ func TestSocketsOfACrowd(t *testing.T) {
 		for n := range crowdUsers {
 			c.join(p, fmt.Sprintf("user%03d", n+1))
 		}
+		synctest.Wait() // until the server watches for all of them
 		c.work()
 		for _, user := range c.users {
 			c.checkTold(user)
