@@ -84,6 +84,15 @@ func TestVerify(t *testing.T) {
 		"/user003%3b/":                      {403, 403},
 		"/user003../x":                      {403, 204},
 		"/unknown/":                         {403, 204},
+		"/\uff55ser003/":                    {403, 204}, // a wide u, as it stands
+		"/%EF%BD%95ser003/":                 {403, 403}, // and encoded
+		"/user003\u200b/":                   {403, 204},
+		"/user003%E2%80%8B/":                {403, 403},
+		"/user003%C0%AF..%C0%AFuser004/":    {403, 403}, // slashes in too many bytes
+		"/user003/%C0%AE%C0%AE/user004/":    {204, 204}, // no dots to anybody who reads UTF-8
+		"/user003;/../user004/":             {403, 403},
+		"/user003/;/user004/":               {204, 204},
+		"/;/user003/":                       {403, 204},
 		"/user003%20/":                      {403, 403},
 		"/user003/../user004/":              {403, 403},
 		"/user003/%2e%2e/user004/":          {403, 403},
