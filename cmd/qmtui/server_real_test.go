@@ -54,15 +54,20 @@ type replica struct {
 	ended chan struct{}
 }
 
-// start runs a ComfyUI on the CPU with everything but the share of its own.
-// It gets SIGTERM when the test ends.
-func (c checkout) start(t *testing.T, port int, share string) *replica {
+// start runs a ComfyUI on the CPU with everything but its outputs of its own.
+// prepare, unless nil, is given its folder before it runs. It gets SIGTERM
+// when the test ends.
+func (c checkout) start(t *testing.T, port int, outputs string, prepare func(dir string)) *replica {
 	t.Helper()
 	dir := t.TempDir()
+	flags := serverFlags(t, dir, port, outputs)
+	if prepare != nil {
+		prepare(dir)
+	}
 	log, err := os.Create(filepath.Join(dir, "comfyui.log"))
 	orFatal(t, err)
 	ctx, stop := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, c.python, append([]string{"main.py"}, serverFlags(t, dir, port, share)...)...)
+	cmd := exec.CommandContext(ctx, c.python, append([]string{"main.py"}, flags...)...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = c.dir, log, log
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 20 * time.Second
@@ -80,20 +85,27 @@ func (c checkout) start(t *testing.T, port int, share string) *replica {
 	return r
 }
 
-func serverFlags(t *testing.T, dir string, port int, share string) []string {
+func serverFlags(t *testing.T, dir string, port int, outputs string) []string {
 	for _, sub := range []string{"user", "input"} {
 		orFatal(t, os.Mkdir(filepath.Join(dir, sub), 0o755))
 	}
-	return []string{"--cpu", "--listen", "127.0.0.1", "--port", strconv.Itoa(port), "--output-directory", share, "--temp-directory", dir,
+	flags := []string{"--cpu", "--listen", "127.0.0.1", "--port", strconv.Itoa(port), "--output-directory", outputs, "--temp-directory", dir,
 		"--user-directory", filepath.Join(dir, "user"), "--input-directory", filepath.Join(dir, "input"),
 		"--database-url", "sqlite:///" + filepath.Join(dir, "comfyui.db"), "--extra-model-paths-config", testNodes(t, dir),
 		"--disable-auto-launch", "--disable-api-nodes"}
+	if page := os.Getenv("COMFYUI_FRONTEND"); page != "" {
+		flags = append(flags, "--front-end-root", page)
+	}
+	return flags
 }
+
+// customNodes is where a server finds its custom nodes.
+func customNodes(dir string) string { return filepath.Join(dir, "nodes") }
 
 // testNodes brings the nodes of testdata along, in a folder where Python may
 // leave its bytecode. The configuration is YAML, of which JSON is a part.
 func testNodes(t *testing.T, dir string) string {
-	nodes := filepath.Join(dir, "nodes")
+	nodes := customNodes(dir)
 	orFatal(t, os.Mkdir(nodes, 0o755))
 	code, err := os.ReadFile("testdata/real/nodes.py")
 	orFatal(t, err)

@@ -44,7 +44,7 @@ func openRealStage(t *testing.T, change func(*config.Config)) *realStage {
 	orFatal(t, os.Mkdir(s.share, 0o755))
 	began := time.Now()
 	for _, port := range freePorts(t, 2) {
-		s.replicas = append(s.replicas, comfyUI.start(t, port, s.share))
+		s.replicas = append(s.replicas, comfyUI.start(t, port, s.share, nil))
 	}
 	for _, r := range s.replicas {
 		stats := r.ready(t)

@@ -37,6 +37,9 @@ type ErrorBody struct {
 	// State and Status say how far the job is, with a conflict.
 	State  string `json:"state,omitempty"`
 	Status string `json:"status,omitempty"`
+	// Login is the path at which people log in, with login_required; empty when
+	// that is not the manager's business.
+	Login string `json:"login,omitempty"`
 }
 
 // FromError is e on the wire; nil for nil. Node errors that are not JSON are

@@ -29,6 +29,12 @@ type refusal struct{ err *job.Error }
 func (r refusal) Error() string { return r.err.Error() }
 func (r refusal) Unwrap() error { return r.err }
 
+// strangers is an error about who is calling, told with where people log in.
+type strangers struct{ err *job.Error }
+
+func (s strangers) Error() string { return s.err.Error() }
+func (s strangers) Unwrap() error { return s.err }
+
 // bound gives what is written next its time. Deadlines outlive a request on
 // its connection, so every answer sets its own.
 func bound(w http.ResponseWriter) {
@@ -68,6 +74,9 @@ func writeError(w http.ResponseWriter, err error) {
 	}
 	if r := (refusal{}); errors.As(err, &r) {
 		inComfyWords(&body)
+	}
+	if s := (strangers{}); errors.As(err, &s) {
+		body.Login = api.PathLogin
 	}
 	askToWait(w, e)
 	_ = writeJSON(w, status, body) // an ErrorBody can always be written

@@ -44,12 +44,13 @@ func (s *Server) member(via string, c credential) who {
 
 // loginRequired is what a caller hears whom nobody vouches for.
 func (s *Server) loginRequired(r *http.Request) error {
-	message, hint := "nobody said who you are", "log in at the site, or use the unix socket on the manager's machine"
-	if s.logins.passwords != nil {
-		hint = "log in at /auth/login, or send a token as Authorization: Bearer"
+	e := &job.Error{Code: "login_required", Class: job.Forbidden, Message: "nobody said who you are", Hint: "log in at the site, or use the unix socket on the manager's machine"}
+	if s.logins.passwords == nil {
+		return e
 	}
-	if _, _, given := s.logins.readSession(r); given && s.logins.passwords != nil {
-		message = errLoginEnded.Message
+	e.Hint = "log in at /auth/login, or send a token as Authorization: Bearer"
+	if _, _, given := s.logins.readSession(r); given {
+		e.Message = errLoginEnded.Message
 	}
-	return &job.Error{Code: "login_required", Class: job.Forbidden, Message: message, Hint: hint}
+	return strangers{e}
 }

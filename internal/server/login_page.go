@@ -35,6 +35,7 @@ func pagePolicy(style string) string {
 type loginView struct {
 	User      string // who is logged in; empty for the form
 	CanLogOut bool   // by us: there is a session
+	Beside    bool   // opened beside a page that waits for the login
 	Error     string
 	Typed     string // the user as typed before
 	Next      string
@@ -47,7 +48,7 @@ func (s *Server) loginPage(w http.ResponseWriter, r *request) error {
 	if s.logins.passwords == nil {
 		return s.noPasswords(r)
 	}
-	v := loginView{Next: safeNext(r.URL.Query().Get("next"))}
+	v := loginView{Next: safeNext(r.URL.Query().Get("next")), Beside: r.URL.Query().Has("beside")}
 	if r.who.Name != "" && !r.who.anyone {
 		v.User, v.CanLogOut = r.who.Name, r.who.Via == viaSession
 	}

@@ -5,9 +5,13 @@ import { STYLE } from "./banner_style.js";
 import { sentence } from "./sentences.js";
 
 export class Banner {
-  /** @param {Document} document  @param {{jobs: () => object[], cancel: (id: string) => void}} parts */
+  /**
+   * @param {Document} document
+   * @param {{jobs: () => object[], cancel: (id: string) => void, wanted: () => boolean}} parts
+   *   wanted: whether jobs are shown; trouble is shown anyhow
+   */
   constructor(document, parts, { now = Date.now } = {}) {
-    Object.assign(this, parts, { document, now, dismissed: new Set(), seen: new Map(), rows: new Map(), spoken: new Map(), note: "", link: "" });
+    Object.assign(this, parts, { document, now, dismissed: new Set(), seen: new Map(), rows: new Map(), spoken: new Map(), note: "" });
     this.#build();
   }
 
@@ -19,10 +23,16 @@ export class Banner {
     const head = this.#make("div", "qmtui-head");
     this.title = this.#make("span", "qmtui-title");
     this.fold = this.#button("–", "Show less", () => this.#folded(!this.root.classList.contains("qmtui-small")));
+    this.fold.setAttribute("aria-expanded", "true");
     this.close = this.#button("×", "Dismiss", () => this.dismiss());
     head.append(this.title, this.fold, this.close);
     this.list = this.#make("ul", "qmtui-rows");
     this.remark = this.#make("div", "qmtui-note");
+    this.more = this.#make("span", "");
+    this.link = this.#make("a", "");
+    this.link.target = "_blank";
+    this.link.addEventListener("click", () => this.pressed?.());
+    this.remark.append(this.more, " ", this.link);
     // Spoken when a job changes its state, not at every second that passes.
     this.voice = this.#make("div", "qmtui-spoken");
     this.voice.setAttribute("role", "status");
@@ -56,10 +66,19 @@ export class Banner {
     this.spoken.set(job.id, job.state);
   }
 
-  /** Trouble with the manager itself, with a link to where it is mended; "" for none. */
-  trouble(note, link = "") {
+  /**
+   * Trouble with the manager itself; "" for none.
+   *
+   * @param {{href: string, words: string, pressed: () => void}} [link] to where it is mended
+   * @param {boolean} [again] also when it was dismissed
+   */
+  trouble(note, link, again = false) {
     if (note && note !== this.note) this.voice.textContent = note;
-    Object.assign(this, { note, link });
+    if (again || !note) this.quiet = undefined;
+    this.note = note;
+    this.pressed = link?.pressed;
+    set(this.link, link?.words ?? "");
+    if (link && this.link.href !== link.href) this.link.href = link.href;
     this.draw();
   }
 
@@ -72,24 +91,18 @@ export class Banner {
   }
 
   draw() {
-    const { rows, more, until } = choose(this.jobs(), { dismissed: this.dismissed, seen: this.seen, now: this.now() });
+    const jobs = this.wanted() ? this.jobs() : [];
+    const { rows, more, until } = choose(jobs, { dismissed: this.dismissed, seen: this.seen, now: this.now() });
     const note = this.note === this.quiet ? "" : this.note;
-    if (!this.note) this.quiet = undefined;
     this.root.hidden = !rows.length && !note;
-    this.title.textContent = heading(this.jobs());
+    this.title.textContent = heading(jobs, Boolean(this.note));
+    this.root.classList.toggle("qmtui-stale", Boolean(this.note));
     this.#drawRows(rows);
-    this.#drawNote([more && `${more} more in the queue panel.`, note].filter(Boolean).join(" "), note && this.link);
+    set(this.more, [more && `${more} more in the queue panel.`, note].filter(Boolean).join(" "));
+    this.link.hidden = !note || !this.link.textContent;
+    this.remark.hidden = !this.more.textContent;
     clearTimeout(this.timer);
     if (until) this.timer = setTimeout(() => this.draw(), Math.max(50, until - this.now()));
-  }
-
-  #drawNote(text, link) {
-    this.remark.textContent = text;
-    this.remark.hidden = !text;
-    if (!link) return;
-    const a = this.#make("a", "", "Log in");
-    a.href = link;
-    this.remark.append(" ", a);
   }
 
   /** Keeps the elements of rows that stay, so that the focus stays too. */
@@ -152,9 +165,10 @@ export class Banner {
   }
 }
 
-function heading(jobs) {
+/** stale: nothing was heard since some trouble began. */
+function heading(jobs, stale) {
   const n = jobs.filter(isOpen).length;
-  return n ? `${n} ${n === 1 ? "job" : "jobs"} with the queue manager` : "Queue manager";
+  return n ? `${n} ${n === 1 ? "job" : "jobs"} with the queue manager${stale ? ", as last heard" : ""}` : "Queue manager";
 }
 
 /** Text that did not change is left alone, or a reader would say it again. */

@@ -13,14 +13,14 @@ export const STYLE = `
 .qmtui-rows { list-style: none; margin: 2px 0 0; padding: 0; }
 .qmtui-banner.qmtui-small .qmtui-rows, .qmtui-banner.qmtui-small .qmtui-note { display: none; }
 .qmtui-row { display: flex; align-items: baseline; gap: 8px; padding: 3px 0; }
-.qmtui-mark { flex: none; width: 8px; height: 8px; border-radius: 50%; background: currentColor; opacity: .7; }
+.qmtui-mark { flex: none; forced-color-adjust: none; width: 8px; height: 8px; border-radius: 50%; background: currentColor; opacity: .7; }
 .qmtui-row[data-tone=run] .qmtui-mark { background: #3b82f6; opacity: 1; }
 .qmtui-row[data-tone=wait] .qmtui-mark { background: #d97706; opacity: 1; }
 .qmtui-row[data-tone=good] .qmtui-mark { background: #16a34a; opacity: 1; }
 .qmtui-row[data-tone=bad] .qmtui-mark { background: #dc2626; opacity: 1; border-radius: 1px; }
 .qmtui-words { flex: 1; min-width: 0; overflow-wrap: anywhere; }
 .qmtui-name { font-weight: 600; }
-.qmtui-hint, .qmtui-note { color: var(--descrip-text, #999); }
+.qmtui-hint { color: color-mix(in srgb, var(--fg-color, #ddd) 75%, var(--comfy-menu-bg, #353535)); }
 .qmtui-note { padding: 2px 0; }
 .qmtui-banner button, .qmtui-banner a {
   font: inherit; color: inherit; background: transparent; border: 1px solid transparent; border-radius: 4px; padding: 1px 7px; cursor: pointer;
@@ -30,6 +30,7 @@ export const STYLE = `
 .qmtui-row button { border-color: var(--border-color, #4e4e4e); flex: none; }
 .qmtui-banner :focus-visible { outline: 2px solid #3b82f6; outline-offset: 1px; }
 .qmtui-spoken { position: absolute; width: 1px; height: 1px; margin: -1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+.qmtui-stale .qmtui-mark { background: currentColor !important; animation: none !important; }
 @media (prefers-reduced-motion: no-preference) {
   .qmtui-row[data-tone=run] .qmtui-mark { animation: qmtui-breathe 2s ease-in-out infinite; }
 }

@@ -4,6 +4,7 @@ import { Board, isOpen } from "./board.js";
 import { Bodies } from "./bodies.js";
 import { Feed } from "./feed.js";
 import { Line } from "./line.js";
+import { Login } from "./login.js";
 import { Manager, Refusal } from "./manager.js";
 import { Memory } from "./memory.js";
 import { isPrompt, Press, redirected } from "./press.js";
@@ -25,10 +26,14 @@ export class Desk {
     this.remaining = new Remaining(api, this.#dispatch, () => this.board.open().length);
     this.feed = new Feed({ dispatch: this.#dispatch, workflowID: () => (app.rootGraph ?? app.graph)?.id, watched: memory("watched", place) });
     this.feed.latest = (id) => this.board.get(id);
-    this.banner = new Banner(document, { jobs: () => [...this.board.jobs.values()], cancel: (id) => this.cancel(id) });
     const cancel = (id) => this.cancel(id);
+    this.banner = new Banner(document, { jobs: () => [...this.board.jobs.values()], cancel, wanted: () => setting(app, "qmtui.Banner") });
+    this.login = new Login(place, { say: (...a) => this.banner.trouble(...a), look: () => this.line.hurry() });
     this.routes = new Routes({ board: this.board, bodies: this.bodies, hidden: memory("hidden", place), cancel, local: this.local });
-    this.press = new Press({ manager: this.manager, user: place.user, name: () => this.#workflowName(), taken: (...a) => this.#taken(...a), instead: () => this.#instead() });
+    this.press = new Press({
+      manager: this.manager, user: place.user, name: () => this.#workflowName(),
+      taken: (...a) => this.#taken(...a), instead: () => this.#instead(), refused: (e) => (this.login.lost(e, true) ? this.login.refusal(e) : e.body),
+    });
     this.line = new Line(place.socket, { prepare: () => this.#catchUp(), frame: (f) => this.#frame(f), state: (...a) => this.#lineState(...a) });
   }
 
@@ -53,6 +58,7 @@ export class Desk {
     this.line.open();
     const hurry = () => document.visibilityState === "visible" && this.line.hurry();
     window.addEventListener("online", hurry);
+    window.addEventListener("focus", hurry);
     document.addEventListener("visibilitychange", hurry);
   }
 
@@ -67,32 +73,35 @@ export class Desk {
     this.synced = true;
     for (const j of jobs.reverse()) if (this.board.put(j)) this.#changed(j, { old: first });
     const listed = new Set(jobs.map((j) => j.id));
-    await Promise.all(this.board.open().filter((j) => !listed.has(j.id)).map((j) => this.#recheck(j)));
-    this.#draw();
+    const awaited = [...this.board.open().map((j) => j.id), ...(first ? this.feed.watched.all() : [])];
+    await Promise.all([...new Set(awaited)].filter((id) => !listed.has(id)).map((id) => this.#recheck(id, first)));
+    this.banner.draw();
     const query = new URLSearchParams({ user_id: this.user });
     if (this.board.rev) query.set("since", this.board.rev);
     return query;
   }
 
-  /** An open job that the list does not have: far back in a long queue, or gone. */
-  async #recheck({ id }) {
+  /** A job whose end we wait for and that the list does not have: far back, or gone. */
+  async #recheck(id, old) {
     try {
       const job = await this.manager.job(id);
-      if (this.board.put(job)) this.#changed(job);
+      if (this.board.put(job)) this.#changed(job, { old });
     } catch (e) {
-      if (e instanceof Refusal && e.status === 404) this.board.jobs.delete(id);
+      if (!(e instanceof Refusal) || ![403, 404].includes(e.status)) return;
+      this.board.jobs.delete(id);
+      this.feed.watched.remove(id);
     }
   }
 
   #frame(frame) {
     for (const job of this.board.hear(frame)) this.#changed(job);
-    this.#draw();
+    this.banner.draw();
   }
 
   #taken(job, request) {
     this.bodies.put(job.id, { workflow: request.workflow, extra_data: request.extra_data });
     if (this.board.put(job)) this.#changed(job);
-    this.#draw();
+    this.banner.draw();
     this.line.hurry();
   }
 
@@ -107,26 +116,24 @@ export class Desk {
     if (other) this.feed.resume(other);
   }
 
-  #draw() {
-    if (setting(this.app, "qmtui.Banner")) this.banner.draw();
-    else this.banner.root.hidden = true;
-  }
-
   #lineState(up, error) {
     if (up) return this.#calm();
-    if (error instanceof Refusal) return this.banner.trouble(`${capital(error.message)}.`, error.status === 401 ? this.#loginPage() : "");
+    if (error instanceof Refusal) {
+      this.#answered();
+      return this.login.lost(error) || this.banner.trouble(`${capital(error.message)}.`);
+    }
     this.alarm ??= setTimeout(() => this.board.open().length && this.banner.trouble("The queue manager does not answer. Your jobs go on; this page keeps trying."), PATIENCE);
   }
 
-  #calm() {
+  #answered() {
     clearTimeout(this.alarm);
     this.alarm = undefined;
-    this.banner.trouble("");
-    this.#draw();
   }
 
-  #loginPage() {
-    return `${this.place.base}/auth/login?next=${encodeURIComponent(location.pathname + location.search)}`;
+  #calm() {
+    this.#answered();
+    this.login.back();
+    this.banner.trouble("");
   }
 
   /** Cancels a job of the manager's; says so when that cannot be done. */
@@ -136,10 +143,11 @@ export class Desk {
       const job = this.board.get(id);
       if (job && isOpen(job)) this.board.jobs.set(id, { ...job, want: "cancel" });
     } catch (e) {
+      if (this.login.lost(e, true)) return;
       if (e instanceof Refusal && e.status === 409) toast(this.app, "info", "Too late to cancel", "This job has ended already.");
       else toast(this.app, "error", "Not cancelled", `${capital(e.message)}. Try again in a moment.`);
     }
-    this.#draw();
+    this.banner.draw();
     this.remaining.changed();
   }
 

@@ -23,11 +23,12 @@ export const isPrompt = (route, options) => route.split("?")[0] === "/prompt" &&
 export class Press {
   /**
    * @param {{manager: object, user: string, name: () => string, taken: (job: object, request: object) => void,
-   *   instead: () => ((options: object) => Promise<Response>) | undefined}} parts
+   *   instead: () => ((options: object) => Promise<Response>) | undefined, refused?: (e: Refusal) => object}} parts
    *   instead: what to do while the manager is away; undefined to refuse
+   *   refused: what the manager's answer means to the person who pressed
    */
   constructor(parts) {
-    Object.assign(this, parts);
+    Object.assign(this, { refused: (e) => e.body }, parts);
   }
 
   /** Answers the page's POST /prompt as ComfyUI would. */
@@ -38,7 +39,7 @@ export class Press {
       this.taken(job, request);
       return json(200, accepted(job));
     } catch (e) {
-      if (e instanceof Refusal) return json(400, refused(e.status, e.body));
+      if (e instanceof Refusal) return json(400, refused(e.status, this.refused(e)));
       if (!(e instanceof Away)) throw e;
       const local = this.instead();
       return local ? local(options) : json(400, refused(503, AWAY));
