@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -66,13 +67,14 @@ func installPlaywright(t *testing.T) string {
 	return modules
 }
 
-// play runs a scenario of testdata/page; answer does what it asks for.
-func (b browser) play(t *testing.T, scenario string, options map[string]string, answer func(ask string) string) {
+// play runs a scenario of testdata/page at a site; answer does what it asks
+// for. QMTUI_PICTURES names a folder in which the screenshots are kept.
+func (b browser) play(t *testing.T, scenario, site string, answer func(ask string) string) {
 	t.Helper()
 	trouble, err := os.MkdirTemp("", "qmtui-page-")
 	check(t, err)
-	options["modules"], options["chromium"], options["trouble"] = b.modules, b.chromium, trouble
-	given, err := json.Marshal(options)
+	given, err := json.Marshal(map[string]string{"site": site, "pictures": cmp.Or(os.Getenv("QMTUI_PICTURES"), t.TempDir()),
+		"modules": b.modules, "chromium": b.chromium, "trouble": trouble})
 	check(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()

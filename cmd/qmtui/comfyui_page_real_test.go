@@ -1,17 +1,12 @@
 package main
 
 import (
-	"context"
 	"io/fs"
-	"net"
 	"net/http"
 	"net/http/httputil"
-	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
-	"syscall"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,22 +16,44 @@ import (
 
 // TestRealComfyUIPage opens the real page, as a real ComfyUI serves it with
 // the extension among its custom nodes, in Chromium: a user's page runs
-// without a GPU, and a simulated fleet renders. It needs COMFYUI_DIR.
+// without a GPU, and a simulated fleet renders. It needs COMFYUI_DIR. With
+// COMFYUI_FRONTEND, the page is the one in that folder: the "static" of a
+// comfyui-frontend-package other than the installed one.
 func TestRealComfyUIPage(t *testing.T) {
 	comfyUI := findCheckout(t)
 	b := findBrowser(t)
-	g := &gate{open: make(chan struct{})}
-	close(g.open)
+	g := openGate()
 	s := openPageSite(t, func(s *pageSite) http.Handler { return userPages(s, comfyUI, "user001", "user002") }, func(p *plan) {
 		p.front = g.stand
 		p.workers.Render = simulator.Span{Min: 2 * time.Second, Max: 2 * time.Second}
 	})
 	s.awakened()
-	pictures := os.Getenv("QMTUI_PICTURES")
-	if pictures == "" {
-		pictures = t.TempDir()
+	b.play(t, "comfyui.mjs", s.front.URL, (&hand{s.site, g, &s.local}).serve)
+}
+
+// TestRealComfyUIPageFaced is the other way to put it in a site: the real page
+// has no extension, and the nginx that is shipped sends its calls to the face.
+func TestRealComfyUIPageFaced(t *testing.T) {
+	comfyUI := findCheckout(t)
+	b, g := findBrowser(t), openGate()
+	var pages []*replica
+	w := openWorkshop(t, workshopPlan{users: 2, faced: true,
+		change: func(p *plan) { p.front, p.config.Users.Subfolder = g.stand, "" },
+		page: func(s *site, user string) string {
+			page := comfyUI.startPage(s.T, freePorts(s.T, 1)[0], s.mkdir(s.T, filepath.Join("users", user)), nil)
+			pages = append(pages, page)
+			return page.url.Host
+		}})
+	for _, p := range pages {
+		p.ready(t)
 	}
-	b.play(t, "comfyui.mjs", map[string]string{"site": s.front.URL, "pictures": pictures}, func(ask string) string { return s.serve(g, ask) })
+	w.awakened()
+	b.play(t, "faced.mjs", w.url, (&hand{w.site, g, new(atomic.Int64)}).serve)
+	for _, p := range pages {
+		if n := p.ran(t); n != 0 {
+			t.Errorf("%d prompts ran on a page's own ComfyUI", n)
+		}
+	}
 }
 
 // userPages runs a ComfyUI for each user, whose output folder is the user's
@@ -46,7 +63,9 @@ func userPages(s *pageSite, c checkout, users ...string) http.Handler {
 	mux := http.NewServeMux()
 	var pages []*replica
 	for i, user := range users {
-		page := c.startPage(s.T, ports[i], s.mkdir(s.T, filepath.Join("users", user)))
+		page := c.startPage(s.T, ports[i], s.mkdir(s.T, filepath.Join("users", user)), func(dir string) {
+			orFatal(s.T, copyExtension(customNodes(dir)))
+		})
 		pages = append(pages, page)
 		mux.Handle("/"+user+"/", http.StripPrefix("/"+user, httputil.NewSingleHostReverseProxy(page.url)))
 	}
@@ -56,34 +75,16 @@ func userPages(s *pageSite, c checkout, users ...string) http.Handler {
 	return mux
 }
 
-// startPage runs a ComfyUI with the extension among its custom nodes, for
-// somebody who has seen the welcome already.
-func (c checkout) startPage(t *testing.T, port int, outputs string) *replica {
+// startPage runs the ComfyUI of a user who has seen the welcome already.
+func (c checkout) startPage(t *testing.T, port int, outputs string, prepare func(dir string)) *replica {
 	t.Helper()
-	dir := t.TempDir()
-	flags := serverFlags(t, dir, port, outputs)
-	orFatal(t, copyExtension(filepath.Join(dir, "nodes")))
-	orFatal(t, os.MkdirAll(filepath.Join(dir, "user", "default"), 0o755))
-	orFatal(t, os.WriteFile(filepath.Join(dir, "user", "default", "comfy.settings.json"), []byte(`{"Comfy.TutorialCompleted": true}`), 0o644))
-	log, err := os.Create(filepath.Join(dir, "comfyui.log"))
-	orFatal(t, err)
-	ctx, stop := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, c.python, append([]string{"main.py"}, flags...)...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = c.dir, log, log
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = 20 * time.Second
-	orFatal(t, cmd.Start())
-	r := &replica{url: &url.URL{Scheme: "http", Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}, log: log.Name(), ended: make(chan struct{})}
-	go func() {
-		defer close(r.ended)
-		_ = cmd.Wait()
-	}()
-	t.Cleanup(func() {
-		stop()
-		<-r.ended
-		_ = log.Close()
+	return c.start(t, port, outputs, func(dir string) {
+		orFatal(t, os.MkdirAll(filepath.Join(dir, "user", "default"), 0o755))
+		orFatal(t, os.WriteFile(filepath.Join(dir, "user", "default", "comfy.settings.json"), []byte(`{"Comfy.TutorialCompleted": true}`), 0o644))
+		if prepare != nil {
+			prepare(dir)
+		}
 	})
-	return r
 }
 
 // copyExtension puts the extension into a custom_nodes folder, as an admin does.

@@ -2,11 +2,11 @@ package main
 
 import (
 	"net/http"
-	"os"
 	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,47 +26,50 @@ func TestExtensionUnits(t *testing.T) {
 // page with the real page's interfaces, against the manager and a fleet.
 func TestExtensionInChromium(t *testing.T) {
 	b := findBrowser(t)
-	g := &gate{open: make(chan struct{})}
-	close(g.open)
-	s := openPageSite(t, interfacePage, func(p *plan) { p.front = g.stand })
+	g := openGate()
+	s := openPageSite(t, interfacePages, func(p *plan) { p.front = g.stand })
 	s.awakened()
-	pictures := os.Getenv("QMTUI_PICTURES")
-	if pictures == "" {
-		pictures = t.TempDir()
-	}
-	b.play(t, "interfaces.mjs", map[string]string{"site": s.front.URL, "pictures": pictures}, func(ask string) string { return s.serve(g, ask) })
+	b.play(t, "interfaces.mjs", s.front.URL, (&hand{s.site, g, &s.local}).serve)
 }
 
 // awakened gives the manager a measured cold start to speak of.
-func (s *pageSite) awakened() { s.awaitEnd(s.submit("user009", saving("first")).ID, job.Done) }
+func (s *site) awakened() { s.awaitEnd(s.submit("user009", saving("first")).ID, job.Done) }
 
-// serve does what a scenario asks for.
-func (s *pageSite) serve(g *gate, ask string) string {
+// hand does what a scenario asks for.
+type hand struct {
+	*site
+	gate  *gate
+	local *atomic.Int64 // prompts that a page's own ComfyUI was given
+}
+
+func (h *hand) serve(ask string) string {
 	verb, rest, _ := strings.Cut(ask, " ")
 	switch verb {
 	case "hold":
-		g.hold()
+		h.gate.hold()
 	case "go":
-		g.let()
+		h.gate.let()
 	case "restart":
-		s.halt()
-		s.start()
+		h.halt()
+		h.start()
 	case "stop":
-		s.halt()
+		h.halt()
 	case "start":
-		s.start()
+		h.start()
 	case "local":
-		return strconv.FormatInt(s.local.Load(), 10)
+		return strconv.FormatInt(h.local.Load(), 10)
 	case "state":
-		return s.awaitEnd(job.ID(rest), job.Cancelled).State.String()
+		return h.awaitEnd(job.ID(rest), job.Cancelled).State.String()
 	case "logged":
-		return s.logged(rest)
+		return h.logged(rest)
+	default:
+		h.Errorf("nobody knows how to %q", verb)
 	}
 	return "done"
 }
 
 // logged waits a little for what should be in the log, and no longer.
-func (s *pageSite) logged(words string) string {
+func (s *site) logged(words string) string {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	for range 40 {
@@ -83,6 +86,12 @@ func (s *pageSite) logged(words string) string {
 type gate struct {
 	mu   sync.Mutex
 	open chan struct{}
+}
+
+func openGate() *gate {
+	g := &gate{open: make(chan struct{})}
+	close(g.open)
+	return g
 }
 
 func (g *gate) hold() {

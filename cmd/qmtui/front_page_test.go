@@ -69,11 +69,20 @@ func asUser(next http.Handler) http.Handler {
 	})
 }
 
-// interfacePage serves a page with the real page's app and api, the extension
-// as it is shipped, and a ComfyUI that only shows the user's own files.
-func interfacePage(s *pageSite) http.Handler {
+// interfacePages serves every user's page below /user.../.
+func interfacePages(s *pageSite) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		user, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+		user, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+		http.StripPrefix("/"+user, interfacePage(s.site, user, &s.local)).ServeHTTP(w, r)
+	})
+}
+
+// interfacePage serves a page with the real page's app and api, the extension
+// as it is shipped, and a ComfyUI that only shows the user's own files. local
+// counts the prompts that this ComfyUI is given.
+func interfacePage(s *site, user string, local *atomic.Int64) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path := strings.TrimPrefix(r.URL.Path, "/")
 		switch name, isExtension := strings.CutPrefix(path, "extensions/queue_redirect/"); {
 		case isExtension:
 			web, _ := fs.Sub(assets.QueueRedirect, "queue_redirect/web")
@@ -86,8 +95,10 @@ func interfacePage(s *pageSite) http.Handler {
 		case path == "api/queue":
 			_, _ = w.Write([]byte(`{"queue_running":[],"queue_pending":[]}`))
 		case path == "api/prompt":
-			s.local.Add(1)
+			local.Add(1)
 			_, _ = w.Write([]byte(`{"prompt_id":"own","number":1,"node_errors":{}}`))
+		case path == "ws":
+			echo(w, r)
 		case strings.HasPrefix(path, "api/"):
 			_, _ = w.Write([]byte(`{}`))
 		case path == "":

@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -28,7 +29,7 @@ import (
 // TestNginx runs Debian's nginx with the configuration that is shipped, TLS
 // left out: 20 users log in, each has a page, and no other's.
 func TestNginx(t *testing.T) {
-	w := openWorkshop(t, 20, shipped)
+	w := openWorkshop(t, workshopPlan{users: 20})
 	for i := range w.users {
 		user := fmt.Sprintf("user%03d", i+1)
 		t.Run(user, func(t *testing.T) {
@@ -40,7 +41,7 @@ func TestNginx(t *testing.T) {
 
 // TestNginxStrangers: without a login there is nothing, whatever one claims.
 func TestNginxStrangers(t *testing.T) {
-	w := openWorkshop(t, 2, shipped)
+	w := openWorkshop(t, workshopPlan{users: 2})
 	v := &visitor{T: t, url: w.url, http: &http.Client{CheckRedirect: stay}}
 	page := v.get("/user001/?x=1", "Accept", "text/html")
 	if page.code != 302 || page.location != "/auth/login?next=/user001/?x=1" {
@@ -51,6 +52,9 @@ func TestNginxStrangers(t *testing.T) {
 			t.Errorf("%s with a forged header: %+v", path, got)
 		}
 	}
+	if got := v.get("/", "Accept", "text/html"); got.code != 302 || got.location != "/auth/login?next=/" {
+		t.Errorf("the bare address: %+v", got)
+	}
 	if got := v.get("/nobody/"); got.code != 404 {
 		t.Errorf("no such page: %+v", got)
 	}
@@ -59,10 +63,24 @@ func TestNginxStrangers(t *testing.T) {
 	}
 }
 
+// TestNginxInChromium lets people meet all of it together: the login page, the
+// cookie, the extension in their page, and the wall between them.
+func TestNginxInChromium(t *testing.T) {
+	b, g := findBrowser(t), openGate()
+	var local atomic.Int64
+	w := openWorkshop(t, workshopPlan{users: 2, change: func(p *plan) { p.front = g.stand }, page: func(s *site, user string) string {
+		return serving(s.T, interfacePage(s, user, &local))
+	}})
+	b.play(t, "nginx.mjs", w.url, (&hand{w.site, g, &local}).serve)
+	if n := local.Load(); n != 0 {
+		t.Errorf("%d prompts went to the pages' own ComfyUI", n)
+	}
+}
+
 // TestNginxFace: a page without the extension runs its prompts with the
 // manager, as if that were its own ComfyUI.
 func TestNginxFace(t *testing.T) {
-	w := openWorkshop(t, 2, strings.NewReplacer("#include", "include"))
+	w := openWorkshop(t, workshopPlan{users: 2, faced: true})
 	v := w.login(t, "user001")
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -111,6 +129,9 @@ func (w *workshop) visit(t *testing.T, user, other string) {
 	if got := v.get("/api/jobs?user_id=" + other); got.code != 403 {
 		t.Errorf("another's jobs: %+v", got)
 	}
+	if got := v.get("/"); got.code != 302 || got.location != "/"+user+"/" {
+		t.Errorf("the bare address: %+v", got)
+	}
 	v.echo("/" + user + "/ws")
 	v.follow(user)
 	if v.post("/auth/logout", ""); v.get("/"+user+"/").code != 401 {
@@ -152,43 +173,69 @@ func (v *visitor) follow(user string) {
 	}
 }
 
-// workshop is the site behind nginx.
+// workshop is a site behind nginx.
 type workshop struct {
+	*site
 	url   string
 	users int
 }
 
+// workshopPlan is what a workshop is made of.
+type workshopPlan struct {
+	users int
+	faced bool // pages have no extension: their calls go to the face
+	// page starts a user's page and returns its address; nil for one that says
+	// whose it is and what it was asked for.
+	page   func(s *site, user string) string
+	change func(*plan)
+}
+
 const workshopPassword = "correct horse"
 
-// shipped takes the configuration as it is.
-var shipped = strings.NewReplacer()
-
-func openWorkshop(t *testing.T, users int, change *strings.Replacer) *workshop {
+// openWorkshop runs nginx with the files that are shipped, in front of a
+// manager that lets users in by password.
+func openWorkshop(t *testing.T, wp workshopPlan) *workshop {
 	t.Helper()
 	program := onPath(t, "nginx", "/usr/sbin/nginx")
 	manager, front := freeAddress(t), freeAddress(t)
-	s := openSite(t, func(p *plan) {
-		p.config.Server.Listen, p.config.Server.PublicURL = manager, "http://"+front
+	w := &workshop{url: "http://" + front, users: wp.users}
+	w.site = openSite(t, func(p *plan) {
+		p.config.Server.Listen, p.config.Server.PublicURL = manager, w.url
 		p.config.Auth.Mode, p.config.Auth.Htpasswd = "login", filepath.Join(p.scene.Dir, "htpasswd")
-		p.before = func(p plan) { check(t, os.WriteFile(p.config.Auth.Htpasswd, passwords(t, users), 0o600)) }
+		p.before = func(p plan) { check(t, os.WriteFile(p.config.Auth.Htpasswd, passwords(t, w.users), 0o600)) }
+		if wp.change != nil {
+			wp.change(p)
+		}
 	})
-	conf := nginxFiles(t, s.mkdir(t, "nginx"), manager, front, pageMap(t, users), change)
+	if wp.page == nil {
+		wp.page = namingPage
+	}
+	change := strings.NewReplacer()
+	if wp.faced {
+		change = strings.NewReplacer("#include", "include")
+	}
+	w.runNginx(program, nginxFiles(t, w.mkdir(t, "nginx"), manager, front, w.pageMap(wp.page), change))
+	return w
+}
+
+// runNginx runs it until the test ends.
+func (w *workshop) runNginx(program, conf string) {
+	w.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	said := &logbook{}
 	cmd := exec.CommandContext(ctx, program, "-e", "stderr", "-c", conf, "-g", "daemon off;")
 	cmd.Stderr = said
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // its workers must end, too
 	cmd.WaitDelay = 10 * time.Second
-	check(t, cmd.Start())
-	t.Cleanup(func() {
+	check(w.T, cmd.Start())
+	w.Cleanup(func() {
 		stop()
 		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("nginx said:\n%s", said.tail(40))
+		if w.Failed() {
+			w.Logf("nginx said:\n%s", said.tail(40))
 		}
 	})
-	w := &workshop{"http://" + front, users}
-	s.eventually("nginx answers", func() bool {
+	w.eventually("nginx answers", func() bool {
 		resp, err := http.Get(w.url + "/health")
 		if err != nil {
 			return false
@@ -196,7 +243,6 @@ func openWorkshop(t *testing.T, users int, change *strings.Replacer) *workshop {
 		defer resp.Body.Close()
 		return resp.StatusCode == 200
 	})
-	return w
 }
 
 func passwords(t *testing.T, users int) []byte {
@@ -210,24 +256,33 @@ func passwords(t *testing.T, users int) []byte {
 	return []byte(b.String())
 }
 
-// pageMap starts a page for each user, which says whose it is and what it was
-// asked for, and lists them as qmtui-pages.map does.
-func pageMap(t *testing.T, users int) string {
-	t.Helper()
+// pageMap starts every user's page, and lists them as qmtui-pages.map does.
+func (w *workshop) pageMap(page func(*site, string) string) string {
+	w.Helper()
 	var b strings.Builder
-	for i := range users {
+	for i := range w.users {
 		user := fmt.Sprintf("user%03d", i+1)
-		page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/ws" {
-				echo(w, r)
-				return
-			}
-			fmt.Fprintf(w, "%s %s", user, r.RequestURI)
-		}))
-		t.Cleanup(page.Close)
-		fmt.Fprintf(&b, "%s %s;\n", user, strings.TrimPrefix(page.URL, "http://"))
+		fmt.Fprintf(&b, "%s %s;\n", user, page(w.site, user))
 	}
 	return b.String()
+}
+
+// serving serves a page until the test ends, and returns its address.
+func serving(t *testing.T, page http.Handler) string {
+	s := httptest.NewServer(page)
+	t.Cleanup(s.Close)
+	return strings.TrimPrefix(s.URL, "http://")
+}
+
+// namingPage says whose it is and what it was asked for.
+func namingPage(s *site, user string) string {
+	return serving(s.T, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/ws" {
+			echo(w, r)
+			return
+		}
+		fmt.Fprintf(w, "%s %s", user, r.RequestURI)
+	}))
 }
 
 func echo(w http.ResponseWriter, r *http.Request) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -143,6 +144,17 @@ func (r *replica) tail() string {
 		return err.Error()
 	}
 	return string(log[max(0, len(log)-6000):])
+}
+
+// ran is how many prompts this server has run itself.
+func (r *replica) ran(t *testing.T) int {
+	t.Helper()
+	var history map[string]json.RawMessage
+	resp, err := http.Get(r.url.String() + "/history")
+	orFatal(t, err)
+	defer resp.Body.Close()
+	orFatal(t, json.NewDecoder(resp.Body).Decode(&history))
+	return len(history)
 }
 
 // interrupted reports whether this server says that it stopped a prompt.

@@ -16,11 +16,17 @@ const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator](
 
 export const tools = {
   options,
-  /** A browser of one user: cookies, storage and pages of their own. */
+  /** A browser of one user: cookies, storage and pages of their own. user is whom the site takes them for; "" for nobody yet. */
   async person(user, more = {}) {
     const context = await browser.newContext({ viewport: { width: 1100, height: 700 }, ...more });
-    await context.addCookies([{ name: "who", value: user, url: options.site }]);
+    if (user) await context.addCookies([{ name: "who", value: user, url: options.site }]);
     return context;
+  },
+  /** Logs in at the form that a page shows. */
+  async logIn(page, user, password = "correct horse") {
+    await page.getByLabel("User").fill(user);
+    await page.getByLabel("Password").fill(password);
+    await page.getByRole("button", { name: "Log in" }).click();
   },
   async ask(what) {
     console.log(`ask ${what}`);
