@@ -61,15 +61,15 @@ func (h *hand) serve(ask string) string {
 	case "state":
 		return h.awaitEnd(job.ID(rest), job.Cancelled).State.String()
 	case "logged":
-		return h.logged(rest)
+		return h.browserLogged(rest)
 	default:
 		h.Errorf("nobody knows how to %q", verb)
 	}
 	return "done"
 }
 
-// logged waits a little for what should be in the log, and no longer.
-func (s *site) logged(words string) string {
+// browserLogged waits a little for what should be in the log, and no longer.
+func (s *site) browserLogged(words string) string {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	for range 40 {
