@@ -7,9 +7,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/comfyume/qmtui/internal/job"
 )
 
 // screen is a tmux server of this test's own with one window.
@@ -80,17 +84,24 @@ func (s *screen) sees(text string) {
 	s.until(text, func(got string) bool { return strings.Contains(got, text) })
 }
 
-// The real binary in a real terminal: the demo moves, a job is cancelled and
-// comes back, a dialog keeps its default, and the terminal is left clean.
-func TestPanelInATerminal(t *testing.T) {
+// buildBinary builds qmtui into a folder.
+func buildBinary(t *testing.T, dir string) string {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("builds the binary")
 	}
-	dir := t.TempDir()
 	binary := filepath.Join(dir, "qmtui")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
+	return binary
+}
+
+// The real binary in a real terminal: the demo moves, a job is cancelled and
+// comes back, a dialog keeps its default, and the terminal is left clean.
+func TestPanelInATerminal(t *testing.T) {
+	dir := t.TempDir()
+	binary := buildBinary(t, dir)
 	before, after := filepath.Join(dir, "before"), filepath.Join(dir, "after")
 	command := fmt.Sprintf("stty -a > %s; %s demo --users 6 --jobs 40 --replicas 1 --cold-start 3s --faults none; echo left with $?; stty -a > %s; exec cat", before, binary, after)
 	s := newScreen(t, command, "HOME="+dir, "TERM=xterm-256color", "XDG_CONFIG_HOME="+filepath.Join(dir, "config"))
@@ -143,4 +154,59 @@ func TestPanelInATerminal(t *testing.T) {
 			t.Errorf("%s is %s", f, out)
 		}
 	}
+}
+
+// A panel that nobody touches takes less than a hundredth of a processor. It is
+// its own CPU time that counts; on a machine with other work even that varies,
+// so one good stretch of ten is enough: a panel that draws for nothing, or asks
+// too often, has none.
+func TestIdlePanelTakesUnderOnePercent(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("reads /proc")
+	}
+	dir := t.TempDir()
+	binary := buildBinary(t, dir)
+	site := openSite(t, nil)
+	_, err := site.client.SetMode(t.Context(), job.ModePaused)
+	check(t, err)
+	for range 20 {
+		site.submit("user001", saving("shot"))
+	}
+	s := newScreen(t, "exec "+binary+" --server "+site.config.Server.Socket, "HOME="+dir, "TERM=xterm-256color", "XDG_CONFIG_HOME="+filepath.Join(dir, "config"))
+	s.sees("1/20")
+	s.sees("live for 2s")
+	pid, err := s.tmux("display-message", "-p", "#{pane_pid}")
+	check(t, err)
+	const stretch, least = 4 * time.Second, 0.01
+	var shares []float64
+	for range 10 {
+		from, began := cpuOf(t, pid), time.Now()
+		s.until("some idle seconds", func(string) bool { return time.Since(began) > stretch })
+		share := (cpuOf(t, pid) - from).Seconds() / time.Since(began).Seconds()
+		if shares = append(shares, share); share < least {
+			t.Logf("parts of a processor: %.4f", shares)
+			return
+		}
+	}
+	t.Errorf("the idle panel took these parts of a processor: %.4f", shares)
+}
+
+// cpuOf is the CPU time that the threads of a process have had.
+func cpuOf(t *testing.T, pid string) (all time.Duration) {
+	t.Helper()
+	tasks, err := filepath.Glob(filepath.Join("/proc", strings.TrimSpace(pid), "task", "*", "schedstat"))
+	if err != nil || len(tasks) == 0 {
+		t.Skipf("this kernel does not tell the CPU time of threads: %v", err)
+	}
+	for _, f := range tasks {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			continue // it has ended
+		}
+		on, _, _ := strings.Cut(string(b), " ")
+		ns, err := strconv.ParseInt(on, 10, 64)
+		check(t, err)
+		all += time.Duration(ns)
+	}
+	return all
 }
