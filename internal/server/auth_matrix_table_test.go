@@ -172,7 +172,8 @@ var matrixOfFace = []matrixRow{
 	{"GET /jobs/{id}", "", 200, ""},
 	{"GET /view", "", 200, ""},
 	{"POST /upload/image", "", 200, ""},
-	{"GET /ws", "", 400, ""}, // 400: behind the wall it asks for an upgrade
+	{"POST /upload/mask", "", 422, ""}, // 422: behind the wall it asks what is masked
+	{"GET /ws", "", 400, ""},           // 400: behind the wall it asks for an upgrade
 	{"GET /system_stats", "", 200, ""},
 	{"GET /object_info", "", 200, ""},
 	{"GET /object_info/{class}", "", 200, ""},

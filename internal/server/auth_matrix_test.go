@@ -172,7 +172,7 @@ func matrixBody(route, whose string) (body, kind string) {
 	switch {
 	case route == "POST "+api.PathLogin:
 		return `{"user":"` + whose + `","password":"` + goodSecret + `"}`, ""
-	case method == "POST" && strings.HasSuffix(path, "/upload/image"):
+	case method == "POST" && strings.Contains(path, "/upload/"):
 		return "--x\r\nContent-Disposition: form-data; name=\"image\"; filename=\"a.png\"\r\n\r\npicture\r\n--x--\r\n", "Content-Type: multipart/form-data; boundary=x"
 	case method == "POST" && strings.HasPrefix(path, facePrefix):
 		return `{"prompt":{"9":{"class_type":"SaveImage","inputs":{}}},"clear":true}`, ""

@@ -25,6 +25,7 @@ func (s *Server) faceRoutes() []route {
 		{"GET", "/jobs/{id}", s.faceJob, false},
 		{"GET", "/view", s.faceView, false},
 		{"POST", "/upload/image", s.faceUpload, false},
+		{"POST", "/upload/mask", s.faceUploadMask, false},
 		{"GET", "/ws", s.faceSocket, false},
 
 		{"GET", "/system_stats", s.faceSystem, false},

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -27,6 +28,7 @@ type faceUploaded struct {
 // upload is one file that a user sends.
 type upload struct {
 	name, folder string
+	kind         string // input or temp
 	overwrite    bool
 	data         []byte
 }
@@ -34,10 +36,18 @@ type upload struct {
 // faceUpload answers POST upload/image: the file stands in the user's own
 // inputs folder, durable, before the answer.
 func (s *Server) faceUpload(w http.ResponseWriter, r *request) error {
+	return s.takeUpload(w, r, func(*upload, formValues) error { return nil })
+}
+
+// formValues reads the first value of a form's field; empty for none.
+type formValues func(key string) string
+
+// takeUpload stores a form's file, after change had its way with it.
+func (s *Server) takeUpload(w http.ResponseWriter, r *request, change func(*upload, formValues) error) error {
 	if s.opts.Inputs == "" {
 		return &job.Error{Code: "no_inputs", Class: job.Unavailable, Message: "this site takes no uploads", Hint: "an admin sets users.inputs"}
 	}
-	u, err := s.readUpload(w, r)
+	u, err := s.readUpload(w, r, change)
 	if err != nil {
 		return err
 	}
@@ -50,11 +60,11 @@ func (s *Server) faceUpload(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return uploadError(err)
 	}
-	return writeJSON(w, http.StatusOK, faceUploaded{Name: name, Subfolder: u.folder, Type: "input"})
+	return writeJSON(w, http.StatusOK, faceUploaded{Name: name, Subfolder: u.folder, Type: u.kind})
 }
 
 // readUpload reads the form; large ones wait for their turn.
-func (s *Server) readUpload(w http.ResponseWriter, r *request) (upload, error) {
+func (s *Server) readUpload(w http.ResponseWriter, r *request, change func(*upload, formValues) error) (upload, error) {
 	if err := s.bodies.enter(r.Context()); err != nil {
 		return upload{}, err
 	}
@@ -69,7 +79,21 @@ func (s *Server) readUpload(w http.ResponseWriter, r *request) (upload, error) {
 		return upload{}, missingField("image", "send the picture as the form's file image")
 	}
 	defer file.Close()
-	return readUploadForm(r.MultipartForm, head, file)
+	values := valuesOf(r.MultipartForm)
+	u, err := readUploadForm(values, head.Filename, file)
+	if err != nil {
+		return u, err
+	}
+	return u, change(&u, values)
+}
+
+func valuesOf(form *multipart.Form) formValues {
+	return func(key string) string {
+		if all := form.Value[key]; len(all) > 0 {
+			return all[0]
+		}
+		return ""
+	}
 }
 
 func formError(err error) error {
@@ -79,17 +103,11 @@ func formError(err error) error {
 	return &job.Error{Code: "bad_form", Class: job.Invalid, Message: "the body is not a form: " + err.Error(), Hint: "send multipart/form-data"}
 }
 
-func readUploadForm(form *multipart.Form, head *multipart.FileHeader, file io.Reader) (upload, error) {
-	first := func(key string) string {
-		if all := form.Value[key]; len(all) > 0 {
-			return all[0]
-		}
-		return ""
-	}
-	u := upload{name: path.Base(strings.ReplaceAll(head.Filename, `\`, "/")), folder: strings.Trim(first("subfolder"), "/")}
+func readUploadForm(first formValues, name string, file io.Reader) (upload, error) {
+	u := upload{name: path.Base(strings.ReplaceAll(name, `\`, "/")), folder: strings.Trim(first("subfolder"), "/"), kind: cmp.Or(first("type"), "input")}
 	u.overwrite = first("overwrite") == "true" || first("overwrite") == "1"
-	if kind := first("type"); kind != "" && kind != "input" {
-		return u, badField("type", fmt.Sprintf("%.40q is not taken", kind), "upload to input")
+	if u.kind != "input" && u.kind != tempFolder {
+		return u, badField("type", fmt.Sprintf("%.40q is not taken", u.kind), "upload to input or temp")
 	}
 	if err := firstError(checkFileName(u.name), checkFolder(u.folder)); err != nil {
 		return u, err
@@ -107,6 +125,9 @@ func checkFileName(name string) error {
 }
 
 func checkFolder(folder string) error {
+	if folder == "qm" || strings.HasPrefix(folder, "qm/") {
+		return badField("subfolder", "qm is the manager's own", "use a plain folder such as sketches")
+	}
 	if folder != "" && (!fs.ValidPath(folder) || len(folder) > 400 || strings.HasPrefix(folder, ".") || strings.Contains(folder, "/.") || strings.ContainsFunc(folder, hostile)) {
 		return badField("subfolder", "leads out of the inputs folder, or is not plain", "use a plain folder such as sketches")
 	}
@@ -125,7 +146,7 @@ func userFolder(dir, user string) (*os.Root, error) {
 	if err := base.Mkdir(user, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, uploadError(err)
 	}
-	root, err := base.OpenRoot(user)
+	root, err := openUser(dir, user)
 	if err != nil {
 		return nil, uploadError(err)
 	}
@@ -146,23 +167,27 @@ const maxSameName = 1000
 // store writes the file below root and returns its name. As with ComfyUI the
 // same bytes under the same name are one file, and others get " (1)" and so on.
 func (u upload) store(root *os.Root) (string, error) {
-	if u.folder != "" {
-		if err := root.MkdirAll(u.folder, 0o755); err != nil {
+	folder := u.folder
+	if u.kind == tempFolder {
+		folder = path.Join(tempFolder, folder)
+	}
+	if folder != "" {
+		if err := root.MkdirAll(folder, 0o755); err != nil {
 			return "", err
 		}
 	}
-	temp := path.Join(u.folder, ".upload-"+uuid.NewString())
+	temp := path.Join(folder, ".upload-"+uuid.NewString())
 	if err := write(root, temp, u.data); err != nil {
 		return "", errors.Join(err, root.Remove(temp))
 	}
 	defer root.Remove(temp) // gone already when it was renamed
 	if u.overwrite {
-		return u.name, root.Rename(temp, path.Join(u.folder, u.name))
+		return u.name, root.Rename(temp, path.Join(folder, u.name))
 	}
 	for n := range maxSameName {
 		name := numbered(u.name, n)
-		err := root.Link(temp, path.Join(u.folder, name))
-		if err == nil || errors.Is(err, fs.ErrExist) && holds(root, path.Join(u.folder, name), u.data) {
+		err := root.Link(temp, path.Join(folder, name))
+		if err == nil || errors.Is(err, fs.ErrExist) && holds(root, path.Join(folder, name), u.data) {
 			return name, nil
 		}
 		if !errors.Is(err, fs.ErrExist) {

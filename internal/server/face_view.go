@@ -1,6 +1,8 @@
 package server
 
 import (
+	"errors"
+	"io/fs"
 	"net/http"
 	"path"
 	"strings"
@@ -9,20 +11,17 @@ import (
 	"github.com/comfyume/qmtui/internal/job"
 )
 
-// faceView answers GET view with a delivered file of the user, or with a
-// range of it. preview and channel are taken and change nothing.
+// faceView answers GET view with a file of the user, delivered or uploaded, or
+// with a range of it. preview and channel are taken and change nothing.
 func (s *Server) faceView(w http.ResponseWriter, r *request) error {
-	dest, status := s.viewed(r)
+	v := r.URL.Query()
+	dest, kind, status := s.placeOf(r.PathValue("user"), v.Get("filename"), v.Get("subfolder"), v.Get("type"))
 	if status != http.StatusOK {
-		bound(w)
-		w.WriteHeader(status)
-		return nil
+		return notThere(w, status)
 	}
-	f, err := s.svc.Delivered(r.PathValue("user"), dest)
-	if err != nil && job.AsError(err).Class == job.NotFound {
-		bound(w)
-		w.WriteHeader(http.StatusNotFound)
-		return nil
+	f, err := s.openFaceFile(r.PathValue("user"), kind, dest)
+	if errors.Is(err, fs.ErrNotExist) {
+		return notThere(w, http.StatusNotFound)
 	}
 	if err != nil {
 		return err
@@ -34,26 +33,29 @@ func (s *Server) faceView(w http.ResponseWriter, r *request) error {
 	return nil
 }
 
-// viewed is the place below the user's folder that the query asks for, or the
-// status that ComfyUI refuses it with (0.8.0, transcript 01-get).
-func (s *Server) viewed(r *request) (dest string, status int) {
-	v := r.URL.Query()
-	name, kind, annotated := cutAnnotation(v.Get("filename"))
-	if !annotated && v.Get("type") != "" {
-		kind = v.Get("type")
+// placeOf is the place below the user's folder of that kind (output, input or
+// temp) that a name means, or the status that ComfyUI refuses it with (0.8.0,
+// transcript 01-get).
+func (s *Server) placeOf(user, filename, subfolder, folderType string) (dest, kind string, status int) {
+	name, kind, annotated := cutAnnotation(filename)
+	if !annotated && folderType != "" {
+		kind = folderType
 	}
-	folder := strings.Trim(v.Get("subfolder"), "/")
+	folder := strings.Trim(subfolder, "/")
 	switch {
-	case name == "" || kind != "output":
-		return "", http.StatusNotFound
+	case name == "" || kind != "output" && kind != "input" && kind != tempFolder:
+		return "", "", http.StatusNotFound
 	case name[0] == '/' || strings.Contains(name, ".."):
-		return "", http.StatusBadRequest
+		return "", "", http.StatusBadRequest
 	case strings.ContainsAny(name+folder, "\x00\\"):
-		return "", http.StatusBadRequest
+		return "", "", http.StatusBadRequest
 	case folder != "" && path.Clean("/"+folder) != "/"+folder:
-		return "", http.StatusForbidden
+		return "", "", http.StatusForbidden
 	}
-	return path.Join(s.belowUser(r.PathValue("user"), folder), name), http.StatusOK
+	if kind == "output" {
+		folder = s.belowUser(user, folder)
+	}
+	return path.Join(folder, name), kind, http.StatusOK
 }
 
 // belowUser is the folder without what users.subfolder put before it.

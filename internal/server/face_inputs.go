@@ -1,0 +1,86 @@
+package server
+
+import (
+	"errors"
+	"io/fs"
+	"net/http"
+	"os"
+	"path"
+	"strings"
+	"syscall"
+
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// tempFolder is the sub-folder of a user's uploads for those of type temp: the
+// engine looks for them there.
+const tempFolder = "temp"
+
+// openUser opens the user's folder below dir, beyond which nothing in it can
+// lead. It must be a real folder: through a link of that name one user would
+// have another's.
+func openUser(dir, user string) (*os.Root, error) {
+	base, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer base.Close()
+	root, err := base.OpenRoot(user)
+	if err != nil {
+		return nil, err
+	}
+	link, err := base.Lstat(user)
+	if err == nil && link.Mode()&fs.ModeSymlink != 0 {
+		err = &job.Error{Code: "folder_blocked", Class: job.Unavailable, Message: "the folder of " + user + " is a symbolic link", Hint: "an admin puts a real folder in its place"}
+	}
+	if err != nil {
+		root.Close()
+		return nil, err
+	}
+	return root, nil
+}
+
+// openUpload opens a regular file of the user's uploads; kind is input or temp.
+// What is not there, or not for showing, is fs.ErrNotExist.
+func (s *Server) openUpload(user, kind, name string) (File, error) {
+	if kind == tempFolder {
+		name = path.Join(tempFolder, name)
+	}
+	if s.opts.Inputs == "" || !fs.ValidPath(name) || strings.HasPrefix(name, ".") || strings.Contains(name, "/.") {
+		return nil, fs.ErrNotExist
+	}
+	root, err := openUser(s.opts.Inputs, user)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, errors.Join(fs.ErrNotExist, err) // also a link that leads out
+	}
+	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
+		f.Close()
+		return nil, errors.Join(fs.ErrNotExist, err)
+	}
+	return f, nil
+}
+
+// openFaceFile opens a file of the user of the face, by the type that ComfyUI
+// has for its folder. The error is fs.ErrNotExist for what is not there.
+func (s *Server) openFaceFile(user, kind, name string) (File, error) {
+	if kind != "output" {
+		return s.openUpload(user, kind, name)
+	}
+	f, err := s.svc.Delivered(user, name)
+	if err != nil && job.AsError(err).Class == job.NotFound {
+		return nil, fs.ErrNotExist
+	}
+	return f, err
+}
+
+// notThere answers as ComfyUI does for a file that is not there.
+func notThere(w http.ResponseWriter, status int) error {
+	bound(w)
+	w.WriteHeader(status)
+	return nil
+}
