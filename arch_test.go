@@ -38,7 +38,7 @@ var arrows = map[string][]string{
 	"internal/simulator":         {"internal/comfy"},
 	"internal/sshd":              {"internal/job"},
 	"internal/demo":              {"internal/api", "internal/config", "internal/job", "internal/simulator"},
-	"internal/doctor":            {"internal/api", "internal/comfy", "internal/config", "internal/job"},
+	"internal/doctor":            {"internal/api", "internal/comfy", "internal/config", "internal/job", "internal/sshd"},
 	"assets":                     {},
 }
 

@@ -14,7 +14,7 @@ func Checks() []*Check {
 		stateFolder, stateLock, stateDatabase, stateSpace,
 		shareMounted, shareAlive, shareType, shareCache, shareWritable, shareSpace, shareClock, shareView, shareSame,
 		usersFolder, usersWritable, usersSticky, usersSpace, inputsFolders,
-		processFiles, processWatches, webServer, loginFile,
+		processFiles, processWatches, webServer, loginFile, sshKeys, sshDoor,
 		workerAnswers, workerOutput, workerInput, workerVersion, workerModels, workerClock,
 		tofuRead, tofuOutput, tofuHealth, tofuConcurrency, tofuScaleDown, tofuWaits,
 		canaryAccepted, canaryWay, canaryShare, canaryDelivered,

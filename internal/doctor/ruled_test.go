@@ -15,7 +15,7 @@ type ruled struct {
 // tables are all tables of judges.
 func tables() [][]ruled {
 	return [][]ruled{mountedCases(), aliveCases(), typeCases(), cacheCases(), writableCases(), spaceCases(shareSpace), spaceCases(usersSpace), spaceCases(stateSpace),
-		clockCases(), viewCases(), sameCases(), usersCases(), inputsCases(), stateCases(), socketCases(), warningsCases(), processCases(), webCases(), loginCases(),
+		clockCases(), viewCases(), sameCases(), usersCases(), inputsCases(), stateCases(), socketCases(), warningsCases(), processCases(), webCases(), loginCases(), sshCases(),
 		settingsCases(), workerCases(), tofuCases(), tofuReadCases(), canaryCases()}
 }
 

@@ -49,7 +49,7 @@ func (v Visit) Examine(ctx context.Context) []Result {
 	k := v.ask(ctx)
 	stages := []stage{
 		v.settingsStage(k), v.managerStage(k), v.stateStage(k), v.shareStage(k), v.usersStage(k), v.inputsStage(k),
-		v.processStage(k), v.webStage(k), v.loginStage(k),
+		v.processStage(k), v.webStage(k), v.loginStage(k), v.sshStage(k),
 	}
 	for _, d := range v.Config.Deployments {
 		stages = append(stages, v.workerStage(k, d))

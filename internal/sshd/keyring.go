@@ -23,7 +23,10 @@ const maxKeysFile = 1 << 20
 
 // ReadKeysFile reads a keys file, which nobody but its owner may write to, and
 // that is root or this process's user. A file that is not there is fs.ErrNotExist.
-func ReadKeysFile(path string) ([]byte, error) {
+func ReadKeysFile(path string) ([]byte, error) { return ReadKeysFileOf(path, os.Geteuid()) }
+
+// ReadKeysFileOf is ReadKeysFile with another user id in the place of this process's.
+func ReadKeysFileOf(path string, uid int) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
@@ -33,7 +36,7 @@ func ReadKeysFile(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkKeysFile(path, info); err != nil {
+	if err := checkKeysFile(path, info, uid); err != nil {
 		return nil, err
 	}
 	raw, err := io.ReadAll(io.LimitReader(f, maxKeysFile+1))
@@ -43,14 +46,14 @@ func ReadKeysFile(path string) ([]byte, error) {
 	return raw, err
 }
 
-func checkKeysFile(path string, info fs.FileInfo) error {
+func checkKeysFile(path string, info fs.FileInfo, uid int) error {
 	owner, known := info.Sys().(*syscall.Stat_t)
 	switch {
 	case !info.Mode().IsRegular():
 		return badKeysFile(path+" is not a file", "put the keys file there")
 	case info.Mode().Perm()&0o022 != 0:
 		return badKeysFile(fmt.Sprintf("others may write to %s (mode %04o), and so let themselves in", path, info.Mode().Perm()), "chmod 0600 "+path)
-	case known && owner.Uid != 0 && int(owner.Uid) != os.Geteuid():
+	case known && owner.Uid != 0 && int(owner.Uid) != uid:
 		return badKeysFile(fmt.Sprintf("%s belongs to user %d, who could let themselves in", path, owner.Uid), "chown it to the manager's user")
 	}
 	return nil
