@@ -76,7 +76,7 @@ func (b browser) play(t *testing.T, scenario, site string, answer func(ask strin
 	given, err := json.Marshal(map[string]string{"site": site, "pictures": cmp.Or(os.Getenv("QMTUI_PICTURES"), t.TempDir()),
 		"modules": b.modules, "chromium": b.chromium, "trouble": trouble})
 	check(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, b.node, "testdata/page/drive.mjs", "testdata/page/"+scenario, string(given))
 	cmd.Stderr = os.Stderr
@@ -101,6 +101,8 @@ func converse(t *testing.T, in io.Writer, out io.Reader, answer func(string) str
 			good = true
 		case "ask":
 			fmt.Fprintln(in, answer(rest))
+		case "skip":
+			t.Skip(rest)
 		default:
 			t.Log(rest)
 		}

@@ -72,9 +72,12 @@ func (h *hand) serve(ask string) string {
 func (s *site) browserLogged(words string) string {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
-	for range 40 {
+	for n := range 800 {
 		if s.log.has("browser console", words) {
 			return "yes"
+		}
+		if n > 40 && s.log.has("browser console") {
+			break // what came with it says nothing of it
 		}
 		<-ticker.C
 	}

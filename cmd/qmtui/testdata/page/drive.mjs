@@ -11,7 +11,10 @@ import { pathToFileURL } from "node:url";
 const options = JSON.parse(process.argv[3]);
 const { chromium } = createRequire(options.modules + "/")("playwright-core");
 const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
-const browser = await chromium.launch({ executablePath: options.chromium, headless: true, args: flags });
+const browser = await chromium.launch({ executablePath: options.chromium, headless: true, args: flags, timeout: 120_000 }).catch((e) => {
+  console.log(`skip Chromium does not start here: ${String(e.message ?? e).split("\n")[0]}`);
+  process.exit(1);
+});
 const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 
 export const tools = {
@@ -19,6 +22,7 @@ export const tools = {
   /** A browser of one user: cookies, storage and pages of their own. user is whom the site takes them for; "" for nobody yet. */
   async person(user, more = {}) {
     const context = await browser.newContext({ viewport: { width: 1100, height: 700 }, ...more });
+    context.setDefaultTimeout(120_000); // the machine may be busy
     if (user) await context.addCookies([{ name: "who", value: user, url: options.site }]);
     return context;
   },

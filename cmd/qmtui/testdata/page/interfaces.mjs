@@ -1,7 +1,7 @@
 // The extension in a page that offers the real page's app and api.
 const banner = (page) => page.locator(".qmtui-banner");
 const seen = (page) => page.evaluate(() => app.seen.slice());
-const until = (page, what, arg) => page.waitForFunction(what, arg, { timeout: 30_000 });
+const until = (page, what, arg) => page.waitForFunction(what, arg, { timeout: 120_000 });
 const picture = (page, n = 1) => until(page, (n) => [...document.querySelectorAll("img[data-node='9']")].filter((i) => i.naturalWidth === 64).length >= n, n);
 const unnoticed = (e) => !e.startsWith("status");
 
