@@ -48,6 +48,8 @@ type Options struct {
 	StatsEvery time.Duration
 	// WarmTimeout bounds Warm and Refresh. Zero means 20m.
 	WarmTimeout time.Duration
+	// spread is the time between two polls, of KeepAlive. Nil means jitter.
+	spread func(time.Duration) time.Duration
 }
 
 // Spec is one deployment.
@@ -103,6 +105,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.spread == nil {
+		o.spread = jitter
 	}
 	if o.Zone == nil {
 		o.Zone = time.Local

@@ -80,6 +80,10 @@ func (w *wire) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 			resp, err = nil, http.ErrServerClosed
 		}
 	}()
+	if r.Body == nil { // as a server hands it on
+		r = r.Clone(r.Context())
+		r.Body = http.NoBody
+	}
 	rec := httptest.NewRecorder()
 	w.to.ServeHTTP(rec, r)
 	if err := r.Context().Err(); err != nil {

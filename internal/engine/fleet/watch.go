@@ -18,7 +18,7 @@ func (s *site) watch(ctx context.Context, report func(job.Fact)) {
 			s.rest(ctx)
 			continue
 		}
-		if pause(ctx, jitter(s.spec.KeepAlive)) {
+		if pause(ctx, s.opts.spread(s.spec.KeepAlive)) {
 			s.look(ctx, report)
 		}
 	}
