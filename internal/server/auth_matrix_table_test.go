@@ -170,6 +170,8 @@ var matrixOfFace = []matrixRow{
 	{"POST /history", "", 200, ""},
 	{"GET /jobs", "", 200, ""},
 	{"GET /jobs/{id}", "", 200, ""},
+	{"POST /jobs/{id}/cancel", "", 200, ""},
+	{"POST /jobs/cancel", "", 200, ""},
 	{"GET /view", "", 200, ""},
 	{"POST /upload/image", "", 200, ""},
 	{"POST /upload/mask", "", 422, ""}, // 422: behind the wall it asks what is masked

@@ -175,7 +175,7 @@ func matrixBody(route, whose string) (body, kind string) {
 	case method == "POST" && strings.Contains(path, "/upload/"):
 		return "--x\r\nContent-Disposition: form-data; name=\"image\"; filename=\"a.png\"\r\n\r\npicture\r\n--x--\r\n", "Content-Type: multipart/form-data; boundary=x"
 	case method == "POST" && strings.HasPrefix(path, facePrefix):
-		return `{"prompt":{"9":{"class_type":"SaveImage","inputs":{}}},"clear":true}`, ""
+		return `{"prompt":{"9":{"class_type":"SaveImage","inputs":{}}},"clear":true,"job_ids":[]}`, ""
 	}
 	return strings.ReplaceAll(goodBodies[route], "user001", whose), ""
 }
@@ -258,6 +258,7 @@ func TestFaceShowsOnlyItsUser(t *testing.T) {
 	}
 	for path, body := range map[string]string{
 		"/queue": `{"delete":["` + string(theirs.waiting) + `"]}`, "/interrupt": `{"prompt_id":"` + string(theirs.waiting) + `"}`,
+		"/jobs/cancel": `{"job_ids":["` + string(theirs.waiting) + `"]}`, "/jobs/" + string(theirs.waiting) + "/cancel": "",
 	} {
 		askFrom(s.Handler(), afar, "POST", "/comfy/user001"+path, body, cookie)
 	}

@@ -118,19 +118,61 @@ func current(open []job.Job) string {
 // faceCancel cancels the jobs that are meant. Like ComfyUI it answers 200
 // without a body, also when it was too late.
 func (s *Server) faceCancel(w http.ResponseWriter, r *request, open []job.Job, meant func(job.Job) bool) error {
+	if _, err := s.cancelMeant(r, open, meant); err != nil {
+		return err
+	}
+	return faceOK(w)
+}
+
+// cancelMeant cancels the jobs that are meant, and reports whether there was one
+// for which it was not too late.
+func (s *Server) cancelMeant(r *request, open []job.Job, meant func(job.Job) bool) (bool, error) {
 	var ids []job.ID
 	for _, j := range open {
 		if meant(j) {
 			ids = append(ids, j.ID)
 		}
 	}
-	if len(ids) > 0 {
-		a := job.Action{Verb: job.DoCancel, Filter: job.Filter{IDs: ids, User: r.PathValue("user")}, Caller: r.who.Caller}
-		if _, err := s.svc.Act(r.Context(), a); err != nil {
-			return err
-		}
+	if len(ids) == 0 {
+		return false, nil
 	}
-	return faceOK(w)
+	done, err := s.svc.Act(r.Context(), job.Action{Verb: job.DoCancel, Filter: job.Filter{IDs: ids, User: r.PathValue("user")}, Caller: r.who.Caller})
+	return slices.ContainsFunc(done, func(d job.ActionResult) bool { return d.Error == nil }), err
+}
+
+// faceCancelJob answers POST jobs/{id}/cancel, which later pages use.
+func (s *Server) faceCancelJob(w http.ResponseWriter, r *request) error {
+	if err := r.discard(); err != nil {
+		return err
+	}
+	return s.faceCancelled(w, r, []string{r.PathValue("id")})
+}
+
+// faceCancelJobs answers POST jobs/cancel.
+func (s *Server) faceCancelJobs(w http.ResponseWriter, r *request) error {
+	body, err := r.fields()
+	if err != nil {
+		return err
+	}
+	var ids []string
+	if json.Unmarshal(body["job_ids"], &ids) != nil || ids == nil {
+		return faceWrong(w, http.StatusBadRequest, "job_ids must be a list")
+	}
+	return s.faceCancelled(w, r, ids)
+}
+
+func (s *Server) faceCancelled(w http.ResponseWriter, r *request, named []string) error {
+	open, err := s.openJobs(r.PathValue("user"))
+	if err != nil {
+		return err
+	}
+	cancelled, err := s.cancelMeant(r, open, func(j job.Job) bool {
+		return slices.Contains(named, face.ID(j)) || slices.Contains(named, string(j.ID))
+	})
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, map[string]bool{"cancelled": cancelled})
 }
 
 // faceOK answers as ComfyUI does when it has nothing to say.

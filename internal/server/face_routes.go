@@ -23,6 +23,8 @@ func (s *Server) faceRoutes() []route {
 		{"POST", "/history", s.faceChangeHistory, false},
 		{"GET", "/jobs", s.faceJobs, false},
 		{"GET", "/jobs/{id}", s.faceJob, false},
+		{"POST", "/jobs/{id}/cancel", s.faceCancelJob, false},
+		{"POST", "/jobs/cancel", s.faceCancelJobs, false},
 		{"GET", "/view", s.faceView, false},
 		{"POST", "/upload/image", s.faceUpload, false},
 		{"POST", "/upload/mask", s.faceUploadMask, false},

@@ -274,6 +274,37 @@ func TestFaceCancels(t *testing.T) {
 	}
 }
 
+// Later pages cancel by the id of a job, one or several.
+func TestFaceCancelsJobs(t *testing.T) {
+	svc := newFake()
+	h := newServer(t, svc, nil).Handler()
+	for n := range 3 {
+		posted(t, h, fmt.Sprintf(`{%s,"prompt_id":"p%d"}`, recordedPrompt, n))
+	}
+	theirs := svc.add(t, "user002")
+	for _, c := range []struct {
+		path, body string
+		want       bool
+	}{
+		{"/jobs/p0/cancel", "", true}, {"/jobs/p0/cancel", "", false}, {"/api/jobs/nobody/cancel", "", false}, {"/jobs/" + string(theirs.ID) + "/cancel", "", false},
+		{"/jobs/cancel", `{"job_ids":["p0","p1","` + string(fakeID(3)) + `","` + string(theirs.ID) + `"]}`, true}, {"/api/jobs/cancel", `{"job_ids":["p1"]}`, false},
+	} {
+		if got := parsed(t, atFace(h, "POST", c.path, c.body), 200).(map[string]any); got["cancelled"] != c.want {
+			t.Errorf("%s %s: %v, want %v", c.path, c.body, got, c.want)
+		}
+	}
+	for n, want := range []job.State{job.Cancelled, job.Cancelled, job.Cancelled, job.Queued} {
+		if j, _ := svc.Job(fakeID(n + 1)); j.State() != want {
+			t.Errorf("job %d is %s, want %s", n, j.State(), want)
+		}
+	}
+	for _, body := range []string{`{}`, `{"job_ids":"p1"}`, `{"job_ids":[5]}`, `[`} {
+		if w := atFace(h, "POST", "/jobs/cancel", body); w.Code != 400 {
+			t.Errorf("%s: %d %s", body, w.Code, w.Body)
+		}
+	}
+}
+
 func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {

@@ -71,6 +71,21 @@ test("the page's buttons reach the manager", async () => {
   assert.deepEqual(s.handed, [["POST", "/queue", '{"clear":true}']]);
 });
 
+test("newer pages' cancel reaches the manager, and the page's own for what is its own", async () => {
+  const s = site({ local: { "/jobs/cancel": { cancelled: true }, "/jobs/own/cancel": { cancelled: true } } });
+  [queued({ id: "q" }), running({ id: "r" }), done({ id: "d" })].forEach((j) => s.board.put(j));
+  assert.deepEqual(await s.post("/jobs/q/cancel"), { cancelled: true });
+  assert.deepEqual(await s.post("/jobs/d/cancel"), { cancelled: false });
+  assert.deepEqual(s.cancelled.splice(0), ["q"]);
+  assert.deepEqual(await s.post("/jobs/cancel", { job_ids: ["q", "r", "d", "own"] }), { cancelled: true });
+  assert.deepEqual(s.cancelled.splice(0), ["q", "r"]);
+  assert.deepEqual(s.handed.splice(0), [["POST", "/jobs/cancel", '{"job_ids":["own"]}']]);
+  await s.post("/jobs/own/cancel");
+  await s.post("/jobs/cancel", { job_ids: ["own"] });
+  assert.deepEqual(s.cancelled, []);
+  assert.deepEqual(s.handed.map((h) => h[1]), ["/jobs/own/cancel", "/jobs/cancel"]);
+});
+
 test("with nothing of ours an interrupt is the page's own", async () => {
   const s = site();
   await s.post("/interrupt", { prompt_id: "own" });
@@ -89,7 +104,7 @@ test("what is deleted from the history is out of sight", async () => {
 
 test("the rest is the page's own business", () => {
   const { routes } = site();
-  for (const [route, method] of [["/view?filename=a"], ["/object_info"], ["/queue/x/y"], ["/history", "DELETE"], ["/prompt", "POST"], ["/system_stats"], ["/constructor"]]) {
+  for (const [route, method] of [["/view?filename=a"], ["/object_info"], ["/queue/x/y"], ["/history", "DELETE"], ["/prompt", "POST"], ["/system_stats"], ["/constructor"], ["/jobs/q/assets"], ["/jobs/q/cancel/x", "POST"]]) {
     assert.equal(routes.match(route, { method }), undefined, route);
   }
 });

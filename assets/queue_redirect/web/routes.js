@@ -1,6 +1,6 @@
 // The page's own calls about queue, history and cancelling, answered from the
 // manager's jobs. What the page's own ComfyUI has is shown beside them.
-import { isWaiting } from "./board.js";
+import { isOpen, isWaiting } from "./board.js";
 import { history, inHistory, jobDetail, jobsPage, queue } from "./lists.js";
 
 const EPOCH = Date.UTC(2026, 0, 1);
@@ -17,9 +17,9 @@ export class Routes {
   match(route, options = {}) {
     const url = new URL(route, "http://page");
     const method = (options.method ?? "GET").toUpperCase();
-    const [, head, id, more] = url.pathname.split("/");
+    const [, head, id, verb, more] = url.pathname.split("/");
     const call = { url, options, id: id && decodeURIComponent(id), body: () => parse(options.body) };
-    const to = more === undefined && this[`${method} ${head}${id ? "/id" : ""}`];
+    const to = more === undefined && this[`${method} ${head}${id ? "/id" : ""}${verb === undefined ? "" : "/" + verb}`];
     return to ? () => to.call(this, call) : undefined;
   }
 
@@ -76,6 +76,27 @@ export class Routes {
     if (!job) return this.local(url.pathname + url.search, options);
     await this.cancel(job.id);
     return json({});
+  }
+
+  /** Newer pages' cancel of one job. */
+  async "POST jobs/id/cancel"({ url, options, id }) {
+    const job = this.board.get(id);
+    if (!job) return this.local(url.pathname, options);
+    if (isOpen(job)) await this.cancel(id);
+    return json({ cancelled: isOpen(job) });
+  }
+
+  /** And of several: the address is /jobs/cancel. */
+  async "POST jobs/id"({ url, options, id, body }) {
+    const { job_ids: ids = [] } = body();
+    if (id !== "cancel") return this.local(url.pathname, options);
+    const ours = ids.filter((id) => this.board.get(id));
+    const rest = ids.filter((id) => !ours.includes(id));
+    const open = ours.filter((id) => isOpen(this.board.get(id)));
+    await Promise.all(open.map((id) => this.cancel(id)));
+    if (rest.length && !open.length) return this.local(url.pathname, { ...options, body: JSON.stringify({ job_ids: rest }) });
+    if (rest.length) await this.local(url.pathname, { ...options, body: JSON.stringify({ job_ids: rest }) });
+    return json({ cancelled: open.length > 0 });
   }
 
   async "POST queue"({ url, options, body }) {

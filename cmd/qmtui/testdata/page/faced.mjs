@@ -1,6 +1,6 @@
 // The real ComfyUI page without any extension, behind the nginx that is
 // shipped: its own calls go to the manager's face of ComfyUI.
-import { history, load, openQueuePanel, pending, press, queue, ready, shown, until, watch } from "./graph.mjs";
+import { cancel, history, load, openQueuePanel, own, pending, press, queue, ready, shown, until, watch } from "./graph.mjs";
 
 export default async function ({ person, logIn, ask, check, say, options }) {
   const photo = (page, name) => page.screenshot({ path: `${options.pictures}/${name}.png` });
@@ -50,12 +50,12 @@ export default async function ({ person, logIn, ask, check, say, options }) {
   await ask("hold");
   await press(page);
   await pending(page, 1);
-  await page.evaluate(() => window.comfyAPI.api.api.interrupt(null));
+  await cancel(page);
   await until(page, async () => (await window.comfyAPI.api.api.getQueue()).Pending.length === 0);
   await ask("go");
 
   say("refused in the page's own words");
   await page.evaluate(() => (window.app.graph.getNodeById(9).mode = 4)); // bypassed: nothing is left to save
   await press(page);
-  await page.getByText(/no outputs|no output node/i).first().waitFor();
+  await own(page, /no outputs|no output node/i).waitFor();
 }

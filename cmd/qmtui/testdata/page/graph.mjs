@@ -31,6 +31,13 @@ export const shown = (page, name) => until(page, (name) => window.app.graph.getN
 /** How many run, and how many wait, as the page's queue panel has it. */
 export const queue = (page) => page.evaluate(async () => { const q = await window.comfyAPI.api.api.getQueue(); return [q.Running.length, q.Pending.length]; });
 export const pending = (page, n) => until(page, async (n) => (await window.comfyAPI.api.api.getQueue()).Pending.length === n, n);
+/** Cancels the only one that waits, as the page's buttons do: newer pages by its id. */
+export const cancel = (page) => page.evaluate(async () => {
+  const { api } = window.comfyAPI.api;
+  if (!api.cancelJob) return api.interrupt(null);
+  const [item] = (await api.getQueue()).Pending;
+  return api.cancelJob(item.id);
+});
 /** The outputs of the page's history. */
 export const history = (page) => page.evaluate(async () => {
   const h = await window.comfyAPI.api.api.getHistory();
@@ -54,9 +61,12 @@ export async function load(page, prefix, change = (w) => w) {
 
 export const press = (page) => page.locator(".comfyui-queue-button button, [data-testid=queue-button]").first().click();
 
+/** A text of the page itself, not of our banner. */
+export const own = (page, text) => page.locator("body > :not(.qmtui-banner, .qmtui-spoken)").getByText(text).first();
+
 /** Opens the queue panel where the page has not done so itself. */
 export async function openQueuePanel(page, name) {
-  const entry = page.getByText(name).first();
+  const entry = own(page, name);
   if (await entry.isVisible()) return;
   await page.getByRole("button", { name: "Expand job queue" }).first().click();
   await entry.waitFor();
