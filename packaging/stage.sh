@@ -23,7 +23,7 @@ gzip -9n "$dir"/man/*
 
 cp README.md CHANGELOG.md docs/*.md "$dir/docs/"
 cp LICENSE "$dir/docs/copyright"
-for asset in nginx grafana prometheus prompts compose; do
+for asset in nginx grafana prometheus loki prompts compose; do
   cp -r "assets/$asset" "$dir/assets/"
 done
 mkdir "$dir/assets/queue_redirect" # the page extension, without its tests

@@ -65,12 +65,12 @@ func (s *site) submit(ctx context.Context, p *comfy.Prompt, sub job.Submission) 
 	receipt, err := s.post(ctx, req, sub.Timeout, models)
 	if s.learns(ctx, err) {
 		if plain, tagErr := s.tagged(p, sub); tagErr == nil && !bytes.Equal(plain.Prompt, req.Prompt) {
-			s.opts.Logger.Info("send again without the nodes that the server lacks", "deployment", s.spec.Name, "prompt", sub.PromptID)
+			s.opts.Logger.Info("send again without the nodes that the server lacks", "job", sub.Job, "deployment", s.spec.Name, "prompt", sub.PromptID)
 			receipt, err = s.post(ctx, plain, sub.Timeout, models)
 		}
 	}
 	if s.arrives(sub.PromptID) {
-		s.stopLate(ctx, sub.PromptID, err)
+		s.stopLate(ctx, sub, err)
 	}
 	return receipt, err
 }
@@ -95,12 +95,12 @@ func (s *site) post(ctx context.Context, req comfy.Request, timeout time.Duratio
 }
 
 // stopLate interrupts a prompt that somebody wanted stopped while its POST waited.
-func (s *site) stopLate(ctx context.Context, promptID string, err error) {
+func (s *site) stopLate(ctx context.Context, sub job.Submission, err error) {
 	if err != nil && outcomeKind(err) != silent {
 		return
 	}
-	if err := s.interrupt(ctx, promptID); err != nil {
-		s.opts.Logger.Warn("interrupt after the answer", "deployment", s.spec.Name, "prompt", promptID, "error", err)
+	if err := s.interrupt(ctx, sub.PromptID); err != nil {
+		s.opts.Logger.Warn("interrupt after the answer", "job", sub.Job, "deployment", s.spec.Name, "prompt", sub.PromptID, "error", err)
 	}
 }
 

@@ -178,7 +178,7 @@ func (s *site) admission(ctx context.Context, f job.Flight, report func(job.Fact
 	}
 	a, err := d.Admission(ctx, f.PromptID)
 	if err != nil {
-		s.opts.Logger.Debug("ask what became of a prompt", "deployment", s.spec.Name, "prompt", f.PromptID, "error", err)
+		s.opts.Logger.Debug("ask what became of a prompt", "job", f.Job, "deployment", s.spec.Name, "prompt", f.PromptID, "error", err)
 		return false
 	}
 	if a.Stage != StageCompleted {

@@ -69,7 +69,7 @@ func (s *site) look(ctx context.Context, report func(job.Fact)) {
 	}
 	entry, err := s.evidence(ctx, f.PromptID)
 	if err != nil {
-		s.opts.Logger.Debug("ask for evidence", "deployment", s.spec.Name, "prompt", f.PromptID, "error", err)
+		s.opts.Logger.Debug("ask for evidence", "job", f.Job, "deployment", s.spec.Name, "prompt", f.PromptID, "error", err)
 		return
 	}
 	s.tell(f, entry, report)
