@@ -84,3 +84,32 @@ func notThere(w http.ResponseWriter, status int) error {
 	w.WriteHeader(status)
 	return nil
 }
+
+// maxOffered bounds how many files a page is offered to choose from.
+const maxOffered = 5000
+
+// uploads lists the user's files at the top of the own folder and below 3d, as
+// far as they may be had; none when the folder cannot be read.
+func (s *Server) uploads(user string) []string {
+	root, err := openUser(s.opts.Inputs, user)
+	if err != nil {
+		return nil
+	}
+	defer root.Close()
+	var all []string
+	// What cannot be read is not offered.
+	_ = fs.WalkDir(root.FS(), ".", func(p string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil || len(all) >= maxOffered:
+			return fs.SkipDir
+		case p != "." && strings.HasPrefix(d.Name(), "."), d.IsDir() && p != "." && p != "3d" && !strings.HasPrefix(p, "3d/"):
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+		case d.Type().IsRegular():
+			all = append(all, p)
+		}
+		return nil
+	})
+	return all
+}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,6 +62,15 @@ func TestFaceShowsUploads(t *testing.T) {
 	}
 	if w := ask(h, "GET", "/comfy/user003/view?filename=s.png&type=input", "", "X-Remote-User: user003"); w.Code == 200 {
 		t.Errorf("a user's folder that is a link shows another user's: %s", w.Body)
+	}
+	s := newServer(t, newFake(), func(o *Options) { o.Inputs = dir })
+	check(t, os.MkdirAll(filepath.Join(own, "3d", "old"), 0o755))
+	check(t, os.WriteFile(filepath.Join(own, "3d", "old", "m.glb"), nil, 0o644))
+	if got := s.uploads("user001"); !slices.Equal(got, []string{"3d/old/m.glb", "a.png"}) {
+		t.Errorf("user001 is offered %q", got)
+	}
+	if got := append(s.uploads("user003"), s.uploads("user009")...); len(got) != 0 {
+		t.Errorf("through a link, or without a folder: %q", got)
 	}
 	body, kind := uploadForm(t, "x.png", []byte("x"))
 	if w := ask(h, "POST", "/comfy/user003/upload/image", body, "X-Remote-User: user003", "Content-Type: "+kind); w.Code < 300 {

@@ -114,6 +114,9 @@ func (s *site) snapshot() job.Deployment {
 	if d.Error == nil {
 		d.Error = outputTrouble(s.spec, s.system)
 	}
+	if d.Error == nil && s.opts.Inputs {
+		d.Error = inputTrouble(s.spec, s.system)
+	}
 	if r.state == job.Warming {
 		d.WaitingSince = s.health.unanswered
 	}

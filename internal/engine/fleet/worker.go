@@ -112,6 +112,16 @@ func outputTrouble(s Spec, x *job.System) *job.Error {
 		Hint:    "add --output-directory with the mounted share to the deployment's command line"}
 }
 
+// inputTrouble warns of a worker that does not look where inputs are brought to.
+func inputTrouble(s Spec, x *job.System) *job.Error {
+	if x == nil || len(x.Argv) == 0 || hasFlag(x.Argv, "--input-directory") || hasFlag(x.Argv, "--base-directory") || isLocal(s.URL) {
+		return nil
+	}
+	return &job.Error{Code: "no_input_directory", Class: job.Unavailable,
+		Message: "ComfyUI runs without --input-directory, so it does not find the files that workflows load",
+		Hint:    "add --input-directory with the folder of share.inputs to the deployment's command line"}
+}
+
 func hasFlag(argv []string, name string) bool {
 	return slices.ContainsFunc(argv, func(a string) bool { return a == name || strings.HasPrefix(a, name+"=") })
 }

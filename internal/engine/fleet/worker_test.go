@@ -115,6 +115,24 @@ func TestNoOutputDirectory(t *testing.T) {
 	})
 }
 
+func TestNoInputDirectory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, c := range []struct {
+			argv    string
+			carried bool
+			want    string
+		}{
+			{`"main.py","--output-directory","/o"`, true, "no_input_directory"}, {`"main.py","--output-directory","/o"`, false, ""},
+			{`"main.py","--output-directory","/o","--input-directory","/i"`, true, ""}, {`"main.py"`, true, "no_output_directory"},
+		} {
+			d, err := open(t, &fake{argv: c.argv}, spec(), func(o *Options) { o.Inputs = c.carried }).Refresh(t.Context(), "h200")
+			if err != nil || codeOf(d.Error) != c.want {
+				t.Errorf("%s, carried %v: %v, %v", c.argv, c.carried, d.Error, err)
+			}
+		}
+	})
+}
+
 func TestInterruptNamesThePrompt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{}
