@@ -126,12 +126,12 @@ func film(ctx context.Context, c *api.Client, p *painter, path string) error {
 		s.wait(350 * time.Millisecond)
 		f.add(p.image(s.terminal), hold)
 	}
-	for range 6 {
+	for range 4 {
 		take(700 * time.Millisecond)
 		s.wait(500 * time.Millisecond)
 	}
-	for _, r := range "/user:user00" {
-		take(120*time.Millisecond, string(r))
+	for _, typed := range []string{"/u", "ser:", "user", "00"} {
+		take(300*time.Millisecond, "text:"+typed)
 	}
 	take(900*time.Millisecond, "3", "enter")
 	take(400*time.Millisecond, "space")
@@ -141,7 +141,9 @@ func film(ctx context.Context, c *api.Client, p *painter, path string) error {
 	take(400*time.Millisecond, "esc")
 	take(700*time.Millisecond, "esc", "esc", "2", "down", "down", "enter")
 	s.wait(time.Second)
-	take(1500*time.Millisecond, "/", "text:.png", "enter")
+	s.press("/", "text:.png", "enter")
+	s.wait(time.Second)
+	take(1500 * time.Millisecond)
 	take(1500*time.Millisecond, "3")
 	take(2000*time.Millisecond, "7")
 	return f.write(path)

@@ -63,7 +63,8 @@ func (p *painter) png(e *vt.SafeEmulator, path string) error {
 		return err
 	}
 	defer f.Close()
-	return (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(f, paletted(p.image(e)))
+	img := p.image(e)
+	return (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(f, withPalette(img, common(256, img)))
 }
 
 // image paints the whole screen.
@@ -121,15 +122,17 @@ func colours(s uv.Style) (fg, bg color.Color) {
 // of a font leave gaps.
 func block(img *image.RGBA, text string, r image.Rectangle, fg color.Color) bool {
 	mx, my := r.Min.X+r.Dx()/2, r.Min.Y+r.Dy()/2
+	if arms, ok := lines[text]; ok {
+		line(img, r, arms, fg)
+		return true
+	}
 	switch text {
 	case "▀":
 		fill(img, image.Rect(r.Min.X, r.Min.Y, r.Max.X, my), fg)
 	case "▌":
 		fill(img, image.Rect(r.Min.X, r.Min.Y, mx, r.Max.Y), fg)
-	case "─":
-		fill(img, image.Rect(r.Min.X, my, r.Max.X, my+1), fg)
-	case "│":
-		fill(img, image.Rect(mx, r.Min.Y, mx+1, r.Max.Y), fg)
+	case "░":
+		shade(img, r, fg)
 	default:
 		i := strings.Index("▁▂▃▄▅▆▇█", text)
 		if text == "" || i < 0 {
@@ -138,4 +141,31 @@ func block(img *image.RGBA, text string, r image.Rectangle, fg color.Color) bool
 		fill(img, image.Rect(r.Min.X, r.Max.Y-(i/3+1)*r.Dy()/8, r.Max.X, r.Max.Y), fg)
 	}
 	return true
+}
+
+// lines are the lines of boxes: which arms reach to the edges of the cell.
+var lines = map[string]string{"─": "lr", "│": "ud", "╭": "rd", "╮": "ld", "╰": "ru", "╯": "lu", "├": "udr", "└": "ur"}
+
+// line paints the arms of a line from the middle of its cell.
+func line(img *image.RGBA, r image.Rectangle, arms string, fg color.Color) {
+	mx, my := r.Min.X+r.Dx()/2, r.Min.Y+r.Dy()/2
+	for _, a := range arms {
+		switch a {
+		case 'l':
+			fill(img, image.Rect(r.Min.X, my, mx+1, my+1), fg)
+		case 'r':
+			fill(img, image.Rect(mx, my, r.Max.X, my+1), fg)
+		case 'u':
+			fill(img, image.Rect(mx, r.Min.Y, mx+1, my+1), fg)
+		case 'd':
+			fill(img, image.Rect(mx, my, mx+1, r.Max.Y), fg)
+		}
+	}
+}
+
+// shade paints the empty part of a bar: a quarter of the colour.
+func shade(img *image.RGBA, r image.Rectangle, fg color.Color) {
+	f, b := color.RGBAModel.Convert(fg).(color.RGBA), img.RGBAAt(r.Min.X, r.Min.Y)
+	mix := func(x, y uint8) uint8 { return uint8((int(x) + 3*int(y)) / 4) }
+	fill(img, r, color.RGBA{mix(f.R, b.R), mix(f.G, b.G), mix(f.B, b.B), 255})
 }

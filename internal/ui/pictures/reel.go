@@ -23,7 +23,7 @@ func (f *reel) add(img *image.RGBA, hold time.Duration) {
 // write makes a GIF in which each frame holds only what changed.
 func (f *reel) write(path string) error {
 	out := &gif.GIF{}
-	colours := common(f.frames...)
+	colours := common(gifColours, f.frames...)
 	var before *image.Paletted
 	for i, img := range f.frames {
 		whole := withPalette(img, colours)
@@ -60,8 +60,43 @@ func changed(was, now *image.Paletted) *image.Paletted {
 	return now.SubImage(r).(*image.Paletted)
 }
 
-// common are the 256 colours that stand for all others.
-func common(frames ...*image.RGBA) color.Palette {
+// gifColours is how many colours a moving picture has: text needs few, and a
+// GIF of few is half as long.
+const gifColours = 40
+
+// common are n colours that stand for all others: half of them the most frequent,
+// the others each the one that is the farthest from those before, so that a
+// word in a colour of its own keeps it beside a picture.
+func common(n int, frames ...*image.RGBA) color.Palette {
+	all := byFrequency(frames)
+	if len(all) <= n {
+		return paletteOf(all)
+	}
+	chosen := all[: n/2 : n/2]
+	far := make([]int, len(all)) // from the nearest that is chosen
+	for i, c := range all {
+		far[i] = 1 << 30
+		for _, x := range chosen {
+			far[i] = min(far[i], distance(c, x))
+		}
+	}
+	for len(chosen) < n {
+		best := 0
+		for i := range all {
+			if far[i] > far[best] {
+				best = i
+			}
+		}
+		chosen = append(chosen, all[best])
+		for i, c := range all {
+			far[i] = min(far[i], distance(c, all[best]))
+		}
+	}
+	return paletteOf(chosen)
+}
+
+// byFrequency are the colours of pictures, a little rounded, the most frequent first.
+func byFrequency(frames []*image.RGBA) []color.RGBA {
 	counts := map[color.RGBA]int{}
 	for _, img := range frames {
 		for y := range img.Rect.Dy() {
@@ -79,8 +114,16 @@ func common(frames ...*image.RGBA) color.Palette {
 	slices.SortFunc(all, func(a, b color.RGBA) int {
 		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a.R, b.R), cmp.Compare(a.G, b.G), cmp.Compare(a.B, b.B))
 	})
-	var p color.Palette
-	for _, c := range all[:min(len(all), 256)] {
+	return all
+}
+
+func distance(a, b color.RGBA) int {
+	r, g, l := int(a.R)-int(b.R), int(a.G)-int(b.G), int(a.B)-int(b.B)
+	return r*r + g*g + l*l
+}
+
+func paletteOf(all []color.RGBA) (p color.Palette) {
+	for _, c := range all {
 		p = append(p, c)
 	}
 	return p
@@ -101,13 +144,4 @@ func withPalette(img *image.RGBA, p color.Palette) *image.Paletted {
 		}
 	}
 	return out
-}
-
-// paletted is a picture with few colours, which a PNG holds in a third of the bytes.
-func paletted(img *image.RGBA) image.Image {
-	p := common(img)
-	if len(p) == 256 {
-		return img // a photograph: keep all of it
-	}
-	return withPalette(img, p)
 }
