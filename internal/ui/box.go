@@ -14,7 +14,23 @@ func wrapStyled(s string, w int) []string {
 	if fitWidth(s) <= w {
 		return []string{s}
 	}
-	return strings.Split(ansi.WrapWc(s, w, " "), "\n")
+	k, text := inked(s)
+	lines := strings.Split(ansi.WrapWc(text, w, " "), "\n")
+	for i, l := range lines {
+		lines[i] = k.On(l)
+	}
+	return lines
+}
+
+// inked takes a line of one style apart, so that each part of it can have the
+// style; a line of several styles stays as it is.
+func inked(s string) (Ink, string) {
+	open, rest, ok := strings.Cut(s, "m")
+	text, ends := strings.CutSuffix(rest, inkEnd)
+	if !ok || !ends || !strings.HasPrefix(open, "\x1b[") || strings.Contains(text, "\x1b") {
+		return "", s
+	}
+	return Ink(open + "m"), text
 }
 
 // box frames lines that are at most inner cells wide.

@@ -182,13 +182,13 @@ func TestOneCellCosts64Bytes(t *testing.T) {
 	go func() { _, err := p.Run(); done <- err }()
 	p.Send(newsMsg{news{snapshot: &api.Snapshot{Jobs: f.jobs}}})
 	p.Send(pollDone{status: &f.status, workers: f.workers, orphans: f.orphans, users: f.users})
-	out.shows("waiting in line, 4 ahead")
+	out.shows("in line, 4 ahead")
 	out.shows("h200-spot warm") // the manager has been asked
 	out.take()
 	j := f.jobs[3]
 	j.Phase = "waiting in line, 9 ahead"
 	p.Send(newsMsg{news{changes: map[job.ID]api.Job{j.ID: j}}})
-	out.shows(j.Phase)
+	out.shows("in line, 9 ahead")
 	b := out.take()
 	t.Logf("%d bytes: %q", len(b), b)
 	if len(b) == 0 || len(b) > 64 {

@@ -169,9 +169,9 @@ func (d *dialog) field(st *Styles, inner int) string {
 func (d *dialog) buttons(st *Styles, inner int, now time.Time) string {
 	no, yes := "[ "+d.no+" ]", "[ "+d.yes+" ]"
 	if d.onYes {
-		no, yes = st.Button.On(no), st.ButtonOn.On("["+st.glyphs.cursor+d.yes+" ]")
+		no, yes = st.Button.On(no), st.ButtonOn.On("["+st.glyphs.chosen+d.yes+" ]")
 	} else {
-		no, yes = st.ButtonOn.On("["+st.glyphs.cursor+d.no+" ]"), st.Button.On(yes)
+		no, yes = st.ButtonOn.On("["+st.glyphs.chosen+d.no+" ]"), st.Button.On(yes)
 	}
 	line := no + "   " + yes
 	if now.Sub(d.opened) < grace {

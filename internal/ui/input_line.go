@@ -39,9 +39,11 @@ func (m *Model) pressLine(k tea.KeyPressMsg) (cmd tea.Cmd) {
 	case "enter":
 		m.line = nil
 		m.savePrefs()
+		return m.look()
 	case "esc", "ctrl+c":
 		l.set(l.before)
 		m.line = nil
+		return m.look()
 	case "up", "down", "pgup", "pgdown":
 		return m.do(deedOf(k.String(), m.here()))
 	default:

@@ -36,7 +36,7 @@ func course(a api.Attempt) string {
 	if a.Assigned.IsZero() {
 		return "not assigned yet"
 	}
-	parts, from := []string{"assigned " + clock(a.Assigned.Time)}, a.Assigned.Time
+	parts, from := []string{"at " + clock(a.Assigned.Time)}, a.Assigned.Time
 	if !a.Started.IsZero() {
 		parts, from = append(parts, "began +"+age(a.Started.Sub(from))), a.Started.Time
 	}

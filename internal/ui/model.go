@@ -164,7 +164,7 @@ func (m *Model) learn(msg tea.Msg) tea.Cmd {
 		return m.learnOlder(msg)
 	case restMsg:
 		if msg.turn == m.older.turn {
-			return m.askMissing()
+			return tea.Batch(m.askMissing(), m.look())
 		}
 	case outputsMsg:
 		return m.outputs().learn(msg)
@@ -172,6 +172,14 @@ func (m *Model) learn(msg tea.Msg) tea.Cmd {
 		return m.hearDoctor(msg)
 	case previewMsg:
 		m.w.previews.learn(msg)
+	}
+	return nil
+}
+
+// look fetches what belongs to the row under the cursor, where it is shown.
+func (m *Model) look() tea.Cmd {
+	if p, ok := m.front().(interface{ look() tea.Cmd }); ok && m.detail == nil {
+		return p.look()
 	}
 	return nil
 }

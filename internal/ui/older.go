@@ -127,9 +127,6 @@ func (m *Model) askMissing() tea.Cmd {
 
 // rest waits until a filter that is being typed has come to rest.
 func (m *Model) rest() tea.Cmd {
-	if m.w.jobs.horizon.IsZero() {
-		return nil
-	}
 	return m.w.clock.After(filterRests, restMsg{m.older.turn})
 }
 

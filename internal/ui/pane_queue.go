@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -128,7 +129,12 @@ func (p *queuePane) phase(j *api.Job) cell {
 		return cell{"being cancelled", st.Warn}
 	case len(j.Warnings) > 0 && !j.State.Terminal():
 		return cell{st.glyphs.warn + " " + text, st.Warn}
-	case j.State == job.Queued, j.State.Terminal():
+	case j.State == job.Queued:
+		if rest, ok := strings.CutPrefix(text, "waiting in line"); ok { // the state says that it waits
+			text = "in line" + rest
+		}
+		return cell{text, st.Quiet}
+	case j.State.Terminal():
 		return cell{text, st.Quiet}
 	}
 	return cell{text, st.Row}

@@ -438,3 +438,20 @@ func TestWholeLineOfTheLog(t *testing.T) {
 		x.sees("the_last_word.png")
 	}
 }
+
+// A filter puts another file under the cursor: its picture comes without a key.
+func TestPictureOfAFilteredFile(t *testing.T) {
+	f := fixture()
+	o := f.outputs["ada"][0]
+	o.ID, o.Filename, o.StoredAt = "sound", "take.mp3", ago(0)
+	f.outputs["ada"] = append(f.outputs["ada"], o)
+	x := start(t, f)
+	x.press("2", "down", "enter")
+	x.sees("─ take.mp3 ─")
+	x.misses("▀▀▀▀")
+	x.press("/")
+	x.typeText(".png")
+	x.misses("▀▀▀▀")
+	x.later(filterRests)
+	x.sees("─ ComfyUI_00001_.png ─", "▀▀▀▀")
+}

@@ -146,17 +146,17 @@ func plainStyles() *Styles {
 
 // glyphs are the signs of the panel; all are one cell wide.
 type glyphs struct {
-	state                                                        map[job.State]string
-	cursor, mark, rule, bar, barEmpty, beam, dot, warn, up, down string
-	link, stale, vline, fold, unfold, arrow, corner, tee, user   string
-	spark                                                        []string
-	box                                                          lipgloss.Border
+	state                                                                map[job.State]string
+	cursor, mark, rule, bar, barEmpty, beam, chosen, dot, warn, up, down string
+	link, stale, vline, fold, unfold, arrow, corner, tee, user           string
+	spark                                                                []string
+	box                                                                  lipgloss.Border
 }
 
 var unicodeGlyphs = glyphs{
 	state: map[job.State]string{job.Queued: "○", job.Submitting: "◌", job.Accepted: "◔", job.Running: "●", job.Rendered: "◕",
 		job.Done: "✓", job.Failed: "✗", job.Cancelled: "⊘", job.Lost: "?"},
-	cursor: "▌", mark: "◆", rule: "─", bar: "█", barEmpty: "░", beam: "▇", dot: "·", warn: "▲", up: "↑", down: "↓", link: "●", stale: "○", vline: "│",
+	cursor: "▌", mark: "◆", rule: "─", bar: "█", barEmpty: "░", beam: "▇", chosen: "▸", dot: "·", warn: "▲", up: "↑", down: "↓", link: "●", stale: "○", vline: "│",
 	fold: "▸", unfold: "▾", arrow: "→", corner: "└", tee: "├", user: "@",
 	spark: []string{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"}, box: lipgloss.RoundedBorder(),
 }
@@ -164,7 +164,7 @@ var unicodeGlyphs = glyphs{
 var asciiGlyphs = glyphs{
 	state: map[job.State]string{job.Queued: ".", job.Submitting: ":", job.Accepted: "o", job.Running: "*", job.Rendered: "%",
 		job.Done: "+", job.Failed: "x", job.Cancelled: "-", job.Lost: "?"},
-	cursor: ">", mark: "#", rule: "-", bar: "#", barEmpty: ".", beam: "#", dot: "-", warn: "!", up: "^", down: "v", link: "*", stale: "o", vline: "|",
+	cursor: ">", mark: "#", rule: "-", bar: "#", barEmpty: ".", beam: "#", chosen: ">", dot: "-", warn: "!", up: "^", down: "v", link: "*", stale: "o", vline: "|",
 	fold: "+", unfold: "-", arrow: ">", corner: "`", tee: "|", user: "@",
 	spark: []string{"_", ".", "-", "=", "+", "*", "%", "#"}, box: lipgloss.ASCIIBorder(),
 }
