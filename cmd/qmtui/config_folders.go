@@ -26,6 +26,7 @@ func checkFolders(cfg config.Config, src config.Source) (problems, advice config
 			Hint:    "that is how it should be when the share is mounted read-only; keep retention.share off"})
 	}
 	problems = append(problems, checkUsers(cfg)...)
+	problems = append(problems, checkInputs(cfg)...)
 	return append(problems, checkState(cfg)...), advice
 }
 
@@ -48,6 +49,25 @@ func checkUsers(cfg config.Config) config.Problems {
 		if path := filepath.Join(dir, n.Name()); n.IsDir() && !writable(path) {
 			out = append(out, notWritable(path))
 		}
+	}
+	return out
+}
+
+// checkInputs looks at the folders between which inputs are carried.
+func checkInputs(cfg config.Config) config.Problems {
+	if !cfg.CarriesInputs() {
+		return nil
+	}
+	var out config.Problems
+	if p := missingFolder("inputs_missing", "share.inputs", cfg.Share.Inputs, "mount it, or set share.inputs"); p != nil {
+		out = append(out, p)
+	} else if !writable(cfg.Share.Inputs) {
+		out = append(out, &config.Problem{Code: "inputs_not_writable", Key: "share.inputs",
+			Message: fmt.Sprintf("user id %d may not write to %s: jobs that load files would wait for ever", os.Geteuid(), cfg.Share.Inputs),
+			Hint:    "mount it for writing, and give that user id the right to it"})
+	}
+	if p := missingFolder("inputs_missing", "users.inputs", cfg.Users.Inputs, "make it, or set users.inputs"); p != nil {
+		out = append(out, p)
 	}
 	return out
 }

@@ -16,6 +16,7 @@ import (
 const (
 	takings   = 16 // callers that may have their inputs looked for at once
 	takeTries = 3  // when a file changes under the look
+	stagings  = 64 // files that may be on their way at once; more mean that the disk hangs
 )
 
 // Carries reports whether inputs are brought to the workers at all.
@@ -43,7 +44,11 @@ func (s *Share) Take(ctx context.Context, user string, files []job.Input) ([]job
 }
 
 // stageNow stages what it can; false when a file changed since it was found.
+// Nobody is made to wait for a share that is known to be in trouble.
 func (s *Share) stageNow(ctx context.Context, user string, found []job.Input) bool {
+	if st := s.Status(); st.Error != nil || st.Stalled {
+		return true
+	}
 	for _, in := range found {
 		err := s.Stage(ctx, user, in)
 		if err != nil && !job.AsError(err).Transient {
@@ -125,7 +130,7 @@ func (s *Share) common(in job.Input) bool {
 func (s *Share) Stage(ctx context.Context, user string, in job.Input) error {
 	name := stagedName(user, in)
 	_, err, _ := s.staging.Do(name, func() (any, error) {
-		work := task{name: "stage " + name, stall: copyStall * s.opt.Stall}
+		work := task{name: "stage an input", limit: stagings, stall: copyStall * s.opt.Stall}
 		return errand(ctx, s, work, func(p *pulse) (struct{}, error) {
 			g := &stagingFile{s: s, ctx: ctx, pulse: p, user: user, in: in, name: name}
 			defer g.close()

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -355,6 +356,43 @@ func TestStagingWaits(t *testing.T) {
 	wantTree(t, inputs, map[string]string{})
 	if err := d.share().Stage(t.Context(), "user001", in); err != nil {
 		t.Errorf("healed: %v", err)
+	}
+}
+
+// TestHungInputs: a share that hangs keeps nobody who submits, and costs no
+// more than a bounded number of goroutines.
+func TestHungInputs(t *testing.T) {
+	d, _, uploads := carrying(t)
+	d.opt.Stall = 10 * time.Millisecond
+	s := d.share()
+	hung := make(chan struct{})
+	t.Cleanup(func() { close(hung) })
+	s.step = func(name string) error {
+		if name == "inputs" {
+			<-hung
+			return unix.EIO // whoever was left behind writes nothing any more
+		}
+		return nil
+	}
+	writeFile(t, filepath.Join(uploads, "user001", "a.png"), []byte("bytes"))
+	got, err := s.Take(t.Context(), "user001", []job.Input{loads("a.png")})
+	if err != nil || len(got) != 1 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	for i := range stagings + 5 {
+		in := got[0]
+		in.Path = fmt.Sprintf("%d.png", i)
+		s.begin(task{name: "stage an input", limit: stagings}) // as if each were left behind
+		if i >= stagings {
+			if e := job.AsError(s.Stage(t.Context(), "user001", in)); e == nil || e.Code != "share_stalled" || !e.Transient {
+				t.Errorf("number %d: %v", i, e)
+			}
+		}
+	}
+	s.setStatus(func(st *job.ShareStatus) { st.Stalled = true })
+	began := s.busy["stage an input"]
+	if _, err := s.Take(t.Context(), "user001", []job.Input{loads("a.png")}); err != nil || s.busy["stage an input"] != began {
+		t.Errorf("a share known to hang was tried: %v", err)
 	}
 }
 
