@@ -15,9 +15,9 @@ import (
 	"time"
 )
 
-// playwright is the version of playwright-core that the page tests drive
-// Chromium with.
-const playwright = "playwright-core@1.56.1"
+// What the page tests take from npm: playwright-core drives Chromium, axe-core
+// looks whether everybody can use what is shown.
+const playwright, axe = "playwright-core@1.56.1", "axe-core@4.11.0"
 
 // browser is what the page tests need beside Go.
 type browser struct{ node, chromium, modules string }
@@ -31,10 +31,12 @@ func findBrowser(t *testing.T) browser {
 	b := browser{node: onPath(t, "node"), chromium: onPath(t, "chromium", "chromium-browser", "google-chrome")}
 	b.modules = os.Getenv("QMTUI_NODE_MODULES")
 	if b.modules == "" {
-		b.modules = installPlaywright(t)
+		b.modules = installModules(t)
 	}
-	if _, err := os.Stat(filepath.Join(b.modules, "playwright-core")); err != nil {
-		t.Skipf("no playwright-core: %v", err)
+	for _, module := range []string{"playwright-core", "axe-core"} {
+		if _, err := os.Stat(filepath.Join(b.modules, module)); err != nil {
+			t.Skipf("no %s: %v", module, err)
+		}
 	}
 	return b
 }
@@ -50,19 +52,20 @@ func onPath(t *testing.T, names ...string) string {
 	return ""
 }
 
-// installPlaywright installs it once for this machine; it brings no browser of its own.
-func installPlaywright(t *testing.T) string {
+// installModules installs them once for this machine; playwright-core brings
+// no browser of its own.
+func installModules(t *testing.T) string {
 	t.Helper()
-	dir := filepath.Join(os.TempDir(), "qmtui-"+strings.ReplaceAll(playwright, "@", "-"))
+	dir := filepath.Join(os.TempDir(), "qmtui-"+strings.ReplaceAll(playwright+"-"+axe, "@", "-"))
 	modules := filepath.Join(dir, "node_modules")
-	if _, err := os.Stat(filepath.Join(modules, "playwright-core", "package.json")); err == nil {
+	if _, err := os.Stat(filepath.Join(modules, "axe-core", "package.json")); err == nil {
 		return modules
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	npm := exec.CommandContext(ctx, onPath(t, "npm"), "install", "--no-audit", "--no-fund", "--no-save", "--ignore-scripts", "--prefix", dir, playwright)
+	npm := exec.CommandContext(ctx, onPath(t, "npm"), "install", "--no-audit", "--no-fund", "--no-save", "--ignore-scripts", "--prefix", dir, playwright, axe)
 	if said, err := npm.CombinedOutput(); err != nil {
-		t.Skipf("npm cannot install %s: %v: %s", playwright, err, said)
+		t.Skipf("npm cannot install %s and %s: %v: %s", playwright, axe, err, said)
 	}
 	return modules
 }

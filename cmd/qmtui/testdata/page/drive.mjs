@@ -23,6 +23,7 @@ export const tools = {
   async person(user, more = {}) {
     const context = await browser.newContext({ viewport: { width: 1100, height: 700 }, ...more });
     context.setDefaultTimeout(120_000); // the machine may be busy
+    context.setDefaultTimeout(60_000); // the machine may be busy
     if (user) await context.addCookies([{ name: "who", value: user, url: options.site }]);
     return context;
   },
@@ -32,9 +33,22 @@ export const tools = {
     await page.getByLabel("Password").fill(password);
     await page.getByRole("button", { name: "Log in" }).click();
   },
+  /** Throws when axe-core finds something in a part of the page that not everybody can use. */
+  async accessible(page, selector) {
+    await page.addScriptTag({ path: `${options.modules}/axe-core/axe.min.js` });
+    const { violations, passes } = await page.evaluate((s) => axe.run(s), selector);
+    tools.check(passes.length > 10 && violations.length === 0, JSON.stringify(violations.map((v) => [v.help, v.nodes.map((n) => n.html)])));
+  },
   async ask(what) {
     console.log(`ask ${what}`);
     return (await answers.next()).value;
+  },
+  /** Waits for what the scenario itself hears of. */
+  async eventually(ok, what) {
+    for (let n = 0; !ok(); n++) {
+      tools.check(n < 600, what);
+      await new Promise((done) => setTimeout(done, 100));
+    }
   },
   say: (text) => console.log(`say ${text}`),
   check(ok, what) {

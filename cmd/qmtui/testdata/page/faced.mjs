@@ -2,7 +2,7 @@
 // shipped: its own calls go to the manager's face of ComfyUI.
 import { cancel, history, load, openQueuePanel, own, pending, press, queue, ready, shown, until, watch } from "./graph.mjs";
 
-export default async function ({ person, logIn, ask, check, say, options }) {
+export default async function ({ person, logIn, ask, check, eventually, say, options }) {
   const photo = (page, name) => page.screenshot({ path: `${options.pictures}/${name}.png` });
   async function open(user) {
     const page = watch(await (await person("")).newPage());
@@ -32,7 +32,7 @@ export default async function ({ person, logIn, ask, check, say, options }) {
   await ask("restart");
   await ask("go");
   await shown(page, "sunset_00001_.png");
-  check(lines.some((f) => f.includes('"execution_success"')), "the page's own WebSocket told it");
+  await eventually(() => lines.some((f) => f.includes('"execution_success"')), "the page's own WebSocket told it");
   await openQueuePanel(page, "sunset_00001_");
   await photo(page, "faced-done");
   check((await page.locator(".qmtui-banner").count()) === 0, "no extension is there");

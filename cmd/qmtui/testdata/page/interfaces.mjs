@@ -5,7 +5,7 @@ const until = (page, what, arg) => page.waitForFunction(what, arg, { timeout: 12
 const picture = (page, n = 1) => until(page, (n) => [...document.querySelectorAll("img[data-node='9']")].filter((i) => i.naturalWidth === 64).length >= n, n);
 const unnoticed = (e) => !e.startsWith("status");
 
-export default async function ({ person, ask, check, say, options }) {
+export default async function ({ person, accessible, ask, check, say, options }) {
   const ann = await person("user001");
   const page = await ann.newPage();
   const problems = [];
@@ -78,6 +78,10 @@ export default async function ({ person, ask, check, say, options }) {
   check(/This did not work: .+\w/.test(await banner(page).locator("[data-tone=bad] .qmtui-text").textContent()), "in words");
   check((await banner(page).locator("[data-tone=bad] .qmtui-hint").textContent()).length > 10, "with what to do");
   check((await seen(page)).includes("execution_error"), "the page's own dialog has it");
+  for (const [fore, back] of [["#ddd", "#353535"], ["#222", "#f5f5f5"]]) { // dark and light, as ComfyUI's own palettes have them
+    await page.evaluate((c) => ["--fg-color", "--comfy-menu-bg"].forEach((k, i) => document.documentElement.style.setProperty(k, c[i])), [fore, back]);
+    await accessible(page, ".qmtui-banner");
+  }
   await page.screenshot({ path: `${options.pictures}/failed.png` });
   await banner(page).locator("[data-tone=bad]").getByRole("button", { name: /^OK/ }).press("Enter");
   await page.evaluate(() => delete app.graphToPrompt);

@@ -14,7 +14,7 @@ const listens = (page, path) =>
     ws.onerror = () => done(false);
   }), path);
 
-export default async function ({ person, logIn, ask, check, say, options }) {
+export default async function ({ person, logIn, accessible, ask, check, eventually, say, options }) {
   const photo = (page, name) => page.screenshot({ path: `${options.pictures}/${name}.png` });
   const { site } = options;
 
@@ -36,9 +36,11 @@ export default async function ({ person, logIn, ask, check, say, options }) {
   check(!(await page.evaluate(() => document.cookie)).includes("qmtui"), "scripts of the page do not see it");
 
   say("press Queue: the WebSocket brings the picture");
+  const heard = (what) => eventually(() => lines.some(([path, f]) => path === "/ws" && f.includes(what)), `${what} came through nginx`);
+  await heard('"hello"');
   await press(page, "sunset");
   await pictured(page, "sunset");
-  check(lines.some(([path, f]) => path === "/ws" && f.includes('"job_updated"')), "frames came through nginx");
+  await heard('"job_updated"');
 
   say("the login outlives the browser");
   const reopened = await person("", { storageState: await ann.storageState() });
@@ -79,6 +81,7 @@ export default async function ({ person, logIn, ask, check, say, options }) {
   check((await page.locator("[role=status]").textContent()).includes("not logged in"), "a screen reader hears of it");
   check(/as last heard/.test(await banner(page).textContent()), "what is shown of the jobs may be old");
   await photo(page, "login-ended");
+  await accessible(page, ".qmtui-banner");
   await banner(page).getByRole("button", { name: "Dismiss" }).click();
   await ask("go"); // the job ends while nobody is told
   await page.evaluate(() => ((app.errors = []), app.queuePrompt(0, 1)));
