@@ -30,14 +30,22 @@ func fetchHeld(h *http.Client, req *http.Request) (heldAnswer, error) {
 	return heldAnswer{code: resp.StatusCode, header: resp.Header, body: body, retryAfter: retryAfter(resp.Header, time.Minute)}, err
 }
 
-// retryAfter reads the header in seconds, the form that platforms use; between
-// zero and most.
+// retryAfter reads the header, in seconds or as a time (RFC 9110, 10.2.3), which
+// is held against the answer's own Date: the clocks may differ. Between zero and most.
 func retryAfter(h http.Header, most time.Duration) time.Duration {
-	n, err := strconv.Atoi(h.Get("Retry-After"))
-	if err != nil || n < 0 {
+	text := h.Get("Retry-After")
+	if n, err := strconv.Atoi(text); err == nil {
+		return min(time.Duration(max(0, min(n, 1<<20)))*time.Second, most)
+	}
+	at, err := http.ParseTime(text)
+	if err != nil {
 		return 0
 	}
-	return min(time.Duration(min(n, 1<<20))*time.Second, most)
+	now, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		return 0
+	}
+	return min(max(0, at.Sub(now)), most)
 }
 
 // stage reads {"Status": "Queue"}; empty when the answer says nothing of the kind.

@@ -189,7 +189,11 @@ func readControlError(a heldAnswer) *ControlError {
 	e := &ControlError{Status: a.code, Code: cmp.Or(oneLine(wire.Code), "refused"),
 		Message: cmp.Or(oneLine(wire.Message), strings.ToLower(http.StatusText(a.code)))}
 	if a.code == http.StatusTooManyRequests || a.code == http.StatusServiceUnavailable {
-		e.wait = cmp.Or(retryAfter(a.header, 10*time.Minute), 10*time.Second)
+		rest := retryAfter(a.header, 10*time.Minute)
+		if rest > 0 {
+			e.Message += ", and asked for a rest of " + span(rest)
+		}
+		e.wait = cmp.Or(rest, 10*time.Second)
 	}
 	return e
 }

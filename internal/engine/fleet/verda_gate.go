@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"net/http"
 	"sync"
 	"time"
 )
@@ -21,7 +22,8 @@ func newGate(now func() time.Time) gate {
 	return gate{now: now, mu: &sync.Mutex{}, at: &time.Time{}}
 }
 
-// pass waits for its turn; the error is ctx's. A turn that nobody takes is lost.
+// pass waits for its turn; the error is ctx's. A turn that nobody takes is
+// lost. One that comes after ctx's end is not waited for.
 func (g gate) pass(ctx context.Context) error {
 	g.mu.Lock()
 	now := g.now()
@@ -29,12 +31,21 @@ func (g gate) pass(ctx context.Context) error {
 	if turn.Before(now) {
 		turn = now
 	}
+	if end, ok := ctx.Deadline(); ok && turn.Sub(now) > time.Until(end) {
+		g.mu.Unlock()
+		return restError(turn.Sub(now))
+	}
 	*g.at = turn.Add(between)
 	g.mu.Unlock()
 	if wait := turn.Sub(now); wait > 0 && !pause(ctx, wait) {
 		return ctx.Err()
 	}
 	return ctx.Err()
+}
+
+// restError says that the platform is left alone for now.
+func restError(left time.Duration) error {
+	return &ControlError{Status: http.StatusTooManyRequests, Code: "resting", Message: "the platform asked for a rest, which lasts " + span(left) + " more"}
 }
 
 // shut lets nobody pass for d.
