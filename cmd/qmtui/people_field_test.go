@@ -32,7 +32,7 @@ func TestField06UserFolderNotWritable(t *testing.T) {
 	for name, c := range map[string]struct {
 		spoil func(t *testing.T, dir string) (heal func())
 		code  string
-	}{"no right to write": {forbidWriting, "not_writable"}, "a file in its place": {putFileThere, "folder_blocked"}} {
+	}{"no right to write": {forbidWriting, "not_writable"}, "a file in its place": {putFileThere, "folder_blocked"}, "a full disk": {fillDisk, "disk_full"}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var heal func()
@@ -82,6 +82,21 @@ func forbidWriting(t *testing.T, dir string) (heal func()) {
 	t.Cleanup(heal)
 	check(t, unix.Mount("", dir, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""))
 	return heal
+}
+
+// fillDisk puts the folder on a small disk of its own that has no room left.
+func fillDisk(t *testing.T, dir string) (heal func()) {
+	t.Helper()
+	check(t, os.MkdirAll(dir, 0o755))
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
+		t.Skipf("no disk can be mounted here: %v", err)
+	}
+	t.Cleanup(func() { check(t, unix.Unmount(dir, unix.MNT_DETACH)) })
+	ballast := filepath.Join(dir, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, 128<<10), 0o644); !errors.Is(err, unix.ENOSPC) {
+		t.Fatalf("the disk is not full: %v", err)
+	}
+	return func() { check(t, os.Remove(ballast)) }
 }
 
 func putFileThere(t *testing.T, dir string) (heal func()) {

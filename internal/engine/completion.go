@@ -24,7 +24,7 @@ func finishQuiet(v View, j job.Job) []job.Fact {
 	if !t.Open && len(trace.Settling) == 0 {
 		return []job.Fact{v.fact(j, a.N, job.Finished, job.ByPrefix)}
 	}
-	if v.Sighted.IsZero() || v.age(latest(lastMove(a, trace), v.Sighted)) < v.Policy.Settle {
+	if quiet := v.age(latest(lastMove(a, trace), v.Sighted)) - v.Policy.Settle; v.Sighted.IsZero() || quiet < 0 || v.unseen(quiet) {
 		return nil
 	}
 	return []job.Fact{v.fact(j, a.N, job.Finished, job.ByTime)}
@@ -54,7 +54,7 @@ func completeStored(v View, j job.Job) []job.Fact {
 	if t.Half > 0 || t.There > t.Stored {
 		return nil
 	}
-	if t.Short && (v.blind() || v.age(latest(a.When(job.Finished), trace.Moved)) < v.Policy.missingGrace()) {
+	if over := v.age(latest(a.When(job.Finished), trace.Moved)) - v.Policy.missingGrace(); t.Short && (v.blind() || over < 0 || v.unseen(over)) {
 		return nil
 	}
 	return v.conclude(j, a, t)

@@ -14,7 +14,8 @@ import (
 func expireOverdue(v View, j job.Job) []job.Fact {
 	a := j.Current()
 	w, ok := v.waiting(a)
-	if !ok || v.age(w.since) < w.bound || w.code != "accept_timeout" && v.blind() {
+	over := v.age(w.since) - w.bound
+	if !ok || over < 0 || w.code != "accept_timeout" && (v.blind() || v.unseen(over)) {
 		return nil
 	}
 	if t := tally(j, a.N, v.Traces[a.PromptID].Settling); t.There > 0 {

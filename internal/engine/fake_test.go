@@ -33,7 +33,7 @@ type fakeShare struct {
 }
 
 func newShare() *fakeShare {
-	return &fakeShare{fail: map[job.Path][]error{}, placed: map[string]job.Path{}, status: job.ShareStatus{Mounted: true}}
+	return &fakeShare{fail: map[job.Path][]error{}, placed: map[string]job.Path{}, status: job.ShareStatus{Mounted: true, Free: 1 << 40}}
 }
 
 // set changes the fake while the engine may be using it.
@@ -128,7 +128,11 @@ func (s *fakeShare) Open(string, string) (engine.File, error) {
 func (s *fakeShare) Status() job.ShareStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.status
+	st := s.status
+	if st.LookedAt.IsZero() && st.Mounted && st.Error == nil {
+		st.LookedAt = time.Now()
+	}
+	return st
 }
 
 func (s *fakeShare) delivered(user string) []string {

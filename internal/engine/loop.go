@@ -307,7 +307,7 @@ func (l *loop) logFact(v job.Verdict) {
 // view gathers what Plan may know.
 func (l *loop) view() View {
 	return View{
-		Now: time.Now().UTC(), Policy: l.policy, Sighted: l.sighted, Leapt: l.leapt, Mode: l.mode, Jobs: l.order, Slots: l.slots(), Hold: l.hold(),
+		Now: time.Now().UTC(), Policy: l.policy, Sighted: l.sighted, Looked: l.share.Status().LookedAt, Leapt: l.leapt, Mode: l.mode, Jobs: l.order, Slots: l.slots(), Hold: l.hold(),
 		Charges: l.charges.now(time.Now()), Estimate: l.estimate(), Traces: l.traces, Unstaged: l.unstaged(), Posting: l.postings(),
 	}
 }

@@ -104,9 +104,10 @@ func (p *play) restart() {
 }
 
 func (p *play) shareGoes(away bool) {
-	p.tell("share away: %v", away)
+	hangs := away && p.pick(2) == 0
+	p.tell("share away: %v, hangs: %v", away, hangs)
 	p.mu.Lock()
-	p.away = away
+	p.away, p.hangs = away && !hangs, hangs
 	p.mu.Unlock()
 }
 
@@ -170,7 +171,7 @@ func (w *world) bookPost(s job.Submission) {
 	if _, again := w.posts[s.PromptID]; again {
 		w.Errorf("prompt %s was sent twice", s.PromptID)
 	}
-	if w.away || !w.looked {
+	if w.away || w.looked.IsZero() {
 		w.Errorf("prompt %s was sent while its files could not be fetched", s.PromptID)
 	}
 	if flying > worldCapacity {
@@ -206,7 +207,7 @@ func (p *play) watch() {
 // settle ends all trouble and lets everything come to its end.
 func (p *play) settle() {
 	p.mu.Lock()
-	p.calm, p.away = true, false
+	p.calm, p.away, p.hangs = true, false, false
 	p.mu.Unlock()
 	p.stop()
 	p.start()

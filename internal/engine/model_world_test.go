@@ -94,7 +94,8 @@ type world struct {
 	files  []*worldFile
 	placed map[string]job.Path // user/dest -> source
 	away   bool                // the share
-	looked bool                // since the start
+	hangs  bool                // it, and nobody knows
+	looked time.Time           // since the start
 	report func(job.Fact)
 	story  []string
 }
@@ -137,7 +138,7 @@ const worldCapacity = 4
 func (w *world) start() {
 	w.ledger.revive()
 	w.mu.Lock()
-	w.looked = false
+	w.looked = time.Time{}
 	w.mu.Unlock()
 	w.Engine = engine.New(engine.Options{Ledger: w.ledger, Share: worldShare{w}, Fleet: worldFleet{newFleet(worldCapacity), w}, Policy: worldPolicy})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -206,10 +207,10 @@ func wait(ctx context.Context, d time.Duration) bool {
 func (s worldShare) visible(everywhere bool) []worldFile {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.away {
+	if s.away || s.hangs {
 		return nil
 	}
-	s.looked = true
+	s.looked = time.Now()
 	var out []worldFile
 	for _, f := range s.files {
 		if everywhere || s.dice.IntN(4) > 0 {
@@ -234,7 +235,7 @@ func (s worldShare) Status() job.ShareStatus {
 	if s.away {
 		return job.ShareStatus{Error: &job.Error{Code: "share_not_mounted", Class: job.Unavailable, Transient: true, Message: "away"}}
 	}
-	return job.ShareStatus{Mounted: s.looked}
+	return job.ShareStatus{Mounted: !s.looked.IsZero(), LookedAt: s.looked}
 }
 
 func (s worldShare) Choose(_ context.Context, t job.Transfer, taken func(string) bool) (string, error) {

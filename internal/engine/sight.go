@@ -13,6 +13,11 @@ func (v View) blind() bool {
 	return v.Sighted.IsZero() || v.Now.Sub(v.Sighted) < v.Policy.missingGrace()
 }
 
+// unseen reports that the share has answered no look in the time that a wait is
+// over by now: a disk that hangs is known to only after a while, and what was
+// written meanwhile is not seen.
+func (v View) unseen(over time.Duration) bool { return v.Now.Sub(v.Looked) > over }
+
 // age is how long ago t was, as far as the clock can be trusted. What was
 // before a leap of the clock counts from the leap; what seems to come, as now.
 func (v View) age(t time.Time) time.Duration {

@@ -44,12 +44,38 @@ func TestLeap(t *testing.T) {
 func TestNoDeadlineFallsBecauseOfALeap(t *testing.T) {
 	j := job.Job{Spec: job.Spec{ID: "1", User: "a", Expect: []job.Expected{{Node: "9", Count: 1}}}, Attempts: []job.Attempt{{N: 1, State: job.Accepted,
 		PromptID: "p", Deployment: "gpu", Witnesses: []job.Witness{{Kind: job.Acknowledged, Evidence: job.ByPlatform, At: noon.Add(-time.Hour)}}}}}
-	v := View{Now: noon, Sighted: noon.Add(-2 * time.Hour), Mode: job.ModeRunning, Jobs: []*job.Job{&j}, Policy: Policy{}.filled()}
+	v := View{Now: noon, Sighted: noon.Add(-2 * time.Hour), Looked: noon, Mode: job.ModeRunning, Jobs: []*job.Job{&j}, Policy: Policy{}.filled()}
 	if facts := Plan(v); len(facts) != 1 || facts[0].Kind != job.Expired {
 		t.Errorf("an hour of silence: %v", facts)
 	}
 	v.Leapt = noon.Add(-time.Second)
 	if facts := Plan(v); len(facts) != 0 {
 		t.Errorf("an hour of silence that a leap made: %v", facts)
+	}
+}
+
+// A disk that hangs is known to only after a while: what falls due since it
+// last answered waits for the next look.
+func TestNothingIsGivenUpUnseen(t *testing.T) {
+	p := Policy{}.filled()
+	ago := func(d time.Duration) time.Time { return noon.Add(-d) }
+	for name, tt := range map[string]struct {
+		a    job.Attempt
+		over time.Duration // for how long it has been due
+		want job.Kind
+	}{
+		"no sign of it": {job.Attempt{State: job.Accepted, Witnesses: []job.Witness{{Kind: job.Acknowledged, At: ago(p.EvidenceTimeout + time.Minute)}}}, time.Minute, job.Expired},
+		"no files":      {job.Attempt{State: job.Rendered, Witnesses: []job.Witness{{Kind: job.Finished, At: ago(p.missingGrace() + time.Minute)}}}, time.Minute, job.Expired},
+	} {
+		tt.a.N, tt.a.PromptID, tt.a.Deployment = 1, "p", "gpu"
+		j := job.Job{Spec: job.Spec{ID: "1", User: "a", Expect: []job.Expected{{Node: "9", Count: 1}}}, Attempts: []job.Attempt{tt.a}}
+		v := View{Now: noon, Sighted: ago(24 * time.Hour), Looked: ago(tt.over + time.Second), Mode: job.ModeRunning, Jobs: []*job.Job{&j}, Policy: p}
+		if facts := Plan(v); len(facts) != 0 {
+			t.Errorf("%s, and nobody looked since: %v", name, facts)
+		}
+		v.Looked = ago(tt.over - time.Second)
+		if facts := Plan(v); len(facts) != 1 || facts[0].Kind != tt.want {
+			t.Errorf("%s: %v", name, facts)
+		}
 	}
 }

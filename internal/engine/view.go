@@ -12,6 +12,8 @@ type View struct {
 	Policy Policy
 	// Sighted is since when the share can be seen without a break; zero while it cannot.
 	Sighted time.Time
+	// Looked is when the share last answered a look; zero for never.
+	Looked time.Time
 	// Leapt is when the clock was last set by more than a little; zero for never.
 	Leapt time.Time
 	Mode  job.Mode
