@@ -132,7 +132,7 @@ func (m *Model) route(msg tea.Msg) tea.Cmd {
 func (m *Model) learn(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case newsMsg:
-		return tea.Batch(m.hear(msg.news), m.lookAgain(msg.news), m.feed.collect)
+		return tea.Batch(m.hear(msg.news), m.lookAgain(msg.news), m.askSooner(msg.news), m.feed.collect)
 	case lostMsg:
 		return m.lose(msg.err)
 	case reconnectMsg:
@@ -237,6 +237,14 @@ func (m *Model) hear(n news) tea.Cmd {
 		cmds = append(cmds, m.detail.refresh(n))
 	}
 	return tea.Batch(cmds...)
+}
+
+// askSooner asks for the numbers of the header when jobs have changed since.
+func (m *Model) askSooner(n news) tea.Cmd {
+	if len(n.changes) == 0 || m.w.asking || m.w.now.Sub(m.w.statusAt) < pollSooner {
+		return nil
+	}
+	return m.w.poll(m.wantsUsers())
 }
 
 // lookAgain opens the manager's log where somebody looks at it: another manager

@@ -130,8 +130,8 @@ func (p *queuePane) phase(j *api.Job) cell {
 	case len(j.Warnings) > 0 && !j.State.Terminal():
 		return cell{st.glyphs.warn + " " + text, st.Warn}
 	case j.State == job.Queued:
-		if rest, ok := strings.CutPrefix(text, "waiting in line"); ok { // the state says that it waits
-			text = "in line" + rest
+		if rest, ok := strings.CutPrefix(text, "waiting"); ok { // the state says that it does
+			text = strings.TrimLeft(rest, ": ")
 		}
 		return cell{text, st.Quiet}
 	case j.State.Terminal():

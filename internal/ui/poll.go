@@ -14,6 +14,7 @@ import (
 const (
 	secondEvery = time.Second
 	pollEvery   = 3 * time.Second
+	pollSooner  = time.Second // while jobs change, so that the header does not lag behind the list
 	pollTimeout = 10 * time.Second
 )
 
@@ -35,6 +36,7 @@ type (
 // well when somebody looks at them.
 func (w *world) poll(users bool) tea.Cmd {
 	m, orphans := w.manager, w.status.Orphans > 0 || len(w.orphans) > 0
+	w.asking = true
 	return w.call(pollTimeout, func(ctx context.Context) tea.Msg {
 		var d pollDone
 		s, err := m.QueueStatus(ctx)
@@ -60,6 +62,7 @@ func (w *world) poll(users bool) tea.Cmd {
 
 // learn takes what was asked for.
 func (w *world) learn(d pollDone) {
+	w.asking = false
 	if d.status != nil {
 		w.status, w.statusAt = *d.status, w.now
 		w.workers, w.orphans = d.workers, d.orphans

@@ -455,3 +455,21 @@ func TestPictureOfAFilteredFile(t *testing.T) {
 	x.later(filterRests)
 	x.sees("─ ComfyUI_00001_.png ─", "▀▀▀▀")
 }
+
+// The header keeps up with the list: it is asked for a second after a change at
+// the latest, and not again before the answer.
+func TestHeaderKeepsUp(t *testing.T) {
+	f := fixture()
+	x := start(t, f)
+	x.clock.now = epoch.Add(999 * time.Millisecond)
+	f.status.Depth = 6
+	x.changed(jobID(1))
+	x.sees("queue 7")
+	x.clock.now = epoch.Add(time.Second)
+	x.changed(jobID(1))
+	x.sees("queue 6")
+	x.clock.now = epoch.Add(5 * time.Second)
+	if x.m.w.asking = true; x.m.askSooner(news{changes: map[job.ID]api.Job{jobID(1): f.jobs[0]}}) != nil {
+		t.Error("asked again before the answer")
+	}
+}

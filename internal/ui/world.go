@@ -36,6 +36,7 @@ type world struct {
 	link     link
 	status   api.QueueStatus
 	statusAt time.Time
+	asking   bool // a poll is under way
 	workers  []api.Worker
 	users    []api.User
 	usersAt  time.Time
