@@ -52,7 +52,8 @@ type InputFault struct {
 
 // InputFiles lists the files that nodes of the prompt load, by node, input and
 // part: what info marks as an upload, and what ComfyUI's own nodes are known to
-// load. Nodes that load whole folders are not among them.
+// load. Nodes that load whole folders are not among them, unless what they name
+// is staged: that is refused, as it is in any other text of a node.
 func (p *Prompt) InputFiles(info *ObjectInfo) []InputFile {
 	var all []InputFile
 	for _, id := range p.order {
@@ -64,6 +65,26 @@ func (p *Prompt) InputFiles(info *ObjectInfo) []InputFile {
 			}
 			all = append(all, files...)
 		}
+		all = append(all, n.stray(info)...)
+	}
+	return all
+}
+
+// stray are the texts of a node that name what is staged and are not undone:
+// somebody else's files, for all that is known.
+func (n *node) stray(info *ObjectInfo) []InputFile {
+	var all []InputFile
+	for _, name := range slices.Sorted(maps.Keys(n.inputs)) {
+		value := n.inputs[name]
+		if wrapped, ok := value.(map[string]any); ok {
+			value = wrapped["__value__"]
+		}
+		text, ok := value.(string)
+		isFile := slices.ContainsFunc(loadersOf(n.class, info), func(l loader) bool { return l.input == name })
+		if !ok || isFile || !namesStaged(text, folderLoaders[n.class] == name) {
+			continue
+		}
+		all = append(all, InputFile{Node: n.id, Class: n.class, Input: name, Name: text, Base: BaseInput, Path: text, Fault: &faultStaged})
 	}
 	return all
 }

@@ -2,6 +2,7 @@ package comfy
 
 import (
 	"io/fs"
+	"path"
 	"regexp"
 	"strings"
 )
@@ -41,6 +42,22 @@ func ownFile(name string) string {
 	return name
 }
 
+// stagedSomewhere is a staged name wherever it stands in a text.
+var stagedSomewhere = regexp.MustCompile(`(?:^|/)` + Root + `/+[a-zA-Z0-9_-]{1,100}/+[0-9a-f]{64}`)
+
+// namesStaged reports a text that leads to what is staged; a folder does so
+// when it is ours or anything above it.
+func namesStaged(text string, folder bool) bool {
+	if stagedSomewhere.MatchString(text) || stagedSomewhere.MatchString(path.Clean(text)) {
+		return true
+	}
+	if !folder {
+		return false
+	}
+	clean := path.Clean("/" + strings.TrimPrefix(text, "3d/"))
+	return clean == "/" || clean == "/"+Root || strings.HasPrefix(clean, "/"+Root+"/") || strings.Contains(text, "..")
+}
+
 // Bounds of the path of a file in bytes, below the folder of its user.
 const (
 	maxFilePath = 600
@@ -65,6 +82,7 @@ func odd(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' || r == '\uFFFD
 var (
 	faultComputed = InputFault{"input_computed", "the name of the file is computed in the graph, so nobody can bring the file to the workers before it runs",
 		"write the name into the node itself"}
+	faultStaged  = InputFault{"input_name_refused", "it names a folder or file that was staged for a job, and whose that is nobody knows", "name a folder or file of your own"}
 	faultUnnamed = InputFault{"input_unnamed", "no file is chosen", "choose a file in the node"}
 	faultName    = InputFault{"input_name_refused", "the name leads out of your own folder, or is not plain",
 		"choose a file from your own folder, with a name that does not begin with a dot"}

@@ -40,6 +40,13 @@ var (
 	views3D = loader{input: "image", noun: "image", parts: []string{"image", "mask", "normal", "recording"}}
 )
 
+// folderLoaders are nodes that load every file of a folder below the input
+// folder, by the input that names it.
+var folderLoaders = map[string]string{
+	"LoadImageDataSetFromFolder": "folder", "LoadImageTextDataSetFromFolder": "folder", "LoadImageSetFromFolderNode": "folder",
+	"LoadImageTextSetFromFolderNode": "folder", "VHS_LoadImages": "directory",
+}
+
 // uploads are the options by which a class declares that a choice is a file
 // that people upload (comfy_api/latest/_io.py, UploadType; the last is older).
 var uploads = []string{"image_upload", "video_upload", "audio_upload", "file_upload", "animated_image_upload"}

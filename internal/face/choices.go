@@ -28,15 +28,20 @@ var (
 // returns raw itself when that is no list of nodes.
 func Nodes(raw []byte, files []string) []byte {
 	var all map[string]json.RawMessage
-	if !bytes.Contains(raw, []byte(`_upload"`)) || json.Unmarshal(raw, &all) != nil {
+	if !touched(raw) || json.Unmarshal(raw, &all) != nil {
 		return raw
 	}
 	for _, entry := range all {
-		if bytes.Contains(entry, []byte(`_upload"`)) {
+		if touched(entry) {
 			raw = bytes.Replace(raw, entry, withChoices(entry, files), 1)
 		}
 	}
 	return raw
+}
+
+// touched reports that there may be choices to be replaced.
+func touched(raw []byte) bool {
+	return bytes.Contains(raw, []byte(`_upload"`)) || bytes.Contains(raw, []byte(`qm/`))
 }
 
 // withChoices is one node class with the user's files. Only the choices are
@@ -68,6 +73,14 @@ func withOwn(raw json.RawMessage, files []string) json.RawMessage {
 	if json.Unmarshal(raw, &spec) != nil || len(spec) < 2 || json.Unmarshal(spec[1], &options) != nil {
 		return raw
 	}
+	if bytes.Contains(raw, []byte(`qm/`)) {
+		spec[0], options["options"] = unstaged(spec[0]), unstaged(options["options"])
+		if options["options"] == nil {
+			delete(options, "options")
+		}
+		spec[1] = marshal(options, spec[1])
+		raw = marshal(spec, raw)
+	}
 	for flag, endings := range uploadKinds {
 		if string(options[flag]) != "true" {
 			continue
@@ -83,6 +96,19 @@ func withOwn(raw json.RawMessage, files []string) json.RawMessage {
 		return marshal(spec, raw)
 	}
 	return raw
+}
+
+// unstaged is a list of choices without what is staged for others; anything
+// else stays.
+func unstaged(raw json.RawMessage) json.RawMessage {
+	var choices []any
+	if json.Unmarshal(raw, &choices) != nil {
+		return raw
+	}
+	return marshal(slices.DeleteFunc(choices, func(c any) bool {
+		name, _ := c.(string)
+		return name == "qm" || strings.HasPrefix(name, "qm/") || name == "3d/qm" || strings.HasPrefix(name, "3d/qm/")
+	}), raw)
 }
 
 // offered are the files that a choice has: those at the top, or below 3d.
