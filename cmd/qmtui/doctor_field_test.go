@@ -71,15 +71,20 @@ func TestDoctorOnBrokenWorkers(t *testing.T) {
 // brokenDeliveries has one thing wrong where a canary is to be delivered.
 var brokenDeliveries = map[string]struct {
 	before func(*testing.T, *site)
-	ended  func(*testing.T, *site, string) // when the job is done, with the path of its file
+	ended  func(*testing.T, *site, api.Output) // when the job is done
 	change func(*testing.T, *doctor.Visit)
 }{
 	"canary-delivered not_delivered": {before: func(t *testing.T, s *site) {
 		check(t, os.WriteFile(filepath.Join(s.config.Users.Outputs, doctor.CanaryUser), []byte("a file in its place"), 0o600))
 	}},
-	"canary-delivered other_bytes": {ended: func(t *testing.T, _ *site, path string) { check(t, os.WriteFile(path, []byte("another"), 0o600)) }},
+	"canary-delivered other_bytes": {ended: func(t *testing.T, s *site, o api.Output) {
+		check(t, os.WriteFile(filepath.Join(s.config.Users.Outputs, doctor.CanaryUser, o.Path), []byte("another"), 0o600))
+	}},
 	"canary-delivered other_place": {change: func(t *testing.T, v *doctor.Visit) { v.Config.Users.Outputs = t.TempDir() }},
-	"canary-share unseen":          {change: func(t *testing.T, v *doctor.Visit) { v.Config.Share.Outputs = t.TempDir() }},
+	// As behind a mount that is stale here.
+	"canary-share unseen": {ended: func(t *testing.T, s *site, o api.Output) {
+		check(t, os.Remove(filepath.Join(s.config.Share.Outputs, string(o.Source))))
+	}},
 }
 
 // TestCanaryOnBrokenDeliveries: what comes to the share, and not to the user.
@@ -97,7 +102,7 @@ func TestCanaryOnBrokenDeliveries(t *testing.T) {
 			}
 			wantBroken(t, v.Fly(t.Context(), doctor.Canary{Here: true, Limit: patience, Copy: time.Second, Tell: func(j api.Job) {
 				if c.ended != nil && j.State.Terminal() {
-					c.ended(t, s, filepath.Join(s.config.Users.Outputs, doctor.CanaryUser, j.Outputs[0].Path))
+					c.ended(t, s, j.Outputs[0])
 				}
 			}}), want)
 		})

@@ -41,7 +41,7 @@ type Canary struct {
 // taken away again, and so are those that canaries before it have left.
 func (v Visit) Fly(ctx context.Context, c Canary) []Result {
 	k := v.ask(ctx)
-	o := CanarySeen{Deployment: k.status.Active, Here: c.Here, Stop: grounded(k)}
+	o := CanarySeen{Deployment: k.status.Active, Here: c.Here && !v.foreign(k), Stop: grounded(k)}
 	if o.Stop == "" {
 		o.Held = holding(k.status)
 	}
@@ -91,7 +91,7 @@ func (v Visit) send(ctx context.Context, c Canary, o *CanarySeen) {
 		c.Limit = 30 * time.Minute
 	}
 	o.GaveUp = c.Limit
-	if c.Here {
+	if o.Here {
 		defer v.tidy(ctx, o)()
 	}
 	key := uuid.NewString()

@@ -47,6 +47,7 @@ var (
 			{"silent", Fail, "nothing answers at server.listen", "see the manager's log: the port may be taken or another configuration be in use"},
 			{"stranger", Fail, "something else than a manager answers at server.listen", "find what holds the port (ss -ltnp), and set server.listen"},
 			{"proxy", Warn, "server.public_url does not lead to the manager", "look at the proxy in front: it must pass the path of server.public_url on to server.listen"},
+			{"another", Skip, "the manager that answers has another configuration than this, so it need not listen there", "give doctor the manager's configuration with --config, or let the manager look: qmtui doctor --by-manager"},
 			{"no_manager", Skip, "no manager runs", ""},
 		}}
 	loginFile = &Check{Name: "login-file", Looks: "auth.htpasswd: a file and not a folder, readable by the manager's user, bcrypt on every line", Cases: []int{11},
@@ -174,6 +175,7 @@ func judgeInotify(o ProcessSeen) Result {
 type WebSeen struct {
 	Listen  string // empty: none
 	Manager bool   // one runs
+	Another bool   // it looks at another share than the configuration says
 	Answer  string // why the health was not read; empty when it was
 	Silent  bool   // nothing accepted the connection
 	Public  string // server.public_url; empty: none
@@ -187,6 +189,8 @@ func judgeWeb(o WebSeen) Result {
 		return c.say("off", "server.listen is empty, so only the socket is served")
 	case !o.Manager:
 		return c.say("no_manager", "no manager runs")
+	case o.Another && o.Answer != "":
+		return c.say("another", "the manager that answers has another configuration, and is not at %s", o.Listen)
 	case o.Silent:
 		return c.say("silent", "nothing answers at %s: %s", o.Listen, o.Answer)
 	case o.Answer != "":

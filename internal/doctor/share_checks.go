@@ -66,7 +66,7 @@ var (
 			{"same", OK, "both see the same mount", ""},
 			{"other_mount", Fail, "the manager sees another file system, or another folder of it, at that path", "restart the manager, or its container, so that it takes the present mount; bind the share with propagation rslave"},
 			{"blind", Fail, "the manager itself says that the share is away or stalls, and it is there from here", "restart the manager, or its container; bind the share with propagation rslave"},
-			{"other_path", Warn, "the manager looks at another path than the configuration here says", "give doctor the manager's configuration with --config"},
+			{"other_path", Warn, "the manager looks at another path than the configuration here says", "give doctor the manager's configuration with --config, or let the manager look: qmtui doctor --by-manager"},
 			{"not_known", Skip, "no manager answers, or it has not looked yet, so there is nothing to compare", ""},
 		}}
 )

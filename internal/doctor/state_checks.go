@@ -24,7 +24,7 @@ var (
 			{"held", OK, "the manager that answers holds it", ""},
 			{"free", OK, "nobody holds it, and no manager answers", ""},
 			{"silent", Fail, "a process holds it, and no manager answers on the socket", "look at that process and its log; stop it before another manager starts"},
-			{"elsewhere", Warn, "a manager answers, and does not hold this database", "give doctor the manager's configuration with --config"},
+			{"elsewhere", Warn, "a manager answers, and does not hold this database", "give doctor the manager's configuration with --config, or let the manager look: qmtui doctor --by-manager"},
 			{"host", Fail, "a process on another machine holds it: the folder is shared between machines", "give each machine a state.dir of its own, on a local disk"},
 		}}
 	stateDatabase = &Check{Name: "state-database", Looks: "the database file: its size, its free pages (from its own header, without opening it), its mode",

@@ -101,6 +101,7 @@ func webCases() []ruled {
 		{"off", judgeWeb(WebSeen{Manager: true}), "off"},
 		{"nobody", judgeWeb(WebSeen{Listen: ":3000"}), "no_manager"},
 		{"silent", judgeWeb(WebSeen{Listen: ":3000", Manager: true, Silent: true, Answer: "refused"}), "silent"},
+		{"another manager", judgeWeb(WebSeen{Listen: ":3000", Manager: true, Another: true, Silent: true, Answer: "refused"}), "another"},
 		{"stranger", judgeWeb(WebSeen{Listen: ":3000", Manager: true, Answer: "it answers 404 Not Found"}), "stranger"},
 		{"proxy", judgeWeb(WebSeen{Listen: ":3000", Manager: true, Public: "https://x", Outside: "it answers 502 Bad Gateway"}), "proxy"},
 	}

@@ -51,7 +51,7 @@ func (v Visit) processStage(k known) stage {
 
 func (v Visit) webStage(k known) stage {
 	return stage{name: "web server", checks: []*Check{webServer}, run: func(ctx context.Context) []Result {
-		o := WebSeen{Listen: v.Config.Server.Listen, Manager: k.answers(), Public: v.Config.Server.PublicURL}
+		o := WebSeen{Listen: v.Config.Server.Listen, Manager: k.answers(), Another: v.foreign(k), Public: v.Config.Server.PublicURL}
 		if o.Listen == "" || !o.Manager {
 			return []Result{judgeWeb(o)}
 		}
@@ -61,6 +61,11 @@ func (v Visit) webStage(k known) stage {
 		}
 		return []Result{judgeWeb(o)}
 	}}
+}
+
+// foreign reports that the manager that answers was not started with this configuration.
+func (v Visit) foreign(k known) bool {
+	return k.answers() && k.status.Share.Path != "" && k.status.Share.Path != v.Config.Share.Outputs
 }
 
 // dialable turns "listen on every address" into this machine's own.
