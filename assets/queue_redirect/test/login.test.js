@@ -40,7 +40,7 @@ test("somebody else's login", () => {
   const { l, said } = login();
   assert.ok(l.lost(new Refusal(403, { error: { code: "wrong_user" } })));
   assert.match(said[0].note, /somebody else, and this page is user001's/);
-  assert.match(said[0].link.href, /\/auth\/login/);
+  assert.deepEqual([said[0].link.href, said[0].link.words], ["https://site/auth/login", "Change the login"]);
 });
 
 test("other errors are not about the login", () => {

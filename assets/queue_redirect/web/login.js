@@ -38,12 +38,14 @@ export class Login {
     return error.status === 401 ? (error.body?.login ?? "") : "/auth/login";
   }
 
-  /** The login opens beside the page, which keeps what is not saved. */
+  /** The login opens beside the page, which keeps what is not saved. Somebody else has to log out first. */
   #link(error) {
     const path = this.#path(error);
+    const pressed = () => this.#await();
     if (!path) return undefined;
+    if (error.status !== 401) return { href: this.base + path, words: "Change the login", pressed };
     const after = `${new URL(this.base).pathname.replace(/\/$/, "")}${path}?beside`;
-    return { href: `${this.base}${path}?beside&next=${encodeURIComponent(after)}`, words: "Log in", pressed: () => this.#await() };
+    return { href: `${this.base}${path}?beside&next=${encodeURIComponent(after)}`, words: "Log in", pressed };
   }
 
   #await() {

@@ -106,4 +106,9 @@ export default async function ({ person, logIn, accessible, ask, check, eventual
   await tab.waitForURL(`${site}/user002/`);
   await banner(page).getByText("this page is user001's").waitFor();
   check((await status(page, "/user001/")) === 403, "and may not have this page any more");
+  const [change] = await Promise.all([ann.waitForEvent("page"), banner(page).getByRole("link", { name: "Change the login" }).click()]);
+  await change.getByText("You are logged in as user002").waitFor();
+  await change.getByRole("button", { name: "Log out" }).click();
+  await logIn(change, "user001");
+  await banner(page).getByText("this page is user001's").waitFor({ state: "hidden" });
 }
