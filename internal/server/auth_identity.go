@@ -45,12 +45,19 @@ func (s *Server) member(via string, c credential) who {
 // loginRequired is what a caller hears whom nobody vouches for.
 func (s *Server) loginRequired(r *http.Request) error {
 	e := &job.Error{Code: "login_required", Class: job.Forbidden, Message: "nobody said who you are", Hint: "log in at the site, or use the unix socket on the manager's machine"}
+	if s.logins.passwords != nil {
+		e.Hint = "log in at /auth/login, or send a token as Authorization: Bearer"
+		if _, _, given := s.logins.readSession(r); given {
+			e.Message = errLoginEnded.Message
+		}
+	}
+	return s.whereToLogIn(e)
+}
+
+// whereToLogIn tells the way to the login with an error, where we have one.
+func (s *Server) whereToLogIn(e *job.Error) error {
 	if s.logins.passwords == nil {
 		return e
-	}
-	e.Hint = "log in at /auth/login, or send a token as Authorization: Bearer"
-	if _, _, given := s.logins.readSession(r); given {
-		e.Message = errLoginEnded.Message
 	}
 	return strangers{e}
 }

@@ -80,8 +80,8 @@ func (s *Server) call(rt route, w http.ResponseWriter, r *http.Request, caller w
 		r = r.WithContext(ctx)
 	}
 	err := rt.do(w, &request{Request: r, who: caller, w: w, srv: s})
-	if cause := context.Cause(r.Context()); ended(err) && errors.Is(cause, errLoginEnded) {
-		return cause
+	if ended(err) && errors.Is(context.Cause(r.Context()), errLoginEnded) {
+		return s.whereToLogIn(errLoginEnded)
 	}
 	return err
 }

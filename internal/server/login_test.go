@@ -414,3 +414,24 @@ func (o *opening) Write(b []byte) (int, error) {
 	}
 	return o.ResponseRecorder.Write(b)
 }
+
+// A page whose login has run out is told where to log in, if we know.
+func TestWhereToLogIn(t *testing.T) {
+	world := newLoginWorld(t)
+	s := world.server(newFake(), nil)
+	for _, headers := range [][]string{nil, {world.mint(s, "user001", world.now.Add(-s.logins.ttl-time.Second))}} {
+		if b := wantError(t, askFrom(s.Handler(), afar, "GET", "/api/jobs", "", headers...), 401, "login_required"); b.Login != "/auth/login" {
+			t.Errorf("%v: %+v", headers, b)
+		}
+	}
+	proxied := world.server(newFake(), func(o *Options) { o.Passwords = "" })
+	if b := wantError(t, askFrom(proxied.Handler(), proxyPeer, "GET", "/api/jobs", ""), 401, "login_required"); b.Login != "" {
+		t.Errorf("where the proxy knows the users: %+v", b)
+	}
+	for path, want := range map[string]bool{"/auth/login?beside": true, "/auth/login": false} {
+		w := askFrom(s.Handler(), afar, "GET", path, "", world.mint(s, "user001", world.now))
+		if w.Code != 200 || strings.Contains(w.Body.String(), "goes on by itself") != want || !strings.Contains(w.Body.String(), "user001") {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
+}
