@@ -45,7 +45,7 @@ func (p *chartsPane) view(w, h int) []string {
 		panel(st, fmt.Sprintf("%s done in %s", number(total), word), columnsChart(st, st.Good, done, wholeNumber, word, cw-4, top-2), cw, top),
 		panel(st, "mean wait in "+word, columnsChart(st, st.Wait, wait, seconds, word, w-cw-4, top-2), w-cw, top),
 		panel(st, "queue depth in "+word, columnsChart(st, st.Accent, p.depth(span, left), wholeNumber, word, cw-4, h-top-2), cw, h-top),
-		panel(st, "GPU-seconds today by user", p.byUser(w-cw-4, h-top-2), w-cw, h-top),
+		panel(st, "GPU time today by user", p.byUser(w-cw-4, h-top-2), w-cw, h-top),
 	}
 	return append(beside(charts[0], charts[1], cw), beside(charts[2], charts[3], cw)...)
 }

@@ -102,7 +102,7 @@ func (p *doctorPane) view(w, h int) []string {
 		return pad(lines, h)
 	}
 	p.table.settle()
-	foot := min(7, h/3)
+	foot := min(7, max(5, h/3))
 	lines = append(lines, p.table.view(p.m.w.st, w, h-1-foot)...)
 	f := &p.found[max(0, p.table.at)]
 	return append(lines, panel(p.m.w.st, p.m.w.text(f.Title()+": "+string(f.Verdict)+", "+f.Code), p.more(f, w), w, foot)...)
