@@ -33,6 +33,7 @@ func TestRealComfyUI(t *testing.T) {
 	}{
 		{"an unknown class is refused by the worker", s.testUnknownToWorker},
 		{"every format", s.testAllFormats},
+		{"inputs of two users", s.testInputs},
 		{"the same prompt again", s.testAgain},
 		{"a picture dragged back", s.testDraggedBack},
 		{"one prefix on both servers at once", s.testOnePrefix},

@@ -25,12 +25,14 @@ type realStage struct {
 	replicas     []*replica
 	balancer     *balancer
 	share, users string
-	config       config.Config
-	client       *api.Client
-	stop         func()            // stops the manager and waits for its end
-	log          *os.File          // of all managers
-	nodes        *comfy.ObjectInfo // what the servers have; the manager must find out by itself
-	jobs         int               // submitted so far: each gets a colour of its own
+	// inputs is what all servers load from, uploads has a folder for each user.
+	inputs, uploads string
+	config          config.Config
+	client          *api.Client
+	stop            func()            // stops the manager and waits for its end
+	log             *os.File          // of all managers
+	nodes           *comfy.ObjectInfo // what the servers have; the manager must find out by itself
+	jobs            int               // submitted so far: each gets a colour of its own
 }
 
 // realDeployment is its name.
@@ -40,11 +42,11 @@ const realDeployment = "real"
 func openRealStage(t *testing.T, change func(*config.Config)) *realStage {
 	t.Helper()
 	comfyUI := findCheckout(t)
-	s := &realStage{share: filepath.Join(t.TempDir(), "share"), users: t.TempDir()}
+	s := &realStage{share: filepath.Join(t.TempDir(), "share"), users: t.TempDir(), inputs: t.TempDir(), uploads: t.TempDir()}
 	orFatal(t, os.Mkdir(s.share, 0o755))
 	began := time.Now()
 	for _, port := range freePorts(t, 2) {
-		s.replicas = append(s.replicas, comfyUI.start(t, port, s.share, nil))
+		s.replicas = append(s.replicas, comfyUI.start(t, port, s.share, s.shareInputs(t)))
 	}
 	for _, r := range s.replicas {
 		stats := r.ready(t)
@@ -108,6 +110,7 @@ func (s *realStage) configure(t *testing.T, url string) config.Config {
 	c.Auth.Mode = "open"
 	c.Server.Listen, c.Server.Socket, c.State.Dir = "", filepath.Join(state, "qmtui.sock"), state
 	c.Share.Outputs, c.Users.Outputs = s.share, s.users
+	c.Share.Inputs, c.Users.Inputs = s.inputs, s.uploads
 	c.Share.Poll, c.Share.Sweep = config.Duration(500*time.Millisecond), config.Duration(2*time.Second)
 	c.Share.FreeReserve = 0
 	c.Queue.Settle, c.Queue.LateWindow = config.Duration(2*time.Second), config.Duration(5*time.Second)
