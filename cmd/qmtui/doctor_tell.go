@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"slices"
 
 	"golang.org/x/term"
 
@@ -25,11 +26,15 @@ func (a *app) examineTold(ctx context.Context, v doctor.Visit) []doctor.Result {
 // flyCanary sends a canary, and tells how it goes.
 func (a *app) flyCanary(ctx context.Context, v doctor.Visit, o doctorOptions) []doctor.Result {
 	told := a.newTeller()
-	defer told.end()
-	return v.Fly(ctx, doctor.Canary{Here: a.local(), Tell: told.show, Agree: func(w api.Worker) bool {
+	results := v.Fly(ctx, doctor.Canary{Here: a.local(), Tell: told.show, Agree: func(w api.Worker) bool {
 		a.tellCanary(w)
 		return o.yes || isTerminal(a.stdin) && a.agreed("send it?")
 	}})
+	told.end()
+	if slices.ContainsFunc(results, func(r doctor.Result) bool { return r.Code == "interrupted" || r.Code == "stopped" }) {
+		a.note("the canary was taken back")
+	}
+	return results
 }
 
 // tellReport prints what was found: what needs a person with its next step,

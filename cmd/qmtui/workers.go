@@ -192,8 +192,11 @@ func findWorker(ctx context.Context, c *api.Client, name string) (api.Worker, er
 // steps of ten minutes (field.md, Facts about the platform).
 func costSentence(w api.Worker) string {
 	s := fmt.Sprintf("%s is %s; waking it starts a machine that is paid for", w.Name, w.State)
-	if w.State == job.WarmthWarm {
+	switch w.State {
+	case job.WarmthWarm:
 		s = w.Name + " is warm; asking it keeps a machine running that is paid for"
+	case job.WarmthUnknown:
+		s = w.Name + " may be asleep; waking it starts a machine that is paid for"
 	}
 	if w.PricePerHour > 0 {
 		s += fmt.Sprintf(": %.2f an hour, billed in steps of 10 minutes, so at least %.2f", w.PricePerHour, w.PricePerHour/6)
