@@ -174,7 +174,9 @@ func TestIdlePanelTakesUnderOnePercent(t *testing.T) {
 	}
 	s := newScreen(t, "exec "+binary+" --server "+site.config.Server.Socket, "HOME="+dir, "TERM=xterm-256color", "XDG_CONFIG_HOME="+filepath.Join(dir, "config"))
 	s.sees("1/20")
-	s.sees("live for 2s")
+	s.until("a panel that has come to rest", func(got string) bool {
+		return strings.Contains(got, "live for ") && !strings.Contains(got, "live for 0s") && !strings.Contains(got, "live for 1s")
+	})
 	pid, err := s.tmux("display-message", "-p", "#{pane_pid}")
 	check(t, err)
 	const stretch, least = 4 * time.Second, 0.01
