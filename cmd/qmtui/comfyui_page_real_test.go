@@ -27,7 +27,7 @@ func TestRealComfyUIPage(t *testing.T) {
 		p.front = g.stand
 		p.workers.Render = simulator.Span{Min: 2 * time.Second, Max: 2 * time.Second}
 	})
-	s.awakened()
+	s.awakened("user009")
 	b.play(t, "comfyui.mjs", s.front.URL, (&hand{s.site, g, &s.local}).serve)
 }
 
@@ -47,7 +47,7 @@ func TestRealComfyUIPageFaced(t *testing.T) {
 	for _, p := range pages {
 		p.ready(t)
 	}
-	w.awakened()
+	w.awakened("user002")
 	b.play(t, "faced.mjs", w.url, (&hand{w.site, g, new(atomic.Int64)}).serve)
 	for _, p := range pages {
 		if n := p.ran(t); n != 0 {

@@ -28,12 +28,12 @@ func TestExtensionInChromium(t *testing.T) {
 	b := findBrowser(t)
 	g := openGate()
 	s := openPageSite(t, interfacePages, func(p *plan) { p.front = g.stand })
-	s.awakened()
+	s.awakened("user009")
 	b.play(t, "interfaces.mjs", s.front.URL, (&hand{s.site, g, &s.local}).serve)
 }
 
-// awakened gives the manager a measured cold start to speak of.
-func (s *site) awakened() { s.awaitEnd(s.submit("user009", saving("first")).ID, job.Done) }
+// awakened gives the manager a measured cold start to speak of, by a job of user.
+func (s *site) awakened(user string) { s.awaitEnd(s.submit(user, saving("first")).ID, job.Done) }
 
 // hand does what a scenario asks for.
 type hand struct {
