@@ -13,6 +13,7 @@ import (
 
 	"github.com/comfyume/qmtui/internal/engine"
 	"github.com/comfyume/qmtui/internal/engine/ledgertest"
+	"github.com/comfyume/qmtui/internal/engine/upkeep"
 	"github.com/comfyume/qmtui/internal/job"
 )
 
@@ -270,5 +271,35 @@ func TestNoInputsNoDifference(t *testing.T) {
 		if p := h.fleet.posted(); len(p) != 1 || p[0].Inputs != nil {
 			t.Errorf("posted %+v", p)
 		}
+	})
+}
+
+// TestNoMachineIsHeldForStuckInputs: a replica is held while jobs are to be
+// sent, and not for one whose inputs cannot be brought to it.
+func TestNoMachineIsHeldForStuckInputs(t *testing.T) {
+	rules := upkeep.Rules{Deployments: map[string]upkeep.Care{"h200-spot": {Hold: upkeep.Hold{WhileBusy: true}}}}
+	synctest.Test(t, func(t *testing.T) {
+		in := &fakeInputs{missing: map[string]*job.Error{}}
+		for range 100 {
+			in.fail = append(in.fail, full)
+		}
+		h := &house{T: t, ledger: ledgertest.NewMemory(), share: newShare(), fleet: newFleet(1), inputs: in, loads: true, rules: rules}
+		h.start()
+		j, err := h.load("user001", "a.png")
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.pass(10 * time.Second)
+		h.want(j, job.Queued)
+		if held, _ := h.fleet.held(); len(held) != 0 {
+			t.Errorf("held are %v", held)
+		}
+		in.set(func() { in.fail = nil })
+		h.pass(time.Minute)
+		h.want(j, job.Accepted)
+		if held, _ := h.fleet.held(); !slices.Equal(held, []string{"h200-spot"}) {
+			t.Errorf("while it renders held are %v", held)
+		}
+		h.stop()
 	})
 }
