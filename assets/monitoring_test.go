@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/grafana/grafana-foundation-sdk/go/cog/plugins"
+	grafana "github.com/grafana/grafana-foundation-sdk/go/dashboard"
+
 	"github.com/comfyume/qmtui/assets"
 )
 
@@ -114,6 +117,23 @@ func TestDashboard(t *testing.T) {
 		if p.Type != "row" {
 			checkTargets(t, p.Title, p.Datasource, p.Targets)
 		}
+	}
+}
+
+// TestDashboardIsGrafanas reads the dashboard by Grafana's own published schema,
+// with those of its panels and of Prometheus queries: no field is missing, and
+// none is there that nobody knows.
+func TestDashboardIsGrafanas(t *testing.T) {
+	plugins.RegisterDefaultPlugins()
+	var d grafana.Dashboard
+	if err := d.UnmarshalJSONStrict([]byte(monitoring(t, "grafana/qmtui.json"))); err != nil && err.Error() != "" { // it may be an empty list
+		t.Error(err)
+	}
+	if err := d.Validate(); err != nil {
+		t.Error(err)
+	}
+	if len(d.Panels) < 20 {
+		t.Errorf("%d panels", len(d.Panels))
 	}
 }
 
