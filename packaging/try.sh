@@ -2,13 +2,13 @@
 # Installs, runs, upgrades and removes the package in a clean Debian that boots
 # systemd, by the commands of docs/operations.md:
 #
-#   packaging/try.sh OLD.deb NEW.deb
+#   packaging/try.sh OLD.deb NEW.deb [TARBALL]
 #
 # Needs root, mmdebstrap and systemd-nspawn. $TRY_BASE may name a tar of a
 # clean Debian with systemd, to save the minute that making one takes. With
 # $TRY_KEEP the machine stays up, for looking around.
 set -euo pipefail
-old=$(realpath "$1") new=$(realpath "$2")
+old=$(realpath "$1") new=$(realpath "$2") tarball=${3:+$(realpath "$3")}
 work=$(mktemp -d /tmp/qmtui-try.XXXXXX)
 root=$work/root
 mkdir "$root"
@@ -105,4 +105,16 @@ inside 'dpkg -i /root/new.deb 2>&1 | tail -2; systemctl enable --now qmtui && qm
 
 say "purge keeps the jobs, and says so"
 inside 'dpkg -P qmtui 2>&1 | tail -3; test -e /var/lib/qmtui/qmtui.db; test ! -e /etc/qmtui/qmtui.toml'
+if [ -n "$tarball" ]; then
+  say "the tarball, by the commands of docs/operations.md"
+  cp "$tarball" "$root/root/qmtui.tar.gz"
+  inside 'rm -rf /var/lib/qmtui /etc/qmtui; userdel qmtui; cd /root; tar xzf qmtui.tar.gz; cd qmtui-*/
+install -m 0755 qmtui /usr/bin/ && install -m 0644 qmtui.service /etc/systemd/system/
+useradd --system --user-group --home-dir /var/lib/qmtui --shell /usr/sbin/nologin qmtui
+install -d -m 0700 -o qmtui -g qmtui /var/lib/qmtui && install -d /etc/qmtui && install -m 0644 qmtui.toml /etc/qmtui/
+chown -R qmtui /outputs
+systemctl daemon-reload && systemctl enable --now qmtui'
+  until_true 'qmtui health'
+  inside 'qmtui queue status; systemctl show qmtui -p ActiveState'
+fi
 say "good"

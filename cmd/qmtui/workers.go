@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -96,7 +97,7 @@ func workerState(w api.Worker, now time.Time) string {
 		s += ": " + w.Because
 	}
 	if !w.At.IsZero() {
-		s += " (" + string(w.Evidence) + ", " + age(w.At, now) + ")"
+		s += " (" + strings.TrimPrefix(string(w.Evidence)+", "+age(w.At, now), ", ") + ")"
 	}
 	if w.Held != nil {
 		s += "; one replica held since " + w.Held.Since.Local().Format("15:04")

@@ -85,17 +85,21 @@ func (l *loop) status(b *board) job.QueueStatus {
 			s.Capacity = d.Capacity
 		}
 	}
-	if s.Wait = waitFor(len(b.position), s, b).Seconds(); b.capped || l.mode == job.ModePaused {
+	if s.Wait = waitFor(len(b.position), s, b).Seconds(); b.capped || l.mode == job.ModePaused || l.hold() != nil {
 		s.Wait = -1
 	}
 	s.Warnings = l.warnings(s.Share, b.workers)
 	return s
 }
 
-// waitFor estimates when the job at a place in the line starts.
+// waitFor estimates when the job at a place in the line starts; minus one
+// second when nobody can know: nothing is active, or no run was measured yet.
 func waitFor(position int, s job.QueueStatus, b *board) time.Duration {
 	ahead := position + 1 - max(0, s.Capacity-s.InFlight)
-	if ahead <= 0 || s.Capacity == 0 {
+	switch {
+	case s.Capacity == 0, ahead > 0 && b.estimate == 0:
+		return -time.Second
+	case ahead <= 0:
 		return 0
 	}
 	return b.estimate * time.Duration(ahead) / time.Duration(s.Capacity)

@@ -264,7 +264,7 @@ func (f *fakeFleet) Warm(_ context.Context, name string) (job.Deployment, error)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.woken = append(f.woken, name)
-	return job.Deployment{}, f.wakeErr
+	return job.Deployment{Name: name, State: job.WarmthWarm}, f.wakeErr
 }
 
 func (f *fakeFleet) Refresh(_ context.Context, name string) (job.Deployment, error) {

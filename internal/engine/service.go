@@ -196,23 +196,28 @@ func noWorker(name string) error {
 
 // WarmWorker wakes a deployment and waits until it answers. It costs money.
 func (e *Engine) WarmWorker(ctx context.Context, name string, by job.Caller) (job.Deployment, error) {
-	return e.onWorker(name, by, "warm", func() error { _, err := e.fleet.Warm(ctx, name); return err })
+	return e.onWorker(name, by, "warm", func() (job.Deployment, error) { return e.fleet.Warm(ctx, name) })
 }
 
 // CheckWorker asks a deployment how it is, now.
 func (e *Engine) CheckWorker(ctx context.Context, name string, by job.Caller) (job.Deployment, error) {
-	return e.onWorker(name, by, "check", func() error { _, err := e.fleet.Refresh(ctx, name); return err })
+	return e.onWorker(name, by, "check", func() (job.Deployment, error) { return e.fleet.Refresh(ctx, name) })
 }
 
-func (e *Engine) onWorker(name string, by job.Caller, verb string, do func() error) (job.Deployment, error) {
+// onWorker asks a deployment something. What it says then is newer than the
+// board, which knows the rest.
+func (e *Engine) onWorker(name string, by job.Caller, verb string, do func() (job.Deployment, error)) (job.Deployment, error) {
 	if _, err := e.worker(name); err != nil {
 		return job.Deployment{}, err
 	}
 	e.log.Info("worker "+verb, "deployment", name, "by", by.Name)
-	if err := do(); err != nil {
+	said, err := do()
+	if err != nil {
 		return job.Deployment{}, err
 	}
-	return e.worker(name)
+	d, err := e.worker(name)
+	said.Active, said.InFlight, said.Rules = d.Active, d.InFlight, d.Rules
+	return said, err
 }
 
 func (e *Engine) worker(name string) (job.Deployment, error) {

@@ -1,0 +1,49 @@
+package engine_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/comfyume/qmtui/internal/engine"
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// TestWaitIsToldWhenItIsKnown: nothing is promised while nothing is sent, and
+// before a run was measured.
+func TestWaitIsToldWhenItIsKnown(t *testing.T) {
+	open(t, 1, engine.Policy{}, func(h *house) {
+		want := func(when string, wait float64) {
+			t.Helper()
+			h.pass(2 * time.Second)
+			if got := h.Status().Wait; got != wait {
+				t.Errorf("%s: %v, want %v", when, got, wait)
+			}
+		}
+		want("a free machine", 0)
+		h.submit("user001", 1)
+		want("a busy one, never measured", -1)
+		h.share.tell(func(s *job.ShareStatus) { s.Mounted = false })
+		want("the share is away", -1)
+		h.share.tell(func(s *job.ShareStatus) { s.Mounted = true })
+		_ = h.SetMode(context.Background(), job.ModePaused, admin)
+		want("paused", -1)
+	})
+	open(t, 0, engine.Policy{}, func(h *house) {
+		h.pass(2 * time.Second)
+		if got := h.Status().Wait; got != -1 {
+			t.Errorf("nothing is active: %v", got)
+		}
+	})
+}
+
+// TestWarmAnswersWithWhatTheDeploymentSaid, which the board does not know yet.
+func TestWarmAnswersWithWhatTheDeploymentSaid(t *testing.T) {
+	open(t, 1, engine.Policy{}, func(h *house) {
+		name := h.Status().Active
+		d, err := h.WarmWorker(context.Background(), name, admin)
+		if err != nil || d.Name != name || d.State != job.WarmthWarm || !d.Active {
+			t.Errorf("%+v, %v", d, err)
+		}
+	})
+}
