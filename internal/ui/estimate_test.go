@@ -55,3 +55,19 @@ func TestEstimates(t *testing.T) {
 		}
 	}
 }
+
+func TestWaitingFor(t *testing.T) {
+	for phase, want := range map[string]string{
+		"waiting in line, 12 ahead":        "in line, 12 ahead",
+		"waiting: the queue is paused":     "the queue is paused",
+		"waiting: today's budget is spent": "today's budget is spent",
+		"waiting 40s before attempt 2":     "waiting 40s before attempt 2",
+		"waiting for a GPU, 1m40s":         "waiting for a GPU, 1m40s",
+		"next in line":                     "next in line",
+		"":                                 "",
+	} {
+		if got := waitingFor(phase); got != want {
+			t.Errorf("%q: %q, want %q", phase, got, want)
+		}
+	}
+}

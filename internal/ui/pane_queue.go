@@ -130,14 +130,22 @@ func (p *queuePane) phase(j *api.Job) cell {
 	case len(j.Warnings) > 0 && !j.State.Terminal():
 		return cell{st.glyphs.warn + " " + text, st.Warn}
 	case j.State == job.Queued:
-		if rest, ok := strings.CutPrefix(text, "waiting"); ok { // the state says that it does
-			text = strings.TrimLeft(rest, ": ")
-		}
-		return cell{text, st.Quiet}
+		return cell{waitingFor(text), st.Quiet}
 	case j.State.Terminal():
 		return cell{text, st.Quiet}
 	}
 	return cell{text, st.Row}
+}
+
+// waitingFor is what a job waits for: that it does, its state says already.
+func waitingFor(phase string) string {
+	if rest, ok := strings.CutPrefix(phase, "waiting: "); ok {
+		return rest
+	}
+	if strings.HasPrefix(phase, "waiting in line") {
+		return strings.TrimPrefix(phase, "waiting ")
+	}
+	return phase
 }
 
 // stateText is the glyph and the word of a state.
