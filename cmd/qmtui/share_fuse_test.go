@@ -96,10 +96,13 @@ func bindFS(t *testing.T, backing, mount, options string) *os.Process {
 	check(t, cmd.Start())
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
+	over := time.After(patience)
 	for below := deviceOf(t, filepath.Dir(mount)); deviceOf(t, mount) == below; {
 		select {
 		case err := <-ended:
 			t.Skipf("bindfs does not mount here: %v: %s", err, said.tail(5))
+		case <-over:
+			t.Skipf("bindfs mounts nothing here in %s", patience)
 		case <-time.After(10 * time.Millisecond):
 		}
 	}

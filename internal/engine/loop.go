@@ -55,6 +55,7 @@ type loop struct {
 	// unpublished says that something happened since the board was made.
 	unpublished bool
 	sighted     time.Time // since when the share can be seen; zero while it cannot
+	looked      time.Time // when the last look began that it answered
 	read        time.Time // the clock at the last turn
 	leapt       time.Time // when the clock was last set
 }
@@ -307,7 +308,7 @@ func (l *loop) logFact(v job.Verdict) {
 // view gathers what Plan may know.
 func (l *loop) view() View {
 	return View{
-		Now: time.Now().UTC(), Policy: l.policy, Sighted: l.sighted, Looked: l.share.Status().LookedAt, Leapt: l.leapt, Mode: l.mode, Jobs: l.order, Slots: l.slots(), Hold: l.hold(),
+		Now: time.Now().UTC(), Policy: l.policy, Sighted: l.sighted, Looked: l.looked, Leapt: l.leapt, Mode: l.mode, Jobs: l.order, Slots: l.slots(), Hold: l.hold(),
 		Charges: l.charges.now(time.Now()), Estimate: l.estimate(), Traces: l.traces, Unstaged: l.unstaged(), Posting: l.postings(),
 	}
 }

@@ -30,12 +30,16 @@ func (v View) age(t time.Time) time.Duration {
 	return v.Now.Sub(t)
 }
 
-// sight follows whether the loop can see the share.
+// sight follows whether the loop can see the share. Looks that are further
+// apart than a file may hide are a gap as well, also one that nobody noticed:
+// not every folder has been looked into right after it.
 func (l *loop) sight(s job.ShareStatus, now time.Time) {
+	gap := s.LookedAt.Sub(l.looked)
+	l.looked = s.LookedAt
 	switch {
 	case !s.Mounted || s.Error != nil:
 		l.sighted = time.Time{}
-	case l.sighted.IsZero():
+	case l.sighted.IsZero() || gap > l.policy.missingGrace():
 		l.sighted = now
 	}
 }

@@ -79,3 +79,23 @@ func TestNothingIsGivenUpUnseen(t *testing.T) {
 		}
 	}
 }
+
+// Looks that are far apart are a gap, although nobody said that the share hung.
+func TestGapBetweenLooks(t *testing.T) {
+	l := &loop{Engine: &Engine{policy: Policy{}.filled()}}
+	at := noon
+	see := func(looked time.Time) bool {
+		at = at.Add(time.Second)
+		l.sight(job.ShareStatus{Mounted: true, LookedAt: looked}, at)
+		return l.sighted.Equal(at)
+	}
+	if !see(noon) || see(noon.Add(time.Second)) || see(noon.Add(time.Second)) {
+		t.Error("sight begins once")
+	}
+	if at = at.Add(time.Hour); see(noon.Add(time.Second)) {
+		t.Error("sight begins without a look")
+	}
+	if !see(at) || see(at) {
+		t.Error("sight begins anew once with the look after a gap")
+	}
+}

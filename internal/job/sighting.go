@@ -83,8 +83,8 @@ type ShareStatus struct {
 	ReadOnly bool      `json:"read_only"`
 	Stalled  bool      `json:"stalled"` // a look has been hanging for long
 	FSType   string    `json:"fs_type"`
-	Watch    string    `json:"watch"` // poll or notify
-	Free     int64     `json:"free"`  // bytes
-	LookedAt time.Time `json:"looked_at,omitzero"`
+	Watch    string    `json:"watch"`              // poll or notify
+	Free     int64     `json:"free"`               // bytes
+	LookedAt time.Time `json:"looked_at,omitzero"` // when the last look began that it answered
 	Error    *Error    `json:"error,omitempty"`
 }

@@ -82,6 +82,7 @@ func device(path string) uint64 {
 // prove looks whether the share is there and keeps what it found in the
 // status. It may hang; nobody waits for it without a limit.
 func (s *Share) prove() (survey, *job.Error) {
+	began := s.opt.Now()
 	if err := s.at("prove"); err != nil {
 		return survey{}, s.unproved(s.classify("look at", s.opt.Outputs, err))
 	}
@@ -100,7 +101,7 @@ func (s *Share) prove() (survey, *job.Error) {
 	s.was = v.id
 	s.status.Mounted, s.status.Error = true, nil
 	s.status.FSType, s.status.ReadOnly, s.status.Free = v.kind, v.readOnly, v.free
-	s.status.LookedAt = s.opt.Now()
+	s.status.LookedAt = latest(s.status.LookedAt, began)
 	return v, nil
 }
 

@@ -328,7 +328,8 @@ func (r *runner) take(t *tree, out outcome) {
 func (r *runner) lookEnded(t *tree, err error) {
 	if err == nil {
 		t.failing = false
-		r.s.setStatus(func(st *job.ShareStatus) { st.LookedAt = r.s.opt.Now() })
+		began := r.s.opt.Now().Add(-time.Since(t.last))
+		r.s.setStatus(func(st *job.ShareStatus) { st.LookedAt = latest(st.LookedAt, began) })
 		return
 	}
 	r.proof = time.Time{}
@@ -384,6 +385,13 @@ func (r *runner) until(now time.Time) time.Duration {
 		}
 	}
 	return max(0, next.Sub(now))
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 func earlier(a, b time.Time) time.Time {
