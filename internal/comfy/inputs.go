@@ -56,14 +56,17 @@ type InputFault struct {
 // is staged: that is refused, as it is in any other text of a node.
 func (p *Prompt) InputFiles(info *ObjectInfo) []InputFile {
 	var all []InputFile
+	consumers := p.consumers()
+	needed := p.neededFiles(consumers, info)
 	for _, id := range p.order {
 		n := p.nodes[id]
 		for _, l := range loadersOf(n.class, info) {
-			files := n.files(l)
-			for i := range files {
-				files[i].Needed, files[i].Outputs = p.needs(id, info)
+			for _, f := range n.files(l) {
+				if f.Needed = needed[id]; len(all) < maxFaults { // nobody is told of more
+					f.Outputs = p.outputsBehind(id, consumers)
+				}
+				all = append(all, f)
 			}
-			all = append(all, files...)
 		}
 		all = append(all, n.stray(info)...)
 	}
@@ -146,21 +149,18 @@ func cutBase(name string) (Base, string) {
 	return BaseInput, name
 }
 
-// needs reports whether a server would run the node, and for which outputs. A
-// node of a class that nobody knows counts as an output when nobody takes from it.
-func (p *Prompt) needs(id string, info *ObjectInfo) (bool, []string) {
-	consumers := p.consumers()
-	needed := false
-	for met := range reach([]string{id}, func(id string) []string { return consumers[id] }) {
-		n := p.nodes[met]
-		if n == nil {
-			continue
-		}
+// neededFiles are the nodes that a server would run, for an output. A node of a
+// class that nobody knows counts as an output when nobody takes from it.
+func (p *Prompt) neededFiles(consumers map[string][]string, info *ObjectInfo) map[string]bool {
+	var ends []string
+	for id, n := range p.nodes {
 		class, known := info.Class(n.class)
-		guess := !known && !isCore(n.class) && len(loaders[n.class]) == 0 && len(consumers[met]) == 0
-		needed = needed || class.Output || isCoreOutput(n.class) || guess
+		guess := !known && !isCore(n.class) && len(loaders[n.class]) == 0 && len(consumers[id]) == 0
+		if class.Output || isCoreOutput(n.class) || guess {
+			ends = append(ends, id)
+		}
 	}
-	return needed, p.outputsBehind(id, consumers)
+	return reach(ends, p.sources)
 }
 
 // StagedFile is the name under which the workers find a file that a node loads.

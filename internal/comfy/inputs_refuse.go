@@ -20,7 +20,10 @@ func RefuseInputs(files []InputFile) *Refusal {
 		} else {
 			more++
 		}
-		e := r.NodeErrors[f.Node]
+		e, named := r.NodeErrors[f.Node]
+		if !named && len(r.NodeErrors) >= maxFaults {
+			continue
+		}
 		e.ClassType, e.DependentOutputs = f.Class, append([]string{}, f.Outputs...)
 		e.Errors = append(e.Errors, f.comfyError())
 		r.NodeErrors[f.Node] = e

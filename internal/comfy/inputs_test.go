@@ -2,6 +2,7 @@ package comfy
 
 import (
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -185,6 +186,20 @@ func TestRefuseInputs(t *testing.T) {
 	}
 	if e := r.NodeErrors["11"]; !strings.HasPrefix(e.Errors[0].Details, "file - Invalid video file: ../v.mp4 (") {
 		t.Errorf("node error %+v", e)
+	}
+}
+
+// TestManyInputs: a refusal of very many files names so many of them and counts the rest.
+func TestManyInputs(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(`{"0":{"class_type":"SaveImage","inputs":{"images":["1",0],"filename_prefix":"x"}}`)
+	for i := 1; i < 4999; i++ {
+		fmt.Fprintf(&b, `,"%d":{"class_type":"LoadImage","inputs":{"image":"../a.png"}}`, i)
+	}
+	files := parse(t, b.String()+"}").InputFiles(nil)
+	r := RefuseInputs(files)
+	if len(files) != 4998 || len(r.NodeErrors) != maxFaults || !strings.HasSuffix(r.Message, "(and 4997 more)") || !files[0].Needed || files[1].Needed {
+		t.Errorf("%d files, %d named: %s", len(files), len(r.NodeErrors), r.Message)
 	}
 }
 
