@@ -160,7 +160,7 @@ type QueueStatus struct {
 	Capacity   int         `json:"capacity"`
 	Active     string      `json:"active"` // the active deployment; empty for none
 	Orphans    int         `json:"orphans"`
-	Wait       float64     `json:"wait"` // seconds a job submitted now would wait, estimated
+	Wait       float64     `json:"wait"` // seconds a job submitted now would wait, estimated; -1 when unknown
 	Started    time.Time   `json:"started"`
 	At         time.Time   `json:"at"` // when the engine last said so, at least every second while it lives; zero before its first turn
 	Share      ShareStatus `json:"share"`

@@ -96,6 +96,15 @@ func TestMoment(t *testing.T) {
 	})
 }
 
+// TestWaitThatNobodyKnows: no figure is better than a wrong one.
+func TestWaitThatNobodyKnows(t *testing.T) {
+	for wait, figure := range map[float64]float64{-1: -1, 0: 0, 42: 42} {
+		s := newFakeSource()
+		s.status.Wait = wait
+		want(t, scrape(t, start(t, h200, s)), map[string]float64{"qmtui_queue_wait_estimate_seconds": figure})
+	}
+}
+
 func TestHeard(t *testing.T) {
 	m := New(h200)
 	m.Copied(job.Receipt{Size: 500}, nil, 2*time.Second)

@@ -25,7 +25,7 @@ var (
 	descDepth    = desc("qmtui_queue_depth", "Jobs that have not ended.")
 	descMaxDepth = desc("qmtui_queue_max_depth", "The most jobs that may be in the queue.")
 	descMode     = desc("qmtui_queue_mode", "1 for the mode that the queue is in.", "mode")
-	descWait     = desc("qmtui_queue_wait_estimate_seconds", "How long a job submitted now would wait, estimated.")
+	descWait     = desc("qmtui_queue_wait_estimate_seconds", "How long a job submitted now would wait, estimated; absent while nobody can know it.")
 	descOrphans  = desc("qmtui_orphans", "Files on the share that belong to no job and that nobody has settled.")
 	descWarnings = desc("qmtui_warnings", "Warnings that stand at the moment, by code.", "code")
 
@@ -80,7 +80,9 @@ func (c *moment) queue(ch chan<- prometheus.Metric, s job.QueueStatus) {
 	}
 	gauge(ch, descDepth, float64(s.Depth))
 	gauge(ch, descMaxDepth, float64(s.MaxDepth))
-	gauge(ch, descWait, s.Wait)
+	if s.Wait >= 0 { // below zero nobody can know it
+		gauge(ch, descWait, s.Wait)
+	}
 	gauge(ch, descOrphans, float64(s.Orphans))
 	if limit := c.m.opts.BudgetPerDay; limit > 0 {
 		gauge(ch, descDayBudget, limit)
