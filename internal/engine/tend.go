@@ -74,9 +74,13 @@ func (l *loop) situation(now time.Time) upkeep.Situation {
 		Waiting: l.toSend(), Idle: l.idle(), Lifted: l.keeper.kept.Lifted.Day}
 }
 
-// toSend counts the jobs that are still to be sent. One whose inputs cannot be
-// brought to the workers now is none: no machine is to be paid for it.
+// toSend counts the jobs that are still to be sent; none while nothing is sent.
+// One whose inputs cannot be brought to the workers now is none: no machine is
+// to be paid for it.
 func (l *loop) toSend() (n int) {
+	if l.mode == job.ModePaused || l.hold() != nil {
+		return 0
+	}
 	for _, j := range l.order {
 		s := l.stagings[j.ID]
 		stuck := s != nil && !s.done && s.err != nil

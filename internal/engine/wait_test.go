@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/comfyume/qmtui/internal/engine"
+	"github.com/comfyume/qmtui/internal/engine/upkeep"
 	"github.com/comfyume/qmtui/internal/job"
 )
 
@@ -45,5 +46,29 @@ func TestWarmAnswersWithWhatTheDeploymentSaid(t *testing.T) {
 		if err != nil || d.Name != name || d.State != job.WarmthWarm || !d.Active {
 			t.Errorf("%+v, %v", d, err)
 		}
+	})
+}
+
+// TestHoldWhileBusyLastsThroughTheQueue: jobs that wait keep the replica, also
+// through a drain, and not while nothing is sent.
+func TestHoldWhileBusyLastsThroughTheQueue(t *testing.T) {
+	rules := upkeep.Rules{Deployments: map[string]upkeep.Care{"spot": {Hold: upkeep.Hold{WhileBusy: true}}}}
+	governed(t, rules, func(h *house) {
+		want := func(when string, held bool) {
+			t.Helper()
+			h.pass(3 * time.Second)
+			if got, _ := h.fleet.held(); len(got) > 0 != held {
+				t.Errorf("%s: held %q", when, got)
+			}
+		}
+		want("before", false)
+		_ = h.SetMode(context.Background(), job.ModePaused, admin)
+		h.submit("user001", 1)
+		want("a job waits, and the queue is paused", false)
+		h.fleet.answers(func(_ context.Context, s job.Submission) job.Fact { // for now it takes none
+			return answer(s, job.Refused, &job.Error{Code: "try_later", Class: job.Unavailable, Message: "busy", Transient: true, RetryAfter: 600})
+		})
+		_ = h.SetMode(context.Background(), job.ModeDraining, admin)
+		want("a job waits for its next try in a drain", true)
 	})
 }

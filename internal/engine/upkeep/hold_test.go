@@ -38,7 +38,7 @@ func TestHolds(t *testing.T) {
 		"and not when idle":            {hold: Hold{WhileBusy: true}, d: like("spot"), at: midday},
 		"between two jobs":             {hold: Hold{WhileBusy: true}, d: like("spot"), at: midday, queue: 1, want: true},
 		"jobs wait for another":        {hold: Hold{WhileBusy: true}, d: like("spot"), at: midday, queue: 1, other: true},
-		"jobs wait for a resume":       {hold: Hold{WhileBusy: true}, d: like("spot"), at: midday, queue: 1, idle: "the queue is paused"},
+		"between the last of a drain":  {hold: Hold{WhileBusy: true}, d: like("spot"), at: midday, queue: 1, idle: "the queue is draining", want: true},
 		"jobs wait for midnight":       {hold: Hold{WhileBusy: true}, d: like("spot"), at: midday, queue: 1, spent: true},
 		"in the window":                {hold: hours, d: like("spot"), at: midday, want: true, until: midday.Add(5 * time.Hour)},
 		"after it":                     {hold: hours, d: like("spot", busy), at: midday.Add(5 * time.Hour)},

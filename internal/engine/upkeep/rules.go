@@ -38,7 +38,8 @@ type Situation struct {
 	Chosen time.Time // when it became that; zero for long ago
 	// Deployments in configured order, with InFlight.
 	Deployments []job.Deployment
-	// Waiting is how many jobs are still to be sent.
+	// Waiting is how many jobs are still to be sent, as far as any are sent now:
+	// a drain sends them too.
 	Waiting int
 	// Idle is why nothing is sent to any deployment now, for people; empty when
 	// jobs are sent.
