@@ -87,7 +87,7 @@ bench: ## the benchmarks of the hot paths
 
 .PHONY: budgets
 budgets: ## what the panel's screens and keys may cost, held to on this machine
-	QMTUI_BUDGETS=1 $(GO) test -count=1 -v -run 'AtMost5ms|100000Jobs|ThousandChanges|OneCell' ./internal/ui | grep -v '=== RUN'
+	QMTUI_BUDGETS=1 $(GO) test -count=1 -p 1 -v -run 'AtMost5ms|100000|ThousandChanges|OneCell|Idle' ./internal/ui ./cmd/qmtui | grep -v '=== RUN'
 
 .PHONY: comfyui
 comfyui: ## tests against a real ComfyUI: make comfyui COMFYUI_DIR=/path/to/ComfyUI

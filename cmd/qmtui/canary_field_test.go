@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -116,6 +117,8 @@ func TestCanaryIsTakenBack(t *testing.T) {
 			}
 			s.awaitEnd(page.Items[0].ID, job.Cancelled)
 			s.eventually("the fleet rests", s.fleet.Idle)
+			came := slices.DeleteFunc(s.fleet.Manifest(), func(w simulator.Written) bool { return w.Marker })
+			s.eventually("what came all the same is set aside", func() bool { return len(s.delivered(doctor.CanaryUser)) == len(came) })
 			if got := s.flyCanary(t.Context()); verdicts(got, "canary-delivered") != "delivered" {
 				t.Errorf("the next one: %s", reasons(got))
 			}

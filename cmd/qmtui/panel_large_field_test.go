@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -185,7 +186,7 @@ func TestPanelOn100000(t *testing.T) {
 	for name, all := range costs {
 		slices.Sort(all)
 		t.Logf("%-10s %s (%s to %s)", name, all[len(all)/2], all[0], all[len(all)-1])
-		if all[len(all)/2] > 50*time.Millisecond {
+		if all[len(all)/2] > slack(50*time.Millisecond) {
 			t.Errorf("%s: from the key to the screen takes %s of CPU", name, all[len(all)/2])
 		}
 	}
@@ -212,4 +213,13 @@ func TestPanelOn100000(t *testing.T) {
 	if j, err := s.client.Jobs(s.Context(), api.Query{Filter: api.Filter{IDs: []job.ID{first.ID()}}}); err != nil || len(j.Items) != 1 {
 		t.Errorf("%v %v", j, err)
 	}
+}
+
+// slack is a limit of CPU time that any machine keeps; with QMTUI_BUDGETS=1 the
+// limit itself counts (make budgets).
+func slack(limit time.Duration) time.Duration {
+	if os.Getenv("QMTUI_BUDGETS") != "" {
+		return limit
+	}
+	return 10 * limit
 }

@@ -23,7 +23,6 @@ export const tools = {
   async person(user, more = {}) {
     const context = await browser.newContext({ viewport: { width: 1100, height: 700 }, ...more });
     context.setDefaultTimeout(120_000); // the machine may be busy
-    context.setDefaultTimeout(60_000); // the machine may be busy
     if (user) await context.addCookies([{ name: "who", value: user, url: options.site }]);
     return context;
   },

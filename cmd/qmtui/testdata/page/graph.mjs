@@ -25,7 +25,7 @@ export function twice(w) {
 }
 
 export const ready = (page) => page.waitForFunction(() => window.comfyAPI?.app?.app?.graph && window.app?.extensionManager, undefined, { timeout: 90_000 });
-export const until = (page, what, arg) => page.waitForFunction(what, arg, { timeout: 60_000, polling: 200 });
+export const until = (page, what, arg) => page.waitForFunction(what, arg, { timeout: 120_000, polling: 200 });
 /** Waits until the picture stands in the save node. */
 export const shown = (page, name) => until(page, (name) => window.app.graph.getNodeById(9)?.imgs?.some((i) => i.naturalWidth > 0 && i.src.includes(name)), name);
 /** How many run, and how many wait, as the page's queue panel has it. */
