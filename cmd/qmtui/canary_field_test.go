@@ -40,6 +40,7 @@ func TestCanary(t *testing.T) {
 		says   string // in one of the reasons
 	}{
 		{"all is well", nil, "accepted came delivered", "was taken away again"},
+		{"all is well behind a password file", []func(*plan){withPasswords}, "accepted came delivered", "was taken away again"},
 		{"asleep", []func(*plan){func(p *plan) { p.workers.Deployments[0].ColdStart = 2 * time.Second }}, "accepted came delivered", "took it after "},
 		{"another volume, and a worker who tells", []func(*plan){clone, func(p *plan) { p.workers.Balance = simulator.Sticky }}, "accepted elsewhere not_reached", "clone as it sees it"},
 		{"another volume, and nobody tells", []func(*plan){clone, hasty, func(p *plan) { p.workers.Balance = simulator.Never }}, "accepted never not_reached", "no sign of it appeared"},
@@ -172,6 +173,16 @@ func reasons(all []doctor.Result) string {
 		b.WriteString(r.Name + " " + r.Code + ": " + r.Reason + "\n")
 	}
 	return b.String()
+}
+
+// withPasswords has a password file that knows nobody of the name of the canary's user.
+func withPasswords(p *plan) {
+	p.config.Auth.Mode, p.config.Auth.Htpasswd = "login", filepath.Join(p.scene.Dir, "htpasswd")
+	p.before = func(p plan) {
+		if err := os.WriteFile(p.config.Auth.Htpasswd, []byte("user001:$2y$05$"+strings.Repeat("a", 53)+"\n"), 0o600); err != nil {
+			panic(err)
+		}
+	}
 }
 
 // misspelling changes prompts on their way, so that the worker itself refuses them.

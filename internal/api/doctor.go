@@ -7,6 +7,10 @@ import (
 	"slices"
 )
 
+// CanaryUser is whose jobs doctor's canaries are: a name that needs no line in a
+// password file.
+const CanaryUser = "qmtui-canary"
+
 // Verdict is how a check of doctor came out.
 type Verdict string
 

@@ -15,7 +15,7 @@ import (
 
 // CanaryUser is whose job a canary is, and canaryName how it is called.
 const (
-	CanaryUser = "qmtui-canary"
+	CanaryUser = api.CanaryUser
 	canaryName = "canary of doctor"
 )
 

@@ -24,6 +24,7 @@ func TestUnknownUser(t *testing.T) {
 		{"had a job", "/api/jobs", submit("user002"), asAdmin, 201},
 		{"mistyped", "/api/jobs", submit("usr001"), asAdmin, 422},
 		{"the proxy's own", "/api/jobs", submit("guest7"), []string{"X-Remote-User: guest7"}, 201},
+		{"doctor's canary", "/api/jobs", submit("qmtui-canary"), asAdmin, 201},
 		{"an orphan for nobody", "/api/orphans/0123456789abcdef01234567/assign", `{"user_id":"usr001"}`, asAdmin, 422},
 	} {
 		w := askFrom(s.Handler(), proxyPeer, "POST", c.path, c.body, c.headers...)
