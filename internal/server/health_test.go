@@ -18,7 +18,7 @@ func TestReadiness(t *testing.T) {
 		{"", func(*job.QueueStatus) {}},
 		{"", func(s *job.QueueStatus) { s.Mode = job.ModePaused }},
 		{"draining", func(s *job.QueueStatus) { s.Mode = job.ModeDraining }},
-		{"share_not_looked", func(s *job.QueueStatus) { s.Share.Mounted, s.Share.LookedAt = false, time.Time{} }},
+		{"share_not_looked_at", func(s *job.QueueStatus) { s.Share.Mounted, s.Share.LookedAt = false, time.Time{} }},
 		{"share_not_mounted", func(s *job.QueueStatus) { s.Share.Mounted, s.Share.LookedAt = false, time.Unix(1, 0) }},
 		{"share_stalled", func(s *job.QueueStatus) { s.Share.Stalled = true }},
 		{"io_error", func(s *job.QueueStatus) { s.Share.Error = &job.Error{Code: "io_error", Message: "m", Hint: "h"} }},

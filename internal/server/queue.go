@@ -51,7 +51,7 @@ func obstacles(st job.QueueStatus) []api.Reason {
 	case share.Stalled:
 		add("share_stalled", fmt.Sprintf("a look at %s has been hanging for long", share.Path), "look at the mount and its server")
 	case !share.Mounted && share.LookedAt.IsZero():
-		add("share_not_looked", fmt.Sprintf("%s has not been looked at yet since the start", share.Path), "nothing, it is a matter of moments")
+		add("share_not_looked_at", fmt.Sprintf("%s has not been looked at yet since the start", share.Path), "nothing, it is a matter of moments")
 	case !share.Mounted:
 		add("share_not_mounted", fmt.Sprintf("%s is not mounted", share.Path), `run "qmtui doctor"`)
 	}
