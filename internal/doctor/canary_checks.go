@@ -38,7 +38,7 @@ var (
 	canaryDelivered = &Check{Name: "canary-delivered", Looks: "--canary: whether its file came into the user's folder with the bytes that the manager copied", Cases: []int{6, 8, 16},
 		Rulings: []Ruling{
 			{"delivered", OK, "it did; the picture is taken away again where doctor may", ""},
-			{"not_delivered", Fail, "it stands on the share and was not copied", "see the check users-writable, and qmtui jobs show ID"},
+			{"not_delivered", Fail, "it stands on the share and was not copied", "see the check users-writable, and let the manager make the folder qmtui-canary in users.outputs, or make it for the manager's user"},
 			{"other_place", Fail, "the manager says that it is delivered, and it does not stand there as seen from here", "restart what has the stale mount of users.outputs, or give doctor the manager's --config"},
 			{"other_bytes", Fail, "another file stands there than the manager delivered", "see qmtui db check, and whether something else writes into users.outputs"},
 			{"not_reached", Skip, "there was nothing to deliver", ""},
