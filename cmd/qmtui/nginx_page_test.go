@@ -107,6 +107,13 @@ func TestNginxFace(t *testing.T) {
 			t.Errorf("%s: %+v, want %d", path, got, want)
 		}
 	}
+	w.halt()
+	var away struct {
+		Error struct{ Type, Message string }
+	}
+	if got := v.get("/user001/api/queue"); got.code != 503 || json.Unmarshal([]byte(got.body), &away) != nil || away.Error.Type == "" || away.Error.Message == "" {
+		t.Errorf("while the manager is away: %+v", got)
+	}
 }
 
 // visit is one user's whole stay; other is somebody else.
