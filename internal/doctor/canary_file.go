@@ -87,7 +87,7 @@ func (v Visit) tidy(ctx context.Context, o *CanarySeen) func() {
 }
 
 // earlierCanaries lists what canaries before have left: files that came after
-// doctor was stopped. Those that are still on their way are left to their own doctor.
+// doctor was stopped. Those that their own doctor may still look at are left to it.
 func (v Visit) earlierCanaries(ctx context.Context, now time.Time) []api.Output {
 	page, err := v.Manager.Jobs(ctx, api.Query{Filter: api.Filter{User: CanaryUser}, Limit: recentJobs})
 	if err != nil {
@@ -95,7 +95,8 @@ func (v Visit) earlierCanaries(ctx context.Context, now time.Time) []api.Output 
 	}
 	var out []api.Output
 	for _, j := range page.Items {
-		if j.Name == canaryName && j.User == CanaryUser && j.State.Terminal() && now.Sub(j.Updated.Time) > managerPatience {
+		watched := j.State != job.Cancelled && now.Sub(j.Updated.Time) <= managerPatience
+		if j.Name == canaryName && j.User == CanaryUser && j.State.Terminal() && !watched {
 			out = append(out, stored(j)...)
 		}
 	}

@@ -194,7 +194,8 @@ func TestCanariesAreTidied(t *testing.T) {
 	canary.Outputs = []api.Output{own}
 	m := ready(canary)
 	m.recent = []api.Job{
-		{User: CanaryUser, Name: canaryName, State: job.Cancelled, Updated: long, Outputs: []api.Output{left, late, changed, linked, outside}},
+		{User: CanaryUser, Name: canaryName, State: job.Cancelled, Updated: api.Time{Time: time.Now()}, Outputs: []api.Output{late}},
+		{User: CanaryUser, Name: canaryName, State: job.Done, Updated: long, Outputs: []api.Output{left, changed, linked, outside}},
 		{User: CanaryUser, Name: canaryName, State: job.Done, Updated: api.Time{Time: time.Now()}, Outputs: []api.Output{young}},
 		{User: CanaryUser, Name: "a person's", State: job.Done, Updated: long, Outputs: []api.Output{young}},
 	}
