@@ -74,6 +74,8 @@ func fixture() *fakeManager {
 		makeJob(12, "ada", "typo", job.Cancelled, 55*time.Minute),
 	}
 	f.jobs[10].Error = &lost
+	f.jobs[7].Inputs = []api.Input{{Node: "10", Class: "LoadImage", Input: "image", Name: "sketches/face\x1b[2J.png", Size: 640 << 10},
+		{Node: "11", Class: "LoadImageMask", Input: "image", Name: "face-mask.png", Size: 12 << 10}}
 	f.jobs[4].Priority = job.High
 	f.jobs[1].Warnings = []job.Warning{{Code: "nodes_dropped", Message: "node 12 will never write", Hint: "look at its inputs", At: epoch.Add(-40 * time.Second)}}
 	f.workers = []api.Worker{

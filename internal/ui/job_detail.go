@@ -221,6 +221,7 @@ func (d *jobDetail) text(r *row, w int) []string {
 	if r != nil {
 		lines = d.m.summary(r, w)
 		section("Attempts", d.attempts(&r.job, w))
+		section("Inputs", d.inputs(&r.job, w))
 		section("Outputs", d.outputs(&r.job, w))
 		section("Picture "+d.pictureTitle(), d.pictureBelow(w))
 	} else if d.err == nil {

@@ -52,6 +52,22 @@ func course(a api.Attempt) string {
 	return strings.Join(parts, ", ")
 }
 
+// inputs are the user's files that the prompt loads, by their own names.
+func (d *jobDetail) inputs(j *api.Job, w int) []string {
+	st := d.m.w.st
+	by, room := make([]string, len(j.Inputs)), 0
+	for i, in := range j.Inputs {
+		by[i] = d.m.w.text(in.Class + " " + in.Input)
+		room = max(room, min(24, width(by[i])))
+	}
+	var lines []string
+	for i, in := range j.Inputs {
+		left := fit("node "+d.m.w.text(in.Node), 9) + " " + fitRight(bytesText(in.Size), 9) + " " + fit(by[i], room)
+		lines = append(lines, st.Quiet.On(left)+" "+st.Row.On(keepEnd(d.m.w.text(in.Name), max(8, w-room-21))))
+	}
+	return lines
+}
+
 func (d *jobDetail) outputs(j *api.Job, w int) []string {
 	st := d.m.w.st
 	var lines []string
