@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -118,15 +117,13 @@ func TestCanaryIsTakenBack(t *testing.T) {
 			}
 			s.awaitEnd(page.Items[0].ID, job.Cancelled)
 			s.eventually("the fleet rests", s.fleet.Idle)
-			came := slices.DeleteFunc(s.fleet.Manifest(), func(w simulator.Written) bool { return w.Marker })
-			s.eventually("what came all the same is set aside", func() bool { return len(s.delivered(doctor.CanaryUser)) == len(came) })
-			if got := s.flyCanary(t.Context()); verdicts(got, "canary-delivered") != "delivered" {
-				t.Errorf("the next one: %s", reasons(got))
-			}
-			// Its folder stays: nobody knows who made it.
-			if files := s.delivered(doctor.CanaryUser); len(files) != 0 {
-				t.Errorf("%v is left", files)
-			}
+			// The platform may render it all the same, at any time; what comes is
+			// taken away by the canary after that. Its folder stays: nobody knows
+			// who made it.
+			s.eventually("the next canaries leave nothing", func() bool {
+				got := s.flyCanary(t.Context())
+				return verdicts(got, "canary-delivered") == "delivered" && s.fleet.Idle() && len(s.delivered(doctor.CanaryUser)) == 0
+			})
 		})
 	}
 }
