@@ -66,6 +66,9 @@ func (a *app) jobHead(j api.Job, now time.Time) {
 	}
 	a.field("priority", priorityName(j.Priority))
 	a.field("submitted", stamp(j.Created.Time, now)+", "+age(j.Created.Time, now))
+	if j.Asked != "" {
+		a.field("asked for", j.Asked+", and no other deployment")
+	}
 	if j.Want == job.WantCancel && !j.State.Terminal() {
 		a.field("wanted", "cancelled")
 	}

@@ -23,9 +23,9 @@ import (
 
 // submitOptions are the flags of submit.
 type submitOptions struct {
-	user, priority, name, key, extra string
-	wait, json                       bool
-	timeout                          time.Duration
+	user, priority, name, key, extra, deployment string
+	wait, json                                   bool
+	timeout                                      time.Duration
 }
 
 func submitCommand(a *app) *cobra.Command {
@@ -47,6 +47,7 @@ and prints where the outputs stand. Stopping it leaves the job alone.`,
 	f.StringVar(&o.name, "name", "", "name for people (default: the file's)")
 	f.StringVar(&o.key, "key", "", "idempotency key: the same key again gives the same job")
 	f.StringVar(&o.extra, "extra", "", "JSON file with extra_data, such as the workflow to embed")
+	f.StringVar(&o.deployment, "deployment", "", "render it there and nowhere else, for admins (default: the active one)")
 	f.BoolVar(&o.wait, "wait", false, "wait for the end, and fail unless the job is done")
 	f.DurationVar(&o.timeout, "timeout", 0, "with --wait: stop waiting after that long (default: never)")
 	f.BoolVar(&o.json, "json", false, "print exactly one JSON document: the job")
@@ -125,7 +126,7 @@ func (a *app) request(file string, p job.Priority, o submitOptions) (api.SubmitR
 	if err != nil {
 		return api.SubmitRequest{}, err
 	}
-	r := api.SubmitRequest{User: o.user, Workflow: raw, Priority: &p, Name: o.name, Key: cmp.Or(o.key, uuid.NewString())}
+	r := api.SubmitRequest{User: o.user, Workflow: raw, Priority: &p, Name: o.name, Deployment: o.deployment, Key: cmp.Or(o.key, uuid.NewString())}
 	if r.Name == "" && file != "-" {
 		r.Name = strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
 	}

@@ -40,7 +40,9 @@ type Job struct {
 	Warnings    []job.Warning `json:"warnings"`
 	Want        job.Want      `json:"want"`
 	By          string        `json:"submitted_by"` // empty when it was the user
-	Updated     Time          `json:"updated_at"`
+	// Asked is the deployment that an admin wants it on and on no other; empty for none.
+	Asked   string `json:"asked_deployment"`
+	Updated Time   `json:"updated_at"`
 	// Closed says that the late window is over: nothing more will come.
 	Closed bool   `json:"closed"`
 	Rev    uint64 `json:"rev"`

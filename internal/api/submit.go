@@ -16,6 +16,9 @@ type SubmitRequest struct {
 	Metadata json.RawMessage `json:"metadata,omitempty"`
 	Extra    json.RawMessage `json:"extra_data,omitempty"`
 	Name     string          `json:"name,omitempty"` // for people
+	// Deployment is for admins: render it there and nowhere else, also when
+	// another one is active. Empty for the active one.
+	Deployment string `json:"deployment,omitempty"`
 	// Key is the Idempotency-Key header: the same key again gives the same
 	// job. Empty for none.
 	Key string `json:"-"`

@@ -26,7 +26,7 @@ func (v View) Job(j job.Job, s job.Standing) Job {
 		Created: Time{j.Submitted}, Started: Time{j.StartedAt()}, Completed: Time{j.EndedAt()}, Updated: Time{j.Updated},
 		Worker: textOrNull(a.Deployment), Deployment: a.Deployment, PromptID: a.PromptID, Phase: s.Phase,
 		Evidence: a.Evidence(), EvidenceAt: Time{a.LastEvidence()}, Metadata: j.Metadata,
-		Want: j.Want, By: j.By, Closed: j.Closed, Rev: j.Rev,
+		Want: j.Want, By: j.By, Asked: j.Spec.Deployment, Closed: j.Closed, Rev: j.Rev,
 		Attempts: each(j.Attempts, attempt), Expected: each(j.Expect, expected), Inputs: each(j.Inputs, input),
 		Outputs:  each(j.Outputs, func(o job.Output) Output { return v.Output(j.User, o) }),
 		Warnings: each(j.Warnings, func(w job.Warning) job.Warning { return w }),

@@ -17,7 +17,7 @@ func BenchmarkPlan(b *testing.B) {
 			for i := range n {
 				jobs = append(jobs, jobAt(fmt.Sprintf("user%03d", i%20), i, job.Queued, job.Normal))
 			}
-			v := View{Now: noon.Add(time.Hour), Mode: job.ModeRunning, Jobs: jobs, Policy: Policy{}.filled(), Slots: []Slot{{"gpu", 4}}}
+			v := View{Now: noon.Add(time.Hour), Mode: job.ModeRunning, Jobs: jobs, Policy: Policy{}.filled(), Slots: []Slot{{Deployment: "gpu", Free: 4}}}
 			for b.Loop() {
 				Plan(v)
 			}

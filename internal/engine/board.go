@@ -48,7 +48,7 @@ func (l *loop) makeBoard(now time.Time) *board {
 		waiting: l.inputTroubles()}
 	v := l.view()
 	v.Policy.MaxRunning = maxPositions
-	for i, j := range v.Order(maxPositions, nil) {
+	for i, j := range v.Order(maxPositions, func(j *job.Job) bool { return !l.elsewhere(j) }) {
 		b.position[j.ID] = i
 	}
 	b.capped = l.keeper.verdicts[l.active].Pause

@@ -343,16 +343,22 @@ var errNotLooked = &job.Error{Code: "share_not_looked_at", Class: job.Unavailabl
 // slots is the room on the active deployment, none when a budget pauses it. A failing one gets a single
 // probe at a time instead of all its capacity.
 func (l *loop) slots() []Slot {
+	var all []Slot
 	for _, d := range l.fleet.Deployments() {
-		if d.Name != l.active || l.keeper.verdicts[d.Name].Pause {
+		if l.keeper.verdicts[d.Name].Pause {
 			continue
 		}
 		if d.State == job.WarmthFailing {
 			d.Capacity = min(d.Capacity, 1)
 		}
-		return []Slot{{Deployment: d.Name, Free: d.Capacity - l.inFlight(d.Name)}}
+		all = append(all, Slot{Deployment: d.Name, Free: d.Capacity - l.inFlight(d.Name), ByName: d.Name != l.active})
 	}
-	return nil
+	return all
+}
+
+// elsewhere reports a job that names another deployment than the active one.
+func (l *loop) elsewhere(j *job.Job) bool {
+	return j.Spec.Deployment != "" && j.Spec.Deployment != l.active
 }
 
 func (l *loop) inFlight(deployment string) int {

@@ -26,21 +26,26 @@ func (v View) schedule() []job.Fact {
 	if v.Mode == job.ModePaused || v.Hold != nil {
 		return nil
 	}
-	free := 0
-	for _, s := range v.Slots {
-		free += max(0, s.Free)
-	}
-	if free == 0 {
-		return nil
-	}
-	picks := v.Order(free, v.ready)
 	var facts []job.Fact
+	sent := map[string]int{} // by user, in this plan
 	for _, s := range v.Slots {
-		for i := 0; i < s.Free && len(picks) > 0; i++ {
-			facts, picks = append(facts, v.assign(*picks[0], s.Deployment)), picks[1:]
+		if s.Free <= 0 || s.ByName && !v.named(s.Deployment) {
+			continue
+		}
+		may := func(j *job.Job) bool { return v.ready(j) && s.takes(j) }
+		for _, j := range v.pick(s.Free, sent, may) {
+			facts = append(facts, v.assign(*j, s.Deployment))
+			sent[j.User]++
 		}
 	}
 	return facts
+}
+
+// named reports whether a waiting job names the deployment.
+func (v View) named(deployment string) bool {
+	return slices.ContainsFunc(v.Jobs, func(j *job.Job) bool {
+		return j.Spec.Deployment == deployment && j.State() == job.Queued
+	})
 }
 
 func (v View) assign(j job.Job, deployment string) job.Fact {
@@ -61,7 +66,16 @@ func (v View) ready(j *job.Job) bool {
 // age. A user's cap on running jobs holds. Jobs for which may is false are
 // left out; nil means all.
 func (v View) Order(limit int, may func(*job.Job) bool) []*job.Job {
+	return v.pick(limit, nil, may)
+}
+
+// pick is Order for users of whom so many jobs have just been sent.
+func (v View) pick(limit int, sent map[string]int, may func(*job.Job) bool) []*job.Job {
 	q := v.lines(may)
+	for _, l := range q.all {
+		l.running += sent[l.user]
+		l.charge += q.estimate * float64(sent[l.user])
+	}
 	var order []*job.Job
 	for len(order) < limit {
 		l := q.next(v.Policy.FIFO)

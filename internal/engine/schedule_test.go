@@ -94,7 +94,7 @@ func TestFairShareOverTime(t *testing.T) {
 }
 
 func TestEqualViewsGiveEqualPlans(t *testing.T) {
-	v := View{Now: noon, Mode: job.ModeRunning, Jobs: queue("a", "b", "a running", "c low"), Policy: Policy{}.filled(), Slots: []Slot{{"gpu", 2}}}
+	v := View{Now: noon, Mode: job.ModeRunning, Jobs: queue("a", "b", "a running", "c low"), Policy: Policy{}.filled(), Slots: []Slot{{Deployment: "gpu", Free: 2}}}
 	first := Plan(v)
 	if len(first) == 0 {
 		t.Fatal("nothing was planned")
@@ -109,10 +109,46 @@ func TestEqualViewsGiveEqualPlans(t *testing.T) {
 func TestScheduleRespectsSlotsAndWaits(t *testing.T) {
 	jobs := queue("a", "b", "c")
 	jobs[0].Attempts[0].NotBefore = noon.Add(time.Hour)
-	v := View{Now: noon, Mode: job.ModeRunning, Jobs: jobs, Policy: Policy{}.filled(), Slots: []Slot{{"gpu", 1}}}
+	v := View{Now: noon, Mode: job.ModeRunning, Jobs: jobs, Policy: Policy{}.filled(), Slots: []Slot{{Deployment: "gpu", Free: 1}}}
 	facts := v.schedule()
 	if len(facts) != 1 || facts[0].Job != jobs[1].ID || facts[0].Deployment != "gpu" {
 		t.Errorf("planned %+v", facts)
+	}
+}
+
+// TestScheduleByName: a deployment that is not active takes what names it and
+// nothing else, and a user's cap holds over all of them.
+func TestScheduleByName(t *testing.T) {
+	slots := []Slot{{Deployment: "active", Free: 2}, {Deployment: "other", Free: 1, ByName: true}, {Deployment: "full", ByName: true}}
+	for name, c := range map[string]struct {
+		jobs []*job.Job
+		on   map[int]string // which deployment the n-th job names
+		cap  int
+		want string
+	}{
+		"nobody names one":              {jobs: queue("a", "b", "c"), want: "a0 active, b1 active"},
+		"one names the other":           {jobs: queue("a", "b", "c"), on: map[int]string{2: "other"}, want: "a0 active, b1 active, c2 other"},
+		"the named one waits for room":  {jobs: queue("a", "b", "c", "d"), on: map[int]string{0: "full", 1: "full", 2: "gone"}, want: "d3 active"},
+		"one names the active one":      {jobs: queue("a", "a", "b high"), on: map[int]string{2: "active"}, want: "a0 active, b2 active"},
+		"only one fits there":           {jobs: queue("a", "b"), on: map[int]string{0: "other", 1: "other"}, want: "a0 other"},
+		"the cap holds over both":       {jobs: queue("a", "a", "a"), on: map[int]string{2: "other"}, cap: 2, want: "a0 active, a1 active"},
+		"what was sent there is charge": {jobs: queue("a running", "a", "b", "b"), on: map[int]string{1: "other"}, want: "b2 active, b3 active, a1 other"},
+	} {
+		v := View{Now: noon, Mode: job.ModeRunning, Jobs: c.jobs, Policy: Policy{MaxRunning: c.cap}.filled(), Slots: slots}
+		for n, d := range c.on {
+			c.jobs[n].Spec.Deployment = d
+		}
+		var got []string
+		for _, f := range v.schedule() {
+			for n, j := range c.jobs {
+				if j.ID == f.Job {
+					got = append(got, fmt.Sprintf("%s%d %s", j.User, n, f.Deployment))
+				}
+			}
+		}
+		if s := strings.Join(got, ", "); s != c.want {
+			t.Errorf("%s: %s, want %s", name, s, c.want)
+		}
 	}
 }
 

@@ -23,6 +23,9 @@ func (e *Engine) Submit(ctx context.Context, r job.Request) (job.Job, bool, erro
 	if err := e.admit(r); err != nil {
 		return job.Job{}, false, err
 	}
+	if err := e.checkDeployment(r.Deployment); err != nil {
+		return job.Job{}, false, err
+	}
 	checked, err := e.fleet.Check(r.Workflow, r.Extra)
 	if err != nil {
 		return job.Job{}, false, err
@@ -67,6 +70,16 @@ func (e *Engine) admit(r job.Request) error {
 	return nil
 }
 
+// checkDeployment reports a name that no deployment has; none is good.
+func (e *Engine) checkDeployment(name string) error {
+	known := func(d job.Deployment) bool { return d.Name == name }
+	if name == "" || slices.ContainsFunc(e.fleet.Deployments(), known) {
+		return nil
+	}
+	return &job.Error{Code: "unknown_deployment", Class: job.NotFound, Message: fmt.Sprintf("there is no deployment %q", name),
+		Hint: `list them with "qmtui workers list"`}
+}
+
 // newJob makes the facts of a new job.
 func newJob(r job.Request, c job.Checked, now time.Time) ([]job.Fact, error) {
 	id, err := uuid.NewV7()
@@ -74,7 +87,7 @@ func newJob(r job.Request, c job.Checked, now time.Time) ([]job.Fact, error) {
 		return nil, fmt.Errorf("make a job id: %w", err)
 	}
 	spec := job.Spec{ID: job.ID(id.String()), User: r.User, Name: r.Name, Submitted: stamp(now), Priority: r.Priority,
-		Metadata: r.Metadata, Key: r.Key, Expect: c.Expect, Models: c.Models, Inputs: c.Inputs}
+		Metadata: r.Metadata, Key: r.Key, Deployment: r.Deployment, Expect: c.Expect, Models: c.Models, Inputs: c.Inputs}
 	if r.Caller.Name != r.User {
 		spec.By = r.Caller.Name
 	}

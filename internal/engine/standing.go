@@ -69,6 +69,8 @@ func queuedPhase(j job.Job, a job.Attempt, s job.Standing, b *board, now time.Ti
 	switch {
 	case b.status.Mode == job.ModePaused:
 		return "waiting: the queue is paused"
+	case j.Spec.Deployment != "" && j.Spec.Deployment != b.status.Active:
+		return "waiting for " + j.Spec.Deployment + ", which is asked for"
 	case b.capped:
 		return "waiting: today's budget is spent"
 	case a.NotBefore.After(now):

@@ -76,7 +76,7 @@ func (l *loop) situation(now time.Time) upkeep.Situation {
 
 // toSend counts the jobs that are still to be sent; none while nothing is sent.
 // One whose inputs cannot be brought to the workers now is none: no machine is
-// to be paid for it.
+// to be paid for it, and neither is one that goes elsewhere.
 func (l *loop) toSend() (n int) {
 	if l.mode == job.ModePaused || l.hold() != nil {
 		return 0
@@ -84,7 +84,7 @@ func (l *loop) toSend() (n int) {
 	for _, j := range l.order {
 		s := l.stagings[j.ID]
 		stuck := s != nil && !s.done && s.err != nil
-		if j.State() == job.Queued && j.Want != job.WantCancel && !stuck {
+		if j.State() == job.Queued && j.Want != job.WantCancel && !stuck && !l.elsewhere(j) {
 			n++
 		}
 	}

@@ -19,7 +19,7 @@ type View struct {
 	Mode  job.Mode
 	// Jobs are those that are not closed, oldest first.
 	Jobs []*job.Job
-	// Slots are the deployments that may take work, the active one only.
+	// Slots are the deployments that may take work, each once.
 	Slots []Slot
 	// Hold is why nothing may be submitted now; nil when it may.
 	Hold *job.Error
@@ -39,6 +39,13 @@ type View struct {
 type Slot struct {
 	Deployment string
 	Free       int
+	// ByName says that it is not the active one: it takes only jobs that name it.
+	ByName bool
+}
+
+// takes reports whether a job may go there.
+func (s Slot) takes(j *job.Job) bool {
+	return j.Spec.Deployment == s.Deployment || j.Spec.Deployment == "" && !s.ByName
 }
 
 // Trace is what is known of an attempt's folder beyond the ledger.

@@ -16,7 +16,9 @@ type Request struct {
 	Metadata json.RawMessage // the caller's own; nil for none
 	Priority Priority
 	Key      string // Idempotency-Key; empty for none
-	Caller   Caller
+	// Deployment is for admins: render it there and nowhere else; empty for the active one.
+	Deployment string
+	Caller     Caller
 }
 
 // Caller is who speaks, as the server made out.

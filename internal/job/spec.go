@@ -28,6 +28,9 @@ type Spec struct {
 	Key string `json:"key,omitempty"`
 	// By is who submitted when that is not the user.
 	By string `json:"by,omitempty"`
+	// Deployment is the one that an admin wants it rendered on and on no other;
+	// empty for whichever is active.
+	Deployment string `json:"deployment,omitempty"`
 	// Expect lists the nodes that will write to the share.
 	Expect []Expected `json:"expect"`
 	// Models are the model files that the prompt names, sorted: what a machine

@@ -95,7 +95,7 @@ func (f *fakeService) Submit(_ context.Context, r job.Request) (job.Job, bool, e
 		by = r.Caller.Name
 	}
 	spec := &job.Spec{ID: id, User: r.User, Name: r.Name, Submitted: epoch.Add(time.Duration(len(f.order)) * time.Second), Priority: r.Priority,
-		Workflow: "hash", Metadata: r.Metadata, Key: r.Key, By: by, Expect: []job.Expected{{Node: "9", Class: "SaveImage", Prefix: "ComfyUI", Count: 1}}}
+		Workflow: "hash", Metadata: r.Metadata, Key: r.Key, Deployment: r.Deployment, By: by, Expect: []job.Expected{{Node: "9", Class: "SaveImage", Prefix: "ComfyUI", Count: 1}}}
 	f.bodies[id], f.keys[r.User+"\x00"+r.Key] = [2][]byte{r.Workflow, r.Extra}, id
 	err := f.record(job.Fact{Job: id, Kind: job.Created, At: spec.Submitted, Spec: spec, Actor: r.Caller.Name})
 	return f.jobs[id], false, err

@@ -103,8 +103,10 @@ func TestAdminsOnly(t *testing.T) {
 			wantError(t, ask(h, c[0], c[1], c[2], as), 403, "admin_only")
 		}
 	}
-	w := ask(h, "POST", "/api/jobs", `{"user_id":"user001","workflow":{},"priority":0}`, "X-Remote-User: user001")
-	wantError(t, w, 403, "admin_only")
+	for _, more := range []string{`"priority":0`, `"deployment":"h200"`} {
+		w := ask(h, "POST", "/api/jobs", `{"user_id":"user001","workflow":{},`+more+`}`, "X-Remote-User: user001")
+		wantError(t, w, 403, "admin_only")
+	}
 	if w := ask(h, "POST", "/api/queue/pause", "", "X-Remote-User: admin"); w.Code != 200 {
 		t.Errorf("admin: %d %s", w.Code, w.Body)
 	}

@@ -65,7 +65,7 @@ func (s *Server) check(b api.SubmitRequest, key string, caller who) (job.Request
 		}
 	}
 	req := job.Request{User: b.User, Name: b.Name, Workflow: absent(b.Workflow), Extra: absent(b.Extra), Metadata: absent(b.Metadata),
-		Priority: job.Normal, Key: key, Caller: caller.Caller}
+		Priority: job.Normal, Key: key, Deployment: b.Deployment, Caller: caller.Caller}
 	if b.Priority != nil {
 		req.Priority = *b.Priority
 	}
@@ -76,6 +76,7 @@ func (s *Server) check(b api.SubmitRequest, key string, caller who) (job.Request
 		checkPresent(req),
 		checkFor(caller, req.User),
 		checkPriority(caller, req.Priority),
+		checkDeployment(caller, req.Deployment),
 		checkName(req.Name),
 		checkKey(key),
 	)
@@ -112,6 +113,14 @@ func checkPriority(caller who, p job.Priority) error {
 		return caller.adminOnly("priority 0")
 	}
 	return nil
+}
+
+// checkDeployment keeps the choice of a deployment, which may wake one, for admins.
+func checkDeployment(caller who, name string) error {
+	if name == "" || caller.anyone {
+		return nil
+	}
+	return caller.adminOnly("choosing a deployment")
 }
 
 func checkName(name string) error {

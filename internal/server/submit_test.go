@@ -74,6 +74,7 @@ func TestSubmitAccepts(t *testing.T) {
 			func(j api.Job) bool { return j.Priority == job.Normal && j.Status == "pending" }},
 		{"no priority", `{"user_id":"user001","workflow":{}}`, nil, func(j api.Job) bool { return j.Priority == job.Normal }},
 		{"priority 0 on this machine", `{"user_id":"user001","workflow":{},"priority":0}`, nil, func(j api.Job) bool { return j.Priority == job.Instructor }},
+		{"a deployment on this machine", `{"user_id":"user001","workflow":{},"deployment":"h200"}`, nil, func(j api.Job) bool { return j.Asked == "h200" }},
 		{"charset", `{"user_id":"user001","workflow":{}}`, []string{"Content-Type: application/json; charset=utf-8"}, nil},
 		{"unknown keys", `{"user_id":"user001","workflow":{},"client_id":"x"}`, nil, nil},
 		{"nulls", `{"user_id":"user001","workflow":{},"metadata":null,"extra_data":null,"priority":null}`, nil, func(j api.Job) bool { return string(j.Metadata) == "null" }},
