@@ -13,6 +13,7 @@ import (
 
 	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/config"
+	"github.com/comfyume/qmtui/internal/demo"
 	"github.com/comfyume/qmtui/internal/doctor"
 	"github.com/comfyume/qmtui/internal/job"
 	"github.com/comfyume/qmtui/internal/simulator"
@@ -88,6 +89,32 @@ func TestCanaryFindsTheWay(t *testing.T) {
 			t.Errorf("it says %s:\n%s", v, reasons(got))
 		}
 	}
+}
+
+// TestCanaryToEachDeployment: one that nobody uses now is tried as well, and
+// stays unused: jobs go on to the active one.
+func TestCanaryToEachDeployment(t *testing.T) {
+	s := openSite(t, func(p *plan) {
+		onAPlatform(p)
+		p.workers.Deployments[1].ContainerDisk = p.mkdir(t, "disk")
+		p.config.Queue.EvidenceTimeout = config.Duration(2 * time.Second)
+	})
+	got := doctor.Visit{Config: s.config, Manager: s.client}.Fly(t.Context(), doctor.Canary{Here: true, Limit: patience, To: []string{demo.Deployment, spare}})
+	if v := verdicts(got, "canary-accepted", "canary-share", "canary-delivered"); v != "accepted accepted came no_output_directory delivered not_reached" {
+		t.Errorf("it says %s:\n%s", v, reasons(got))
+	}
+	for _, r := range got[len(got)-3:] {
+		if r.Subject != spare {
+			t.Errorf("%+v is not about %s", r, spare)
+		}
+	}
+	q, err := s.client.QueueStatus(t.Context())
+	check(t, err)
+	j := s.submitAndDeliver("after")
+	if q.Active != demo.Deployment || j.Deployment != demo.Deployment {
+		t.Errorf("%s is active, and a job went to %s", q.Active, j.Deployment)
+	}
+	s.wantNoCanary(got)
 }
 
 // TestCanaryIsTakenBack: whoever stops doctor in a cold start pays for no render

@@ -19,6 +19,7 @@ import (
 type doctorOptions struct {
 	canary, wake, yes, json, all, there bool
 	tofu                                string
+	deployments                         []string // that get a canary; none means each
 }
 
 func doctorCommand(a *app) *cobra.Command {
@@ -34,16 +35,18 @@ docs/doctor.md lists every check.
 Run it as the manager's user or as root. It asks nothing of a deployment that
 may be asleep, and says what the manager knows of it: --wake asks. --canary
 sends a small prompt without models the whole way, from the manager to the
-user's folder. Both say first what that may cost, and ask. --tf reads OpenTofu
+user's folder, to each deployment or to those that --deployment names. Both say first what that may cost, and ask. --tf reads OpenTofu
 files and never runs anything. --by-manager tells what the manager itself sees,
 which is another thing where it runs in a container, or elsewhere.`,
 		Example: `  qmtui doctor
   sudo qmtui doctor --config /etc/qmtui/qmtui.toml --tf /srv/site/infra
   qmtui doctor --canary --yes --json
+  qmtui doctor --canary --deployment h200-spot
   qmtui doctor --by-manager --server https://film.example.org/qmtui`,
 	}
 	f := c.Flags()
-	f.BoolVar(&o.canary, "canary", false, "send a small prompt the whole way, which wakes the active deployment")
+	f.BoolVar(&o.canary, "canary", false, "send a small prompt the whole way, which wakes each deployment")
+	f.StringArrayVar(&o.deployments, "deployment", nil, "with --canary: only to that one; may be given several times")
 	f.BoolVar(&o.wake, "wake", false, "ask deployments that may be asleep, which wakes them")
 	f.BoolVar(&o.yes, "yes", false, "do not ask before spending money")
 	f.StringVar(&o.tofu, "tf", "", "folder with OpenTofu files to read")
@@ -52,6 +55,8 @@ which is another thing where it runs in a container, or elsewhere.`,
 	f.BoolVar(&o.json, "json", false, "print exactly one JSON document")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		switch {
+		case len(o.deployments) > 0 && !o.canary:
+			return usage(c.CommandPath(), "--deployment goes with --canary")
 		case o.there && (o.wake || o.tofu != ""):
 			return usage(c.CommandPath(), "--by-manager goes with neither --wake nor --tf")
 		case o.there:

@@ -23,11 +23,15 @@ func (a *app) examineTold(ctx context.Context, v doctor.Visit) []doctor.Result {
 	return results
 }
 
-// flyCanary sends a canary, and tells how it goes.
+// flyCanary sends canaries, and tells how it goes.
 func (a *app) flyCanary(ctx context.Context, v doctor.Visit, o doctorOptions) []doctor.Result {
+	to := o.deployments
+	if workers, err := v.Manager.Workers(ctx); err == nil && len(to) == 0 {
+		to = deploymentNames(workers)
+	}
 	told := a.newTeller()
-	results := v.Fly(ctx, doctor.Canary{Here: a.local(), Tell: told.show, Agree: func(w api.Worker) bool {
-		a.tellCanary(w)
+	results := v.Fly(ctx, doctor.Canary{Here: a.local(), To: to, Tell: told.show, Agree: func(workers []api.Worker) bool {
+		a.tellCanary(workers)
 		return o.yes || isTerminal(a.stdin) && a.agreed("send it?")
 	}})
 	told.end()

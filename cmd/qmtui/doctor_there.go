@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -17,12 +19,13 @@ func (a *app) doctorThere(ctx context.Context, o doctorOptions) error {
 		return err
 	}
 	defer c.Close()
-	if o.canary && !o.yes {
-		if err := a.agreeToCanary(ctx, c); err != nil {
+	q := api.DoctorRequest{Canary: o.canary, Deployments: o.deployments}
+	if o.canary {
+		if q.Deployments, err = a.agreeToCanary(ctx, c, o); err != nil {
 			return err
 		}
 	}
-	s, err := c.RunDoctor(ctx, api.DoctorRequest{Canary: o.canary})
+	s, err := c.RunDoctor(ctx, q)
 	if err != nil {
 		return err
 	}
@@ -35,28 +38,41 @@ func (a *app) doctorThere(ctx context.Context, o doctorOptions) error {
 	return a.tellOrPrint(*s.Report, o)
 }
 
-// agreeToCanary says what a canary may cost, and asks.
-func (a *app) agreeToCanary(ctx context.Context, c *api.Client) error {
-	q, err := c.QueueStatus(ctx)
-	if err != nil {
-		return err
-	}
+// agreeToCanary says what canaries may cost, asks, and returns to which
+// deployments they go.
+func (a *app) agreeToCanary(ctx context.Context, c *api.Client, o doctorOptions) ([]string, error) {
 	workers, err := c.Workers(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, w := range workers {
-		if w.Name == q.Active {
-			a.tellCanary(w)
-		}
+	if len(o.deployments) > 0 {
+		workers = slices.DeleteFunc(workers, func(w api.Worker) bool { return !slices.Contains(o.deployments, w.Name) })
 	}
-	return a.agreeOrRefuse("nothing was sent")
+	to := o.deployments
+	if len(to) == 0 {
+		to = deploymentNames(workers)
+	}
+	if o.yes || len(workers) == 0 {
+		return to, nil
+	}
+	a.tellCanary(workers)
+	return to, a.agreeOrRefuse("nothing was sent")
 }
 
-// tellCanary says what a canary on a deployment is and may cost.
-func (a *app) tellCanary(w api.Worker) {
-	a.note("the canary renders 8x8 pixels on %s, as user %s", printable(w.Name), doctor.CanaryUser)
-	a.note("%s", printable(costSentence(w)))
+func deploymentNames(workers []api.Worker) []string {
+	all := make([]string, 0, len(workers))
+	for _, w := range workers {
+		all = append(all, w.Name)
+	}
+	return all
+}
+
+// tellCanary says what canaries on deployments are and may cost.
+func (a *app) tellCanary(workers []api.Worker) {
+	a.note("the canary renders 8x8 pixels on %s, as user %s", printable(strings.Join(deploymentNames(workers), ", then on ")), doctor.CanaryUser)
+	for _, w := range workers {
+		a.note("%s", printable(costSentence(w)))
+	}
 }
 
 // awaitDoctor asks until the look has ended, and shows on a terminal how far it is.

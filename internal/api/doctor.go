@@ -91,6 +91,8 @@ type DoctorRequest struct {
 	// Canary sends a small prompt through the whole as well, which wakes
 	// deployments and costs money. Without it nothing that may sleep is asked.
 	Canary bool `json:"canary,omitempty"`
+	// Deployments get a canary each, one after the other; none means the active one.
+	Deployments []string `json:"deployments,omitempty"`
 }
 
 // Doctor gets what the manager's own doctor found last. Admins may.

@@ -19,11 +19,13 @@ const (
 	canaryName = "canary of doctor"
 )
 
-// Canary is one canary on its way.
+// Canary is one canary on its way, or several one after the other.
 type Canary struct {
-	// Agree is asked with the deployment before anything is sent; false means
-	// that nobody agreed to the cost.
-	Agree func(api.Worker) bool
+	// To names the deployments that get one each; none means the active one.
+	To []string
+	// Agree is asked with all of them before anything is sent; false means that
+	// nobody agreed to the cost.
+	Agree func([]api.Worker) bool
 	// Here says that the manager is this machine's.
 	Here bool
 	// Tell hears how it goes; nil for nobody.
@@ -36,49 +38,68 @@ type Canary struct {
 	Copy time.Duration
 }
 
-// Fly sends a canary to the active deployment and follows it into its user's
-// folder. When it gives up, or ctx ends, it takes the job back. Its picture is
-// taken away again, and so are those that canaries before it have left.
+// Fly sends a canary to each deployment and follows it into its user's folder,
+// one after the other. When it gives up, or ctx ends, it takes the job back.
+// Its picture is taken away again, and so are those that canaries before it
+// have left.
 func (v Visit) Fly(ctx context.Context, c Canary) []Result {
 	k := v.ask(ctx)
-	o := CanarySeen{Deployment: k.status.Active, Here: c.Here && !v.foreign(k), Stop: grounded(k)}
-	if o.Stop == "" {
-		o.Held = holding(k.status)
+	if len(c.To) == 0 {
+		c.To = []string{k.status.Active}
 	}
-	if o.Stop != "" || o.Held != nil {
-		return judgeCanary(o)
+	all, asked := make([]CanarySeen, len(c.To)), []api.Worker(nil)
+	for i, name := range c.To {
+		all[i] = CanarySeen{Deployment: name, Worker: k.workers[name], Here: c.Here && !v.foreign(k), Stop: grounded(k, name)}
+		if all[i].Stop == "" {
+			all[i].Held = holding(k.status, name)
+		}
+		if all[i].flies() {
+			asked = append(asked, all[i].Worker)
+		}
 	}
-	o.Worker = k.workers[o.Deployment]
-	if c.Agree != nil && !c.Agree(o.Worker) {
-		o.Stop = "not_agreed"
-		return judgeCanary(o)
+	refused := len(asked) > 0 && c.Agree != nil && !c.Agree(asked)
+	var results []Result
+	for _, o := range all {
+		switch {
+		case o.flies() && refused:
+			o.Stop = "not_agreed"
+		case o.flies() && ctx.Err() != nil:
+			continue // it was stopped before this one
+		case o.flies():
+			v.send(ctx, c, &o)
+		}
+		results = append(results, judgeCanary(o)...)
 	}
-	v.send(ctx, c, &o)
-	return judgeCanary(o)
+	return results
 }
 
-// grounded is why no canary can be sent; empty when it can.
-func grounded(k known) string {
+// flies reports that nothing is in its way.
+func (o CanarySeen) flies() bool { return o.Stop == "" && o.Held == nil }
+
+// grounded is why no canary can be sent to a deployment; empty when it can.
+func grounded(k known, name string) string {
 	switch {
 	case !k.answers():
 		return "no_manager"
 	case k.status.Mode != "" && k.status.Mode != job.ModeRunning:
 		return string(k.status.Mode)
-	case k.status.Active == "":
+	case name == "":
 		return "no_active"
+	case k.workers[name].Name == "":
+		return "no_such"
 	}
 	return ""
 }
 
-// holding is the manager's warning for which it sends nothing to the active
-// deployment; nil when it does.
-func holding(s api.QueueStatus) *job.Warning {
+// holding is the manager's warning for which it sends nothing to a deployment;
+// nil when it does.
+func holding(s api.QueueStatus, name string) *job.Warning {
 	for _, w := range s.Warnings {
 		switch w.Code {
 		case "share_not_mounted", "share_stalled", "share_changed":
 			return &w
 		case "budget_reached":
-			if strings.Contains(w.Message, s.Active) {
+			if strings.Contains(w.Message, name) {
 				return &w
 			}
 		}
@@ -96,7 +117,7 @@ func (v Visit) send(ctx context.Context, c Canary, o *CanarySeen) {
 	}
 	key := uuid.NewString()
 	high := job.High
-	j, _, err := v.Manager.Submit(ctx, api.SubmitRequest{User: CanaryUser, Name: canaryName, Workflow: canaryPrompt(time.Now()), Priority: &high, Key: key})
+	j, _, err := v.Manager.Submit(ctx, api.SubmitRequest{User: CanaryUser, Name: canaryName, Workflow: canaryPrompt(time.Now()), Priority: &high, Deployment: o.Deployment, Key: key})
 	if err != nil {
 		o.Sent = job.AsError(err)
 		return

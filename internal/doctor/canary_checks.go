@@ -2,7 +2,7 @@ package doctor
 
 // The checks of a canary: a prompt without models that goes the whole way.
 var (
-	canaryAccepted = &Check{Name: "canary-accepted", Looks: "--canary: an 8x8 EmptyImage with SaveImage, submitted for the user qmtui-canary to the active deployment, and who answered", Cases: []int{1, 2, 7, 10},
+	canaryAccepted = &Check{Name: "canary-accepted", Looks: "--canary: an 8x8 EmptyImage with SaveImage, submitted for the user qmtui-canary to each deployment, one after the other (--deployment says to which), and who answered", Cases: []int{1, 2, 7, 10},
 		Rulings: []Ruling{
 			{"accepted", OK, "the deployment took it", ""},
 			{"key", Fail, "the endpoint does not know it: the platform says 404 for a missing key", "check the deployment's key first, then its url"},
@@ -15,6 +15,7 @@ var (
 			{"held", Skip, "the manager sends nothing now: the share is away, or a budget is reached", "see qmtui queue status"},
 			{"no_manager", Fail, "no manager answers", "start the manager, then try again"},
 			{"no_active", Fail, "no deployment is active", "run qmtui workers use NAME"},
+			{"no_such", Fail, "the manager has no deployment of that name", "run qmtui workers list; a manager reads its configuration when it starts"},
 			{"not_agreed", Skip, "nobody agreed to what it may cost", "answer y, or give --yes"},
 		}}
 	canaryWay = &Check{Name: "canary-way", Looks: "--canary: which way the prompt went; driver = \"verda\" finds out and has a choice, and only there it is told", Cases: []int{7},

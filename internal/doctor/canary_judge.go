@@ -12,7 +12,7 @@ import (
 type CanarySeen struct {
 	Deployment string
 	Worker     api.Worker   // as the manager knew it at the end
-	Stop       string       // halted, no_manager, no_active, not_agreed: it was not submitted
+	Stop       string       // no_manager, no_active, no_such, not_agreed, or the queue's mode: it was not submitted
 	Held       *job.Warning // why the manager sends nothing; nil when it does
 	Sent       *job.Error   // why the manager did not take it; nil when it did
 	Job        api.Job      // as it was last seen
@@ -82,6 +82,8 @@ func judgeCanaryAccepted(o CanarySeen) Result {
 		return c.say("no_manager", "no manager answers, so nothing was sent")
 	case o.Stop == "no_active":
 		return c.say("no_active", "no deployment is active, so nothing was sent")
+	case o.Stop == "no_such":
+		return c.say("no_such", "the manager has no deployment %q, so nothing was sent", o.Deployment)
 	case o.Stop == "not_agreed":
 		return c.say("not_agreed", "nothing was sent, because nobody agreed to what it may cost")
 	case o.Stop != "":

@@ -54,6 +54,7 @@ func canaryCases() []ruled {
 		{"paused", with(a, stop("paused")), "halted"},
 		{"no manager", with(a, stop("no_manager")), "no_manager"},
 		{"no active", with(a, stop("no_active")), "no_active"},
+		{"no such", with(a, stop("no_such")), "no_such"},
 		{"no", with(a, stop("not_agreed")), "not_agreed"},
 		{"full queue", with(a, func(o *CanarySeen) { o.Sent = &job.Error{Message: "too many"} }), "not_sent"},
 		{"share away", with(a, func(o *CanarySeen) {

@@ -114,6 +114,7 @@ func TestFly(t *testing.T) {
 		"the whole way":       {ready(waiting, done), true, "accepted came delivered", 1},
 		"nobody agrees":       {ready(done), false, "not_agreed not_reached not_reached", 0},
 		"nobody answers":      {ready(waiting), true, "unanswered not_reached not_reached", 1},
+		"not configured":      {&fakeManager{status: api.QueueStatus{Active: "h200"}}, true, "no_such not_reached not_reached", 0},
 		"no active":           {&fakeManager{}, true, "no_active not_reached not_reached", 0},
 		"paused":              {&fakeManager{status: api.QueueStatus{Mode: job.ModePaused, Active: "h200"}}, true, "halted not_reached not_reached", 0},
 		"no manager":          {&fakeManager{err: api.ErrNoDaemon}, true, "no_manager not_reached not_reached", 0},
@@ -123,12 +124,12 @@ func TestFly(t *testing.T) {
 		"not copied":          {ready(taken, whole), true, "accepted came not_delivered", 1},
 		"the platform's way":  {onPlatform(ready(taken, done)), true, "accepted async came delivered", 1},
 		"held":                {away(ready(done)), true, "held not_reached not_reached", 0},
-		"it does not take it": {&fakeManager{status: api.QueueStatus{Active: "h200"}, refuse: &job.Error{Code: "queue_full", Message: "the queue is full"}}, true, "not_sent not_reached not_reached", 1},
+		"it does not take it": {&fakeManager{status: api.QueueStatus{Active: "h200"}, workers: []api.Worker{{Name: "h200"}}, refuse: &job.Error{Code: "queue_full", Message: "the queue is full"}}, true, "not_sent not_reached not_reached", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				v := Visit{Manager: c.manager}
-				got := v.Fly(t.Context(), Canary{Agree: func(api.Worker) bool { return c.agree }, Limit: time.Minute})
+				got := v.Fly(t.Context(), Canary{Agree: func([]api.Worker) bool { return c.agree }, Limit: time.Minute})
 				if codes(got) != c.want || len(c.manager.submitted) != c.sent {
 					t.Errorf("it says %q after %d submits, want %q", codes(got), len(c.manager.submitted), c.want)
 				}
@@ -138,6 +139,44 @@ func TestFly(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestFlyToEach: every deployment gets its own, in the order asked for, after
+// one question about all of them; what is held for one holds no other.
+func TestFlyToEach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := ready(goodCanary().Job)
+		m.workers = append(m.workers, api.Worker{Name: "b300"}, api.Worker{Name: "dear"})
+		m.status.Warnings = []job.Warning{{Code: "budget_reached", Message: "no job is sent to dear"}}
+		asked := ""
+		got := Visit{Manager: m}.Fly(t.Context(), Canary{To: []string{"b300", "h200", "dear", "gone"}, Agree: func(workers []api.Worker) bool {
+			for _, w := range workers {
+				asked += w.Name + " "
+			}
+			return true
+		}})
+		want := "accepted came delivered accepted came delivered held not_reached not_reached no_such not_reached not_reached"
+		if codes(got) != want || asked != "b300 h200 " {
+			t.Errorf("it says %q, asked for %q", codes(got), asked)
+		}
+		if len(m.submitted) != 2 || m.submitted[0].Deployment != "b300" || m.submitted[1].Deployment != "h200" || got[0].Subject != "b300" || got[9].Subject != "gone" {
+			t.Errorf("sent %+v, says %+v", m.submitted, got)
+		}
+	})
+}
+
+// TestAStoppedRoundSendsNoMore: a person who stops the first canary pays for no second one.
+func TestAStoppedRoundSendsNoMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := ready(api.Job{ID: "canary", State: job.Submitting})
+		m.workers = append(m.workers, api.Worker{Name: "b300"})
+		ctx, stop := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, stop)
+		got := Visit{Manager: m}.Fly(ctx, Canary{To: []string{"h200", "b300"}})
+		if codes(got) != "interrupted not_reached not_reached" || len(m.submitted) != 1 {
+			t.Errorf("it says %s after %d submits", codes(got), len(m.submitted))
+		}
+	})
 }
 
 // TestInterruptedCanaryIsTakenBack: a person who stops doctor leaves no job behind.

@@ -43,7 +43,7 @@ document: ` + "`verdict`" + ` (the gravest of ok, warn and fail; skip when there
 ` + "`checks`" + ` in the order of this page, each with ` + "`name`, `subject`" + ` (such as a deployment; left out when there is one only), ` + "`verdict`, `code`,\n`reason`" + ` (a sentence for people) and ` + "`next`" + ` (left out when there is none). Names and codes are those below and stay; sentences may change.
 
 Without being told to, it asks nothing of a deployment that may be asleep, and says what the manager knows of it and how old that is.
-` + "`--wake`" + ` asks, and ` + "`--canary`" + ` sends a small prompt through the whole; both say first what that may cost. ` + "`--tf DIR`" + ` reads OpenTofu
+` + "`--wake`" + ` asks, and ` + "`--canary`" + ` sends a small prompt through the whole, to each deployment (` + "`--deployment NAME`" + ` for one); both say first what that may cost. ` + "`--tf DIR`" + ` reads OpenTofu
 files, in the schema of the provider verda-cloud/verda 1.1, and never runs anything. Doctor leaves
 nothing behind: to read the clock of the share it makes one file without a name, and a canary's picture is taken out of its user's folder again (what is on the
 share is the manager's). A canary that is interrupted is cancelled; if its picture comes all the same, the next canary takes it away. What was taken

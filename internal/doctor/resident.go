@@ -86,7 +86,7 @@ func (r *Resident) look(ctx context.Context, q api.DoctorRequest) {
 	}
 	results := v.Examine(ctx)
 	if q.Canary && ctx.Err() == nil {
-		results = append(results, v.Fly(ctx, Canary{Here: true, Tell: func(j api.Job) {
+		results = append(results, v.Fly(ctx, Canary{Here: true, To: q.Deployments, Tell: func(j api.Job) {
 			r.tell(func(now *api.DoctorRun) { now.Doing = "canary: " + j.Phase })
 		}})...)
 	}
