@@ -85,7 +85,7 @@ say "backup while it runs"
 inside 'mkdir -p /backup && qmtui db backup /backup/qmtui.db && qmtui db check /backup/qmtui.db'
 
 say "upgrade"
-inside 'before=$(systemctl show qmtui -p MainPID --value); dpkg -i /root/new.deb 2>&1 | tail -2; after=$(systemctl show qmtui -p MainPID --value); test "$before" != "$after"; tail -1 /etc/qmtui/qmtui.env; qmtui version; qmtui health; qmtui jobs list'
+inside 'before=$(systemctl show qmtui -p MainPID --value); DEBIAN_FRONTEND=noninteractive dpkg --force-confold -i /root/new.deb 2>&1 | tail -4; after=$(systemctl show qmtui -p MainPID --value); test "$before" != "$after"; tail -1 /etc/qmtui/qmtui.env; qmtui version; qmtui health; qmtui jobs list'
 inside 'qmtui jobs list | grep -q user001'
 
 say "a watchdog that hears nothing: the process is stopped in its tracks"
@@ -101,7 +101,7 @@ qmtui db check && systemctl start qmtui && qmtui jobs list'
 
 say "remove, and install again: the jobs are still there"
 inside 'dpkg -r qmtui 2>&1 | tail -3; test ! -e /usr/bin/qmtui; ls -l /var/lib/qmtui; ls /etc/qmtui; ! systemctl is-active --quiet qmtui'
-inside 'dpkg -i /root/new.deb 2>&1 | tail -2; systemctl enable --now qmtui && qmtui jobs list | grep user001'
+inside 'DEBIAN_FRONTEND=noninteractive dpkg --force-confold -i /root/new.deb 2>&1 | tail -4; systemctl enable --now qmtui && qmtui jobs list | grep user001'
 
 say "purge keeps the jobs, and says so"
 inside 'dpkg -P qmtui 2>&1 | tail -3; test -e /var/lib/qmtui/qmtui.db; test ! -e /etc/qmtui/qmtui.toml'
