@@ -202,19 +202,23 @@ func (c *copying) create() error {
 	return err
 }
 
-func (c *copying) reserve() error {
-	if c.s.opt.Reserve <= 0 {
+// room reports ENOSPC when that many bytes more in a folder would leave less
+// free than is to stay free.
+func (s *Share) room(dir *os.File, size int64) error {
+	if s.opt.Reserve <= 0 {
 		return nil
 	}
-	free, err := freeSpace(int(c.to.dir.Fd()))
+	free, err := freeSpace(int(dir.Fd()))
 	if err != nil {
 		return err
 	}
-	if free-c.before.Size < c.s.opt.Reserve {
-		return fmt.Errorf("%d bytes free, %d are to stay free: %w", free, c.s.opt.Reserve, unix.ENOSPC)
+	if free-size < s.opt.Reserve {
+		return fmt.Errorf("%d bytes free, %d are to stay free: %w", free, s.opt.Reserve, unix.ENOSPC)
 	}
 	return nil
 }
+
+func (c *copying) reserve() error { return c.s.room(c.to.dir, c.before.Size) }
 
 // bytes copies and counts. Within one file system the kernel copies (for
 // nothing where it can share blocks), and the checksum is of what arrived.

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -161,19 +160,7 @@ func (g *stagingFile) temporary() string { return ".qmtui-" + g.in.Sum[:16] + ".
 
 func (g *stagingFile) removeTemporary() error { return g.to.remove(g.temporary()) }
 
-func (g *stagingFile) reserve() error {
-	if g.s.opt.Reserve <= 0 {
-		return nil
-	}
-	free, err := freeSpace(int(g.to.dir.Fd()))
-	if err != nil {
-		return err
-	}
-	if free-g.in.Size < g.s.opt.Reserve {
-		return fmt.Errorf("%d bytes free, %d are to stay free: %w", free, g.s.opt.Reserve, unix.ENOSPC)
-	}
-	return nil
-}
+func (g *stagingFile) reserve() error { return g.s.room(g.to.dir, g.in.Size) }
 
 func (g *stagingFile) create() error {
 	var err error
