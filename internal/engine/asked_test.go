@@ -21,7 +21,7 @@ func TestAskedDeployment(t *testing.T) {
 			synctest.Wait()
 			return j, err
 		}
-		if _, err := ask("nowhere"); job.AsError(err).Code != "unknown_deployment" {
+		if _, err := ask("nowhere"); job.AsError(err).Code != "worker_not_found" {
 			t.Errorf("a name that none has: %v", err)
 		}
 		first, err := ask("demand")

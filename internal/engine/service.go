@@ -76,8 +76,7 @@ func (e *Engine) checkDeployment(name string) error {
 	if name == "" || slices.ContainsFunc(e.fleet.Deployments(), known) {
 		return nil
 	}
-	return &job.Error{Code: "unknown_deployment", Class: job.NotFound, Message: fmt.Sprintf("there is no deployment %q", name),
-		Hint: `list them with "qmtui workers list"`}
+	return noWorker(name)
 }
 
 // newJob makes the facts of a new job.
