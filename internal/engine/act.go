@@ -140,7 +140,7 @@ func (l *loop) lookAndAsk() {
 			}
 		}
 	}
-	if !slices.Equal(folders, l.watched) {
+	if !slices.EqualFunc(folders, l.watched, sameFolder) {
 		l.watched = folders
 		l.share.Watch(slices.Clone(folders))
 	}
@@ -157,4 +157,8 @@ func asking(a job.Attempt) bool {
 		return !a.When(job.Unanswered).IsZero()
 	}
 	return a.State == job.Accepted || a.State == job.Running
+}
+
+func sameFolder(a, b job.Folder) bool {
+	return a.PromptID == b.PromptID && a.Live == b.Live && slices.Equal(a.Paths, b.Paths)
 }

@@ -155,7 +155,12 @@ func offEdge(a Attempt, f Fact) error {
 func (a *Attempt) details(f Fact) bool {
 	news := false
 	if f.Kind == Assigned {
-		a.PromptID, a.Deployment, news = f.PromptID, f.Deployment, true
+		a.PromptID, a.Deployment, a.Plain, a.Places, news = f.PromptID, f.Deployment, f.Plain, f.Places, true
+	}
+	for _, p := range f.Files {
+		if i, known := slices.BinarySearch(a.Files, p); !known {
+			a.Files, news = slices.Insert(a.Files, i, p), true
+		}
 	}
 	for _, n := range f.Dropped {
 		if !slices.Contains(a.Dropped, n) {

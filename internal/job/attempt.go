@@ -22,6 +22,13 @@ type Attempt struct {
 	ErrorFrom Kind `json:"error_from,omitempty"`
 	// Dropped lists nodes that the server said will never write (node_errors on 200).
 	Dropped []string `json:"dropped,omitempty"`
+	// Plain lists node classes whose inputs were sent as the user wrote them,
+	// because they saved nothing when they were tagged.
+	Plain []string `json:"plain,omitempty"`
+	// Places are where it may write outside its own folder, as in [Spec].
+	Places []string `json:"places,omitempty"`
+	// Files are the paths below share.outputs that a history named, sorted.
+	Files []Path `json:"files,omitempty"`
 	// Witnesses is who said what, each kind and evidence once, the earliest.
 	Witnesses []Witness `json:"witnesses,omitempty"`
 }
@@ -121,6 +128,6 @@ func compareWitness(x, y Witness) int {
 
 func (a Attempt) clone() Attempt {
 	a.Witnesses = slices.Clone(a.Witnesses)
-	a.Dropped = slices.Clone(a.Dropped)
+	a.Dropped, a.Files = slices.Clone(a.Dropped), slices.Clone(a.Files)
 	return a
 }

@@ -49,6 +49,11 @@ type Deployment struct {
 	// nobody knows and for a driver without a choice. WayWhy says it in words.
 	Way    string `json:"way,omitempty"`
 	WayWhy string `json:"way_because,omitempty"`
+	// Single says that one server answers there, as far as every answer lately
+	// shows: what it does not know of a prompt is gone.
+	Single bool `json:"single,omitempty"`
+	// Learned is what runs there showed of node classes that no table knows.
+	Learned []Learned `json:"learned,omitempty"`
 	// Held is the replica that is held there; nil for none.
 	Held *Held `json:"held,omitempty"`
 	// Today is what it cost so far today, as an estimate.
@@ -56,6 +61,17 @@ type Deployment struct {
 	Rules    string    `json:"rules,omitempty"`  // what is done for it without being asked, for people
 	System   *System   `json:"system,omitempty"` // nil until somebody asked while it was awake
 	SystemAt time.Time `json:"system_at,omitzero"`
+}
+
+// Learned is what a run showed of a node class: it saved nothing in the
+// attempt's own folder. Plain says that it saves when its inputs are left as the
+// user wrote them, so that its jobs run one after the other; otherwise it saves
+// nothing either way.
+type Learned struct {
+	Class string    `json:"class"`
+	Plain bool      `json:"plain"`
+	At    time.Time `json:"at"`
+	Job   ID        `json:"job"`
 }
 
 // Held is a replica that is kept through the platform's min_replica_count.
@@ -128,6 +144,8 @@ type Submission struct {
 	Extra      []byte // the scrubbed extra_data; nil for none
 	// Inputs stand where the workers find them.
 	Inputs []Input
+	// Plain lists node classes whose inputs are sent as the user wrote them.
+	Plain []string
 	// Timeout bounds the wait for an answer, cold start included.
 	Timeout time.Duration
 }

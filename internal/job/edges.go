@@ -35,7 +35,10 @@ var Edges = map[State]map[Kind]State{
 	Done:      stay(Done),
 	Failed:    stay(Failed),
 	Cancelled: stay(Cancelled),
-	Lost:      stay(Lost),
+	Lost: {
+		Acknowledged: Lost, Unanswered: Lost, Refused: Lost, Started: Lost, Finished: Lost, Broke: Lost,
+		Completed: Done, // its files came after all
+	},
 }
 
 // stay is the row of a terminal state: late testimony is kept, nothing moves.

@@ -19,9 +19,11 @@ type Fact struct {
 	Deployment string    `json:"deployment,omitempty"` // Assigned
 	NotBefore  time.Time `json:"not_before,omitzero"`  // Renewed: earliest time to submit
 	Automatic  bool      `json:"automatic,omitempty"`  // Renewed: by the loop, not by a person
+	Plain      []string  `json:"plain,omitempty"`      // Assigned: as in Attempt
+	Places     []string  `json:"places,omitempty"`     // Assigned: as in Attempt
 	Dropped    []string  `json:"dropped,omitempty"`    // Acknowledged: nodes that will never write
 	Error      *Error    `json:"error,omitempty"`      // Refused, Unanswered, Broke, Expired
-	// Files are the paths on the share that a history names; Finished.
+	// Files are the paths on the share that a history names; Finished, Broke.
 	Files   []Path   `json:"files,omitempty"`
 	Output  *Output  `json:"output,omitempty"`  // the output kinds
 	Warning *Warning `json:"warning,omitempty"` // Noted

@@ -12,9 +12,11 @@ type Orphan struct {
 	// Suggest lists users whose jobs ran at that time, likeliest first. A time
 	// window attributes nothing (storage.md), so it stays a suggestion.
 	Suggest []string `json:"suggest,omitempty"`
-	State   string   `json:"state"` // open, assigned or discarded
-	User    string   `json:"user,omitempty"`
-	Dest    string   `json:"dest,omitempty"`
+	// Candidates are the jobs of which each may have written it; empty for none.
+	Candidates []ID   `json:"candidates,omitempty"`
+	State      string `json:"state"` // open, assigned or discarded
+	User       string `json:"user,omitempty"`
+	Dest       string `json:"dest,omitempty"`
 	// Checksum of the delivered bytes, empty before that.
 	Checksum string `json:"checksum,omitempty"`
 	By       string `json:"by,omitempty"`

@@ -36,6 +36,7 @@ type Checked struct {
 	Workflow []byte // canonical bytes to store
 	Extra    []byte // scrubbed; nil for none
 	Expect   []Expected
+	Places   []string // as in Spec
 	Models   []string // as in Spec
 	Inputs   []Input  // files to be found and brought to the workers
 	Warnings []Warning

@@ -49,6 +49,9 @@ type Folder struct {
 	PromptID string
 	// Live folders are looked into often; others (late windows) slowly.
 	Live bool
+	// Paths are files outside the folder that belong to the attempt as far as a
+	// history says: they are looked at as often, also when they are not there yet.
+	Paths []Path
 }
 
 // Transfer is one durable copy from the share to a user's folder.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 )
 
@@ -33,6 +34,10 @@ type Spec struct {
 	Deployment string `json:"deployment,omitempty"`
 	// Expect lists the nodes that will write to the share.
 	Expect []Expected `json:"expect"`
+	// Places are where nodes may write outside the folder of their own attempt:
+	// beginnings of paths below share.outputs, in lower case; "" is anywhere. Nil
+	// means that all nodes write into the attempt's own folder: see [Overlap].
+	Places []string `json:"places,omitempty"`
 	// Models are the model files that the prompt names, sorted: what a machine
 	// that has just started must load.
 	Models []string `json:"models,omitempty"`
@@ -46,6 +51,22 @@ type Expected struct {
 	Class  string `json:"class"`
 	Prefix string `json:"prefix,omitempty"` // the user's own; empty when it is computed in the graph
 	Count  int    `json:"count,omitempty"`  // files it will write; zero when the graph does not tell
+	// Outside says that its files do not stand in the attempt's own folder, so
+	// only metadata, a history or exclusive time attribute them.
+	Outside bool `json:"outside,omitempty"`
+}
+
+// Overlap reports whether files below places a and places b could be the same
+// one: a place of one begins with a place of the other. Nil overlaps nothing.
+func Overlap(a, b []string) bool {
+	for _, x := range a {
+		for _, y := range b {
+			if strings.HasPrefix(x, y) || strings.HasPrefix(y, x) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Priority orders a user's own jobs, the lower the sooner. Instructor goes

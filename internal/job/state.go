@@ -8,20 +8,20 @@ import (
 // State is how far an attempt, and with it its job, has come. The values are
 // ranks with gaps: of two observations the higher is the true one, because
 // witnesses (disk, wire, platform) disagree in time and never in direction.
-// The zero value is Queued.
+// From Lost on they are terminal. The zero value is Queued.
 type State int
 
-// The states in the order of their ranks. From Done on they are terminal.
+// The states in the order of their ranks.
 const (
 	Queued     State = 0   // waits for a deployment
 	Submitting State = 10  // the intent to POST is on disk; nobody has answered
 	Accepted   State = 20  // a server said yes, nothing has begun that we know of
 	Running    State = 30  // a worker has begun
 	Rendered   State = 40  // the worker has ended; files may still be on their way to the user
+	Lost       State = 90  // no evidence by the deadline; done when all files come after all
 	Done       State = 100 // every file that will come stands in the user's folder
 	Failed     State = 110 // somebody said that it broke
 	Cancelled  State = 120 // a person did not want it any more
-	Lost       State = 130 // no evidence by the deadline
 )
 
 var stateNames = map[State]string{
@@ -29,13 +29,14 @@ var stateNames = map[State]string{
 	Rendered: "rendered", Done: "done", Failed: "failed", Cancelled: "cancelled", Lost: "lost",
 }
 
-// States lists all states by rank.
+// States lists all states in the order in which they are shown.
 func States() []State {
 	return []State{Queued, Submitting, Accepted, Running, Rendered, Done, Failed, Cancelled, Lost}
 }
 
-// Terminal reports whether no fact moves the attempt any more.
-func (s State) Terminal() bool { return s >= Done }
+// Terminal reports whether the attempt has ended. Only a lost one moves again,
+// when all its files come after all.
+func (s State) Terminal() bool { return s >= Lost }
 
 // InFlight reports whether the attempt may occupy a GPU.
 func (s State) InFlight() bool { return s == Submitting || s == Accepted || s == Running }
