@@ -42,6 +42,9 @@ type Ledger interface {
 	// Watch takes a snapshot of the newest limit jobs (all open ones included)
 	// and subscribes, under the lock that Record publishes under.
 	Watch(limit int) (job.Watch, error)
+	// Delivered finds the latest delivery of a file outside the attempts' own
+	// folders; false when none was.
+	Delivered(p job.Path) (job.Delivery, bool, error)
 	// Orphans lists those in state; all of them when state is empty, newest first.
 	Orphans(state string) ([]job.Orphan, error)
 	Orphan(id job.OutputID) (job.Orphan, error)

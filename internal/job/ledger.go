@@ -21,6 +21,17 @@ type Watch struct {
 	Stop func()
 }
 
+// Delivery is the latest copy of a file that stood outside the attempts' own
+// folders. It is kept when its job is pruned, so that the file is known for as
+// long as it stands on the share.
+type Delivery struct {
+	Job      ID        `json:"job"`
+	Output   OutputID  `json:"output"`
+	Size     int64     `json:"size"` // bytes
+	Checksum string    `json:"checksum"`
+	At       time.Time `json:"at"` // when it was stored
+}
+
 // Folders are the totals of one user's delivered files.
 type Folders struct {
 	Outputs int

@@ -13,6 +13,10 @@ import (
 // not plain printable UTF-8 is percent-encoded, so that no byte is lost.
 type Path string
 
+// Tagged reports whether the path lies below the folder that holds the attempts'
+// own folders, qm/PROMPT_ID/NODE/...
+func (p Path) Tagged() bool { return strings.HasPrefix(string(p), "qm/") }
+
 // MarshalText percent-encodes '%', control characters and invalid UTF-8.
 func (p Path) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 

@@ -84,6 +84,26 @@ func putIndexes(tx *bolt.Tx, j job.Job) error {
 	return nil
 }
 
+// putSources keeps the deliveries of a job's files that stood outside qm/, of
+// each path the latest.
+func putSources(tx *bolt.Tx, j job.Job) error {
+	b := tx.Bucket(bucketSources)
+	for _, o := range j.Outputs {
+		if o.State != job.OutputStored || o.Source == "" || o.Source.Tagged() {
+			continue
+		}
+		d := job.Delivery{Job: j.ID, Output: o.ID, Size: o.Size, Checksum: o.Checksum, At: o.StoredAt}
+		var was job.Delivery
+		if v := b.Get([]byte(o.Source)); v != nil && decode(v, &was) == nil && (was == d || was.At.After(d.At)) {
+			continue
+		}
+		if err := put(b, []byte(o.Source), d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // present is the value where only the key matters; bbolt reads an empty one as
 // none within the transaction that wrote it.
 var present = []byte{1}

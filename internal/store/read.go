@@ -97,6 +97,18 @@ func (s *Store) find(id func(*bolt.Tx) []byte) (j job.Job, err error) {
 	return j, err
 }
 
+// Delivered finds the latest delivery of a file outside the attempts' own folders.
+func (s *Store) Delivered(p job.Path) (d job.Delivery, found bool, err error) {
+	err = s.look(nothing, func(tx *bolt.Tx) error {
+		v := tx.Bucket(bucketSources).Get([]byte(p))
+		if found = v != nil; !found {
+			return nil
+		}
+		return decode(v, &d)
+	})
+	return d, found, err
+}
+
 // Pruned reports whether an attempt with that prompt id belonged to a job that
 // retention removed: a file of it on the share is no orphan.
 func (s *Store) Pruned(promptID string) (pruned bool, err error) {

@@ -144,7 +144,7 @@ func (b *batch) run(facts []job.Fact) error {
 	for _, id := range b.changed {
 		j := b.jobs[id]
 		b.heads = append(b.heads, headOf(j))
-		if err := errors.Join(put(b.tx.Bucket(bucketJobs), []byte(id), j), putIndexes(b.tx, j)); err != nil {
+		if err := errors.Join(put(b.tx.Bucket(bucketJobs), []byte(id), j), putIndexes(b.tx, j), putSources(b.tx, j)); err != nil {
 			return err
 		}
 	}

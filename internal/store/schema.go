@@ -25,12 +25,13 @@ var (
 	bucketRejects  = []byte("rejects")  // number -> reject, the newest
 	bucketOrphans  = []byte("orphans")  // output id -> orphan
 	bucketSettings = []byte("settings") // key -> value
+	bucketSources  = []byte("sources")  // path outside qm/ -> delivery, also of pruned jobs
 	bucketSamples  = []byte("samples")  // deployment, 0, number -> sample, the newest
 	bucketAudit    = []byte("audit")    // number -> audit entry, the newest
 )
 
 var buckets = [][]byte{bucketMeta, bucketFacts, bucketJobs, bucketHeads, bucketPrompts, bucketKeys, bucketOutputs,
-	bucketBlobs, bucketRefs, bucketPruned, bucketRejects, bucketOrphans, bucketSettings, bucketSamples, bucketAudit}
+	bucketBlobs, bucketRefs, bucketPruned, bucketRejects, bucketOrphans, bucketSettings, bucketSources, bucketSamples, bucketAudit}
 
 var (
 	keySchema = []byte("schema")
@@ -47,7 +48,9 @@ type step struct {
 // steps are all there ever were; the schema's number is how many have run.
 // A step is never changed once it was released.
 var steps = []step{
-	{"index jobs", reindex}, // schema 0 had facts, jobs and blobs only
+	{"index jobs", reindex},               // schema 0 had facts, jobs and blobs only
+	{"fold facts again", foldAgain},       // schema 1 forgot the paths that histories name
+	{"index delivered files", addSources}, // schema 2 did not know where delivered files stood
 }
 
 // migrate runs the steps the database has not seen.
@@ -106,6 +109,44 @@ func reindex(tx *bolt.Tx) error {
 			return err
 		}
 		return putIndexes(tx, j)
+	})
+}
+
+// foldAgain makes the jobs anew from their facts. One whose facts cannot be
+// folded stays as it is: "db check" reports it.
+func foldAgain(tx *bolt.Tx) error {
+	jobs := tx.Bucket(bucketJobs)
+	var ids []string
+	_ = jobs.ForEach(func(k, _ []byte) error { ids = append(ids, string(k)); return nil })
+	for _, id := range ids {
+		was, err := readJob(tx, job.ID(id))
+		if err != nil {
+			continue
+		}
+		facts, err := readFacts(tx, job.ID(id))
+		var again job.Job
+		for _, f := range facts {
+			if err == nil {
+				again, err = again.Apply(f)
+			}
+		}
+		if again.Rev = was.Rev; err == nil {
+			err = put(jobs, []byte(id), again)
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func addSources(tx *bolt.Tx) error {
+	return tx.Bucket(bucketJobs).ForEach(func(_, v []byte) error {
+		var j job.Job
+		if err := decode(v, &j); err != nil {
+			return err
+		}
+		return putSources(tx, j)
 	})
 }
 

@@ -157,6 +157,21 @@ func (m *Memory) ByOutput(id job.OutputID) (job.Job, error) {
 	return m.lookUp(func(j job.Job) bool { _, ok := j.Output(id); return ok })
 }
 
+// Delivered finds the latest delivery of a file outside the attempts' own folders.
+func (m *Memory) Delivered(p job.Path) (job.Delivery, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var last job.Delivery
+	for _, j := range m.jobs {
+		for _, o := range j.Outputs {
+			if o.Source == p && !p.Tagged() && o.State == job.OutputStored && !o.StoredAt.Before(last.At) {
+				last = job.Delivery{Job: j.ID, Output: o.ID, Size: o.Size, Checksum: o.Checksum, At: o.StoredAt}
+			}
+		}
+	}
+	return last, last.Job != "", nil
+}
+
 // sorted lists the jobs that keep picks, oldest first.
 func (m *Memory) sorted(keep func(job.Job) bool) []job.Job {
 	var out []job.Job

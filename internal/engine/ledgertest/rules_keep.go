@@ -1,6 +1,7 @@
 package ledgertest
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -25,6 +26,33 @@ func orphans(t *testing.T, l engine.Ledger) {
 	equal(t, "open", must[[]job.Orphan](t)(l.Orphans(job.OrphanOpen)), []job.Orphan{young})
 	equal(t, "assigned", must[[]job.Orphan](t)(l.Orphans(job.OrphanAssigned)), []job.Orphan{old})
 	equal(t, "discarded", len(must[[]job.Orphan](t)(l.Orphans(job.OrphanDiscarded))), 0)
+}
+
+func deliveredByPath(t *testing.T, l engine.Ledger) {
+	const path = job.Path("portraits/anna.png")
+	for n := 1; n <= 2; n++ { // two jobs, one after the other, wrote to the same path
+		s := Story{N: n, User: "ada"}
+		o := job.Output{ID: job.NewOutputID(s.Prompt(1), path), Source: path, Size: int64(n), Evidence: job.ByHistory}
+		seen, stored := s.Fact(job.Whole, 1, 3, job.ByHistory), s.Fact(job.Stored, 1, 4, job.ByHistory)
+		done := o
+		done.Dest, done.Checksum = fmt.Sprintf("anna-%d.png", n), "xxh64:0123456789abcdef"
+		seen.Output, stored.Output = &o, &done
+		Record(t, l, s.Created(), s.Assigned(1), seen)
+		if d, found, err := l.Delivered(path); err != nil || found != (n == 2) {
+			t.Fatalf("before copy %d: %+v, %v, %v", n, d, found, err)
+		}
+		Record(t, l, stored)
+		d, found, err := l.Delivered(path)
+		want := job.Delivery{Job: s.ID(), Output: o.ID, Size: int64(n), Checksum: done.Checksum, At: stored.At}
+		if err != nil || !found {
+			t.Fatalf("after copy %d: %v, %v", n, found, err)
+		}
+		equal(t, "the latest delivery", d, want)
+	}
+	Record(t, l, Story{N: 3, User: "bob"}.Whole()...)
+	if _, found, err := l.Delivered(Story{N: 3}.Output(1).Source); found || err != nil {
+		t.Errorf("a file in its attempt's folder is in the index: %v", err)
+	}
 }
 
 func settings(t *testing.T, l engine.Ledger) {

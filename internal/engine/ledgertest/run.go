@@ -33,6 +33,7 @@ func Run(t *testing.T, open func(t *testing.T) engine.Ledger) {
 		{"a watch has no gap", watchNoGap},
 		{"a slow reader is cut off", watchCutOff},
 		{"a watch may be stopped twice", watchStop},
+		{"delivered files are found by path", deliveredByPath},
 		{"orphans are kept by id", orphans},
 		{"settings are kept", settings},
 	}
