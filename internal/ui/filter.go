@@ -1,44 +1,60 @@
 package ui
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/job"
 )
 
-// filter picks rows by words: user:ada state:running node:SaveImage err:oom,
-// a leading ! turns a word around, anything else is looked for in id, user,
-// name, deployment, error and nodes. All words must hold; a comma means or.
+// filter picks rows by words: user:ada state:running node:SaveImage err:oom.
+// user and state are whole names, since actions work on what a filter shows;
+// user:~ad finds a part of one. A leading ! turns a word around. A word without
+// a field is looked for in id, user, name, deployment, error and nodes. All
+// words must hold; a comma means or.
 type filter struct {
-	text  string
-	terms []term
+	text    string
+	terms   []term
+	problem string // why nothing matches: a word that cannot be read; empty for none
 }
 
 type term struct {
 	not    bool
-	field  string // "", user, state, node or err
+	field  string // one of filterFields, or empty
 	values []string
 }
 
+var filterFields = []string{"user", "state", "node", "err"}
+
 func parseFilter(text string) filter {
 	f := filter{text: text}
-	for _, w := range strings.Fields(strings.ToLower(text)) {
+	for _, w := range strings.Fields(text) {
 		var t term
 		if w, t.not = strings.CutPrefix(w, "!"); w == "" {
 			continue
 		}
 		value := w
-		if field, v, ok := strings.Cut(w, ":"); ok {
-			switch field {
-			case "user", "state", "node", "err":
-				t.field, value = field, v
+		if field, v, ok := strings.Cut(w, ":"); ok && isWord(field) {
+			t.field, value = strings.ToLower(field), v
+			if !slices.Contains(filterFields, t.field) {
+				f.problem = "no field " + t.field + ": use " + strings.Join(filterFields, ", ")
+				continue
 			}
 		}
 		for v := range strings.SplitSeq(value, ",") {
-			if v != "" {
+			if t.field != "user" {
+				v = strings.ToLower(v)
+			}
+			if t.field == "state" && v != "" && !slices.Contains(filterStates(), v) {
+				f.problem = "no state " + v
+			}
+			if v != "" && v != "~" {
 				t.values = append(t.values, v)
 			}
+		}
+		if len(t.values) == 0 && t.field != "" {
+			f.problem = t.field + ": needs a word after it"
 		}
 		if len(t.values) > 0 {
 			f.terms = append(f.terms, t)
@@ -47,8 +63,16 @@ func parseFilter(text string) filter {
 	return f
 }
 
+// isWord reports letters and nothing else: what may name a field.
+func isWord(s string) bool {
+	return s != "" && strings.Trim(strings.ToLower(s), "abcdefghijklmnopqrstuvwxyz") == ""
+}
+
 // matches reports whether a row is shown.
 func (f filter) matches(r *row) bool {
+	if f.problem != "" {
+		return false
+	}
 	for _, t := range f.terms {
 		if t.hits(r) == t.not {
 			return false
@@ -69,7 +93,10 @@ func (t term) hits(r *row) bool {
 func (t term) hit(r *row, v string) bool {
 	switch t.field {
 	case "user":
-		return strings.Contains(strings.ToLower(r.job.User), v)
+		if part, some := strings.CutPrefix(v, "~"); some {
+			return strings.Contains(strings.ToLower(r.job.User), strings.ToLower(part))
+		}
+		return r.job.User == v
 	case "state":
 		return stateMatches(r.job.State, v)
 	case "node":
@@ -80,8 +107,17 @@ func (t term) hit(r *row, v string) bool {
 	return strings.Contains(r.search, v)
 }
 
-// stateMatches takes names of states, of the first site's statuses, and two
-// words for groups: open and ended.
+// wholeUser reports a word that names whole users, and what it names first.
+func (f filter) wholeUser() (name string, some bool) {
+	for _, t := range f.terms {
+		if t.field == "user" && !t.not && !strings.HasPrefix(t.values[0], "~") {
+			return t.values[0], true
+		}
+	}
+	return "", false
+}
+
+// stateMatches takes a name of filterStates.
 func stateMatches(s job.State, v string) bool {
 	switch v {
 	case "open":
@@ -89,7 +125,64 @@ func stateMatches(s job.State, v string) bool {
 	case "ended":
 		return s.Terminal()
 	}
-	return strings.HasPrefix(s.String(), v) || strings.HasPrefix(s.Status(), v)
+	return s.String() == v || s.Status() == v
+}
+
+// filterStates are the names of states, of the first site's statuses, and two
+// words for groups: open and ended.
+func filterStates() []string {
+	names := []string{"open", "ended"}
+	for _, s := range job.States() {
+		for _, n := range []string{s.String(), s.Status()} {
+			if !slices.Contains(names, n) {
+				names = append(names, n)
+			}
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// completeFilter completes the last word of a filter as far as all that fit it
+// agree: the name of a field, of a user or of a state. fits are those that fit.
+func completeFilter(text string, users []string) (completed string, fits []string) {
+	start := strings.LastIndexAny(text, " \t") + 1
+	word := strings.TrimPrefix(text[start:], "!")
+	names := []string{}
+	if field, values, ok := strings.Cut(word, ":"); ok {
+		word = strings.TrimPrefix(values[strings.LastIndex(values, ",")+1:], "~")
+		switch strings.ToLower(field) {
+		case "user":
+			names = users
+		case "state":
+			names = filterStates()
+		}
+	} else if word != "" {
+		for _, f := range filterFields {
+			names = append(names, f+":")
+		}
+	}
+	whole, fits := complete(word, names)
+	return strings.TrimSuffix(text, word) + whole, fits
+}
+
+// complete extends text to what all names that begin with it have in common.
+func complete(text string, names []string) (completed string, fits []string) {
+	for _, n := range names {
+		if strings.HasPrefix(n, text) {
+			fits = append(fits, n)
+		}
+	}
+	if len(fits) == 0 {
+		return text, nil
+	}
+	completed = fits[0]
+	for _, n := range fits {
+		for !strings.HasPrefix(n, completed) {
+			completed = completed[:len(completed)-1]
+		}
+	}
+	return completed, fits
 }
 
 // searchTexts are what filters look into, in lower case.

@@ -107,7 +107,7 @@ func (f *fakeManager) RunDoctor(ctx context.Context, r api.DoctorRequest) (d api
 func (f *fakeManager) Jobs(_ context.Context, q api.Query) (p api.Page[api.Job], err error) {
 	f.queries = append(f.queries, q)
 	for i, j := range f.archive {
-		if len(q.IDs) > 0 && !slices.Contains(q.IDs, j.ID) || !q.Before.IsZero() && !j.Created.Before(q.Before) || len(q.States) > 0 && !slices.Contains(q.States, j.State) ||
+		if len(q.IDs) > 0 && !slices.Contains(q.IDs, j.ID) || !q.Before.IsZero() && !j.Created.Before(q.Before) || len(q.States) > 0 && !slices.Contains(q.States, j.State) || q.User != "" && j.User != q.User ||
 			q.Match != "" && !strings.Contains(probe(&j).search, q.Match) || q.Cursor != "" && fmt.Sprintf("%06d", i) <= q.Cursor {
 			continue
 		}

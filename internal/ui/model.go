@@ -189,7 +189,7 @@ func (m *Model) wantsUsers() bool {
 	case inUsers, inOutputs, inCharts, inWorkers:
 		return true
 	}
-	return false
+	return m.line != nil && m.line.complete != nil
 }
 
 // hear takes news of the stream.
@@ -343,7 +343,7 @@ func (m *Model) do(d deed) tea.Cmd {
 	case back:
 		return m.goBack()
 	case openFilter:
-		m.openFilter()
+		return m.openFilter()
 	default:
 		if m.detail != nil {
 			return m.detail.act(d)

@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -142,11 +143,23 @@ func (f filter) query() (q api.Query, some bool) {
 		if t.not || t.field == "state" || len(t.values) != 1 {
 			continue
 		}
-		if v := t.values[0]; len(v) > len(q.Match) && len(v) <= maxQueryText {
+		v := t.values[0]
+		if t.field == "user" {
+			part := strings.HasPrefix(v, "~")
+			if !part && (job.CheckUser(v) != nil || q.User != "" && q.User != v) {
+				return q, false // nobody is called that
+			}
+			if !part {
+				q.User = v
+				continue
+			}
+			v = strings.ToLower(v[1:])
+		}
+		if len(v) > len(q.Match) && len(v) <= maxQueryText {
 			q.Match = v
 		}
 	}
-	return q, len(q.States) > 0
+	return q, len(q.States) > 0 && f.problem == ""
 }
 
 func (f filter) mayBe(s job.State) bool {

@@ -122,7 +122,12 @@ func TestQueriesOfFilters(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                             "done failed cancelled lost ",
 		"needle":                       "done failed cancelled lost needle",
-		"user:ada forest":              "done failed cancelled lost forest",
+		"user:ada forest":              "done failed cancelled lost of ada: forest",
+		"user:~Ada":                    "done failed cancelled lost ada",
+		"user:ada,bob":                 "done failed cancelled lost ",
+		"user:ada user:bob":            " ",
+		"user:a.b":                     " ",
+		"usr:ada":                      " ",
 		"state:failed,lost err:memory": "failed lost memory",
 		"!state:done !ada a,b":         "failed cancelled lost ",
 		"state:queued":                 " ",
@@ -134,7 +139,13 @@ func TestQueriesOfFilters(t *testing.T) {
 		for _, s := range q.States {
 			got += s.String() + " "
 		}
-		if got += q.Match; got != strings.TrimPrefix(want, " ") || some != (want != " ") {
+		if q.User != "" {
+			got += "of " + q.User + ": "
+		}
+		if got += q.Match; !some {
+			got = ""
+		}
+		if got != strings.TrimPrefix(want, " ") || some != (want != " ") {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}

@@ -182,6 +182,11 @@ func (p *queuePane) nothing(h int) []string {
 		lines = []string{"", st.Quiet.On("  Connecting to " + p.m.w.text(p.m.w.manager.Target()))}
 	} else if len(l.all) > 0 {
 		lines = []string{"", st.Quiet.On(fmt.Sprintf("  None of the %s matches the filter. Esc shows all.", count(len(l.all), "job")))}
+		if user, some := l.filter.wholeUser(); l.filter.problem != "" {
+			lines = append(lines, st.Bad.On(fit("  "+p.m.w.text(l.filter.problem), p.m.width)))
+		} else if some {
+			lines = append(lines, st.Quiet.On(fit(p.m.w.text("  user: takes a whole name; user:~"+user+" finds a part of one."), p.m.width)))
+		}
 	}
 	return pad(lines, h)
 }

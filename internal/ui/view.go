@@ -279,7 +279,7 @@ func (m *Model) footLeft(w int) string {
 	st := m.w.st
 	switch {
 	case m.line != nil:
-		return m.line.view(st, w)
+		return m.line.view(st, w, m.filterProblem())
 	case len(m.undo.ids) > 0:
 		left := max(0, int(m.undo.until.Sub(m.w.now).Seconds()+0.999))
 		return st.Good.On(" "+m.progress.text) + "  " + st.Key.On("u") + st.Strong.On(fmt.Sprintf(" undo (%ds)", left))
@@ -287,9 +287,21 @@ func (m *Model) footLeft(w int) string {
 		k := map[string]Ink{"started": st.Busy, "done": st.Good, "failed": st.Bad}[m.progress.state]
 		return k.On(" "+m.progress.state+": ") + st.Row.On(m.progress.text)
 	case m.filtering() != "":
-		return st.Accent.On(" / ") + st.Strong.On(m.w.text(m.filtering())) + st.Quiet.On("  Esc shows all")
+		line := st.Accent.On(" / ") + st.Strong.On(m.w.text(m.filtering()))
+		if p := m.filterProblem(); p != "" {
+			line += "  " + st.Bad.On(m.w.text(p))
+		}
+		return line + st.Quiet.On("  Esc shows all")
 	}
 	return ""
+}
+
+// filterProblem says what is wrong with the filter of the queue.
+func (m *Model) filterProblem() string {
+	if m.detail != nil || m.at != 0 {
+		return ""
+	}
+	return m.w.jobs.filter.problem
 }
 
 func (m *Model) filtering() string {

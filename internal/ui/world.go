@@ -2,6 +2,8 @@ package ui
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -59,6 +61,19 @@ func (w *world) worker(name string) *api.Worker {
 		}
 	}
 	return nil
+}
+
+// userNames are the users that the manager told of and those of the jobs here,
+// in order.
+func (w *world) userNames() []string {
+	all := map[string]bool{}
+	for i := range w.users {
+		all[w.users[i].User] = true
+	}
+	for _, r := range w.jobs.all {
+		all[r.job.User] = true
+	}
+	return slices.Sorted(maps.Keys(all))
 }
 
 // lastHour counts what ended within an hour; whole says that the panel holds
