@@ -85,6 +85,7 @@ func (m *Model) paste(p tea.PasteMsg) (cmd tea.Cmd) {
 	switch {
 	case m.dialog != nil && m.dialog.entry && m.w.now.Sub(m.dialog.opened) >= grace:
 		m.dialog.input, cmd = m.dialog.input.Update(p)
+		m.dialog.edited()
 	case m.dialog == nil && m.line != nil:
 		m.line.input, cmd = m.line.input.Update(p)
 		cmd = m.typed(cmd)

@@ -247,6 +247,6 @@ func KeysMarkdown() string {
 			fmt.Fprintf(&b, "| %s | **%s**: %s |\n", strings.Join(names, " "), k.do, k.help)
 		}
 	}
-	b.WriteString("\nIn a dialog: `y` and `n` answer, `Tab` and the arrow keys move, `Enter` presses the marked button, `Esc` says no.\n")
+	b.WriteString("\nIn a dialog: `y` and `n` answer where nothing is typed, `Tab` and the arrow keys move the mark, `Enter` presses the marked button, `Esc` changes nothing. Where a name is typed, `Tab` completes it first.\n")
 	return b.String()
 }

@@ -296,6 +296,9 @@ func (m *Model) press(k tea.KeyPressMsg) tea.Cmd {
 		if done && m.dialog == d {
 			m.dialog = nil
 		}
+		if done && k.String() == "enter" && d.asks() && d.mark == 0 && d.text() != "" {
+			m.refuse("nothing was done: " + d.no + " was marked")
+		}
 		return cmd
 	case m.palette != nil:
 		return m.pressPalette(k)

@@ -239,7 +239,7 @@ func (p *outputsPane) askAssign() {
 	if len(suggest) > 0 {
 		lines = append(lines, m.w.st.Warn.On("The names below had jobs running at that time. This is no evidence."))
 	}
-	m.ask(dialog{title: "Whose file is this?", lines: lines, entry: true, label: "User:", yes: "Assign", no: "Leave it", suggest: suggest,
+	m.ask(dialog{title: "Whose file is this?", lines: lines, entry: true, label: "User:", yes: "Assign", no: "Leave it", names: m.w.userNames(), suggest: suggest,
 		check: func(s string) string {
 			if err := job.CheckUser(s); err != nil {
 				return api.Sentence(job.AsError(err))

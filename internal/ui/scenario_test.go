@@ -129,13 +129,71 @@ func TestCancelOfARunningJobMustBeTyped(t *testing.T) {
 	x := start(t, f)
 	x.press("c")
 	x.sees("Type 1 to confirm", "that work is lost", "running for 40s")
-	x.confirm("y", "enter")
-	x.sees("type 1 to go on")
+	x.confirm("y", "tab", "enter")
+	x.sees("[▸Cancel 1 job ]", "type 1 to go on")
 	x.press("backspace", "1", "enter")
 	if len(f.acts) != 1 || f.acts[0].IDs[0] != jobID(1) {
 		t.Fatalf("%+v", f.acts)
 	}
 	x.misses("u undo")
+}
+
+// Enter presses the button that is marked, whatever stands in the field.
+func TestEnterObeysTheMark(t *testing.T) {
+	f := fixture()
+	x := start(t, f)
+	x.press("c")
+	x.later(grace)
+	x.sees("[▸Keep ]")
+	x.press("1") // the number is right: the mark moves
+	x.sees("[ Keep ]   [▸Cancel 1 job ]")
+	x.press("tab")
+	x.sees("[▸Keep ]   [ Cancel 1 job ]")
+	x.press("enter")
+	x.sees("nothing was done: Keep was marked")
+	x.press("c")
+	x.later(grace)
+	x.press("1", "2")
+	x.sees("[▸Keep ]")
+	x.press("enter")
+	if len(f.acts) != 0 || x.m.dialog != nil {
+		t.Fatalf("%+v", f.acts)
+	}
+	x.press("c")
+	x.later(grace)
+	x.press("1", "enter")
+	if len(f.acts) != 1 {
+		t.Fatalf("%+v", f.acts)
+	}
+}
+
+// Tab completes what is unambiguous and never puts another name in its place;
+// an unknown name is assigned only when a person marks the button.
+func TestTabNeverPicksAUser(t *testing.T) {
+	f := fixture()
+	f.users = append(f.users, api.User{User: "user001"}, api.User{User: "user002"})
+	x := start(t, f)
+	x.press("2", "enter", "a")
+	x.later(grace)
+	x.typeText("us")
+	x.press("tab")
+	x.sees("User: user00_", "Tab: user001, user002", "[▸Leave it ]")
+	x.press("tab", "tab")
+	x.sees("User: user00_", "[▸Leave it ]")
+	x.press("enter")
+	if len(f.said) != 0 || x.m.dialog != nil {
+		t.Fatalf("%v", f.said)
+	}
+	x.press("a")
+	x.later(grace)
+	x.typeText("user009")
+	x.sees("No job here is of that name", "[▸Leave it ]")
+	x.press("tab")
+	x.sees("[▸Assign ]")
+	x.press("enter")
+	if len(f.said) != 1 || f.said[0] != "assign orph1 user009" {
+		t.Fatalf("%v", f.said)
+	}
 }
 
 // Keys that were on the line when a dialog opened do not answer it.
@@ -224,12 +282,19 @@ func TestAssignAnOrphan(t *testing.T) {
 	x.sees("Whose file is this?", "stray/ComfyUI_00007_.png", "ada, grace", "no evidence")
 	x.later(grace)
 	x.typeText("../root")
-	x.press("enter")
 	x.sees("is not a user name")
+	x.press("tab", "enter")
+	if len(f.said) != 0 || x.m.dialog == nil {
+		t.Fatalf("%v", f.said)
+	}
 	for range "../root" {
 		x.press("backspace")
 	}
-	x.press("tab", "tab", "enter")
+	x.typeText("gr")
+	x.sees("[▸Leave it ]", "Tab: grace")
+	x.press("tab")
+	x.sees("User: grace_", "[▸Assign ]")
+	x.press("enter")
 	if len(f.said) != 1 || f.said[0] != "assign orph1 grace" {
 		t.Fatalf("%v", f.said)
 	}

@@ -42,7 +42,7 @@ func (m *Model) screen() string {
 	lines = append(lines, m.foot(w)...)
 	switch {
 	case m.dialog != nil:
-		lines = overlay(lines, m.dialog.view(m.w.st, w, m.w.now), w, h)
+		lines = overlay(lines, m.dialog.view(m.w.st, w, h, m.w.now), w, h)
 	case m.palette != nil:
 		lines = overlay(lines, m.palette.view(m.w.st, w, h), w, h)
 	case m.helping:
