@@ -82,6 +82,13 @@ func (a audited) AssignOrphan(ctx context.Context, id job.OutputID, user string,
 	return o, err
 }
 
+// UnassignOrphan keeps that an assignment was undone.
+func (a audited) UnassignOrphan(ctx context.Context, id job.OutputID, by job.Caller) (job.Orphan, error) {
+	o, err := a.Service.UnassignOrphan(ctx, id, by)
+	a.note(by, "unassign", string(id), err)
+	return o, err
+}
+
 // DiscardOrphan keeps what was discarded.
 func (a audited) DiscardOrphan(ctx context.Context, id job.OutputID, reason string, by job.Caller) (job.Orphan, error) {
 	o, err := a.Service.DiscardOrphan(ctx, id, reason, by)

@@ -19,7 +19,7 @@ func outputsCommand(a *app) *cobra.Command {
   qmtui outputs get 3b9f21c07a44d1e6
   qmtui outputs orphans
   qmtui outputs assign 3b9f21c07a44d1e6 --user user001`,
-		outputsListCommand(a), orphansCommand(a), assignCommand(a), discardCommand(a), getCommand(a))
+		outputsListCommand(a), orphansCommand(a), assignCommand(a), unassignCommand(a), discardCommand(a), getCommand(a))
 }
 
 func outputsListCommand(a *app) *cobra.Command {
@@ -141,6 +141,19 @@ func assignCommand(a *app) *cobra.Command {
 	c.RunE = func(c *cobra.Command, args []string) error {
 		return a.settle(c.Context(), args[0], *asJSON, func(ctx context.Context, cl *api.Client, id job.OutputID) (api.Orphan, error) {
 			return cl.AssignOrphan(ctx, id, user)
+		})
+	}
+	return c
+}
+
+func unassignCommand(a *app) *cobra.Command {
+	c := &cobra.Command{Use: "unassign ID", Short: "Undo the assignment of an orphan", Args: takes(1, 1, "the orphan's ID"),
+		Long:    "Removes the copy from the user's folder and lists the orphan again. A copy that was\nchanged stays, and so does one that the share no longer holds.",
+		Example: "  qmtui outputs unassign 3b9f21c07a44d1e6"}
+	asJSON := jsonFlag(c)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		return a.settle(c.Context(), args[0], *asJSON, func(ctx context.Context, cl *api.Client, id job.OutputID) (api.Orphan, error) {
+			return cl.UnassignOrphan(ctx, id)
 		})
 	}
 	return c

@@ -31,7 +31,7 @@ func TestEveryCommandHasHelp(t *testing.T) {
 func TestContractCommands(t *testing.T) {
 	root := rootCommand(&app{stdout: &counted{Writer: io.Discard}, stderr: io.Discard})
 	for _, line := range []string{"daemon", "demo", "sim", "submit", "jobs list", "jobs show", "jobs cancel", "jobs retry", "jobs priority",
-		"queue status", "queue pause", "queue resume", "queue drain", "outputs list", "outputs orphans", "outputs assign", "outputs discard",
+		"queue status", "queue pause", "queue resume", "queue drain", "outputs list", "outputs orphans", "outputs assign", "outputs unassign", "outputs discard",
 		"workers list", "workers warm", "workers use", "db backup", "db check", "db compact", "config check", "config show", "config import-env", "version"} {
 		c, rest, err := root.Find(strings.Fields(line))
 		if err != nil || len(rest) > 0 || c.CommandPath() != "qmtui "+line {

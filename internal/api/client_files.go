@@ -48,11 +48,20 @@ func (c *Client) OpenOutput(ctx context.Context, id job.OutputID, offset int64) 
 // Preview gets a picture of at most width pixels as PNG. The error code
 // no_preview says that the file is not a picture.
 func (c *Client) Preview(ctx context.Context, id job.OutputID, width int) ([]byte, error) {
+	return c.preview(ctx, PathOutputPreview, id, width)
+}
+
+// OrphanPreview is Preview of an orphan that is open.
+func (c *Client) OrphanPreview(ctx context.Context, id job.OutputID, width int) ([]byte, error) {
+	return c.preview(ctx, PathOrphanPreview, id, width)
+}
+
+func (c *Client) preview(ctx context.Context, path string, id job.OutputID, width int) ([]byte, error) {
 	v := url.Values{}
 	if width > 0 {
 		v.Set("width", strconv.Itoa(width))
 	}
-	_, body, err := c.stream(ctx, call{verb: "get preview", method: http.MethodGet, path: Path(PathOutputPreview, string(id)), query: v}, stall)
+	_, body, err := c.stream(ctx, call{verb: "get preview", method: http.MethodGet, path: Path(path, string(id)), query: v}, stall)
 	if err != nil {
 		return nil, err
 	}

@@ -75,6 +75,14 @@ func (c *Client) AssignOrphan(ctx context.Context, id job.OutputID, user string)
 	return o, err
 }
 
+// UnassignOrphan undoes an assignment: the copy in the user's folder is removed
+// and the orphan is open again. The error code not_taken_back says that the copy
+// is not what was delivered any more, or the last one, and stays.
+func (c *Client) UnassignOrphan(ctx context.Context, id job.OutputID) (o Orphan, err error) {
+	_, _, err = c.do(ctx, call{verb: "unassign orphan", method: http.MethodPost, path: Path(PathOrphanUnassign, string(id))}, &o)
+	return o, err
+}
+
 // DiscardOrphan settles that nobody gets a file.
 func (c *Client) DiscardOrphan(ctx context.Context, id job.OutputID, reason string) (o Orphan, err error) {
 	_, _, err = c.do(ctx, call{verb: "discard orphan", method: http.MethodPost, path: Path(PathOrphanDiscard, string(id)),

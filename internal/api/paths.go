@@ -22,11 +22,13 @@ const (
 	PathQueueDrain  = "/api/queue/drain"
 	PathShareAccept = "/api/share/accept"
 
-	PathUsers         = "/api/users"
-	PathUserOutputs   = "/api/users/{user}/outputs"
-	PathOrphans       = "/api/orphans"
-	PathOrphanAssign  = "/api/orphans/{id}/assign"
-	PathOrphanDiscard = "/api/orphans/{id}/discard"
+	PathUsers          = "/api/users"
+	PathUserOutputs    = "/api/users/{user}/outputs"
+	PathOrphans        = "/api/orphans"
+	PathOrphanAssign   = "/api/orphans/{id}/assign"
+	PathOrphanUnassign = "/api/orphans/{id}/unassign"
+	PathOrphanPreview  = "/api/orphans/{id}/preview"
+	PathOrphanDiscard  = "/api/orphans/{id}/discard"
 
 	PathWorkers        = "/api/workers"
 	PathWorkerActivate = "/api/workers/{name}/activate"

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"io"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,6 +51,41 @@ func (h *house) orphaned() job.Orphan {
 		h.Fatalf("orphans %+v, %v", open, err)
 	}
 	return open[0]
+}
+
+// An assignment can be undone: the copy goes, the orphan is open again and can go
+// to another user. Where the copy must stay, nothing changes.
+func TestOrphanAssignmentIsUndone(t *testing.T) {
+	open(t, 1, engine.Policy{}, func(h *house) {
+		id, admin := h.orphaned().ID, job.Caller{Name: "admin"}
+		if _, err := h.UnassignOrphan(context.Background(), id, admin); job.AsError(err).Code != "orphan_not_assigned" {
+			t.Errorf("an open orphan: %v", err)
+		}
+		if f, err := h.OrphanFile(id); err != nil {
+			t.Errorf("its file: %v", err)
+		} else if b, _ := io.ReadAll(f); string(b) != "someone.png" {
+			t.Errorf("its file: %q", b)
+		}
+		if _, err := h.AssignOrphan(context.Background(), id, "user002", admin); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.OrphanFile(id); job.AsError(err).Code != "orphan_settled" {
+			t.Errorf("a settled orphan's file: %v", err)
+		}
+		h.share.set(func(s *fakeShare) {
+			s.fail["someone.png"] = []error{&job.Error{Code: "not_taken_back", Class: job.Conflict}}
+		})
+		if _, err := h.UnassignOrphan(context.Background(), id, admin); job.AsError(err).Code != "not_taken_back" || h.Status().Orphans != 0 {
+			t.Errorf("a changed copy: %v, %d orphans", err, h.Status().Orphans)
+		}
+		o, err := h.UnassignOrphan(context.Background(), id, admin)
+		if err != nil || o.State != job.OrphanOpen || o.User != "" || len(h.share.delivered("user002")) != 0 || h.Status().Orphans != 1 {
+			t.Errorf("%+v, %v, %d orphans", o, err, h.Status().Orphans)
+		}
+		if o, err = h.AssignOrphan(context.Background(), id, "user003", admin); err != nil || len(h.share.delivered("user003")) != 1 {
+			t.Errorf("%+v, %v", o, err)
+		}
+	})
 }
 
 // A manager that ends between the copy of an orphan and the word that it was

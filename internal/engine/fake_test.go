@@ -117,6 +117,23 @@ func (s *fakeShare) Accept(context.Context) error {
 
 func (s *fakeShare) Discard(context.Context, job.Path) error { return nil }
 
+func (s *fakeShare) TakeBack(_ context.Context, t job.Transfer, checksum string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if errs := s.fail[t.Source]; len(errs) > 0 {
+		s.fail[t.Source] = errs[1:]
+		return errs[0]
+	}
+	if key := t.User + "/" + t.Dest; s.placed[key] == t.Source && checksum == "xxh64:1" {
+		delete(s.placed, key)
+	}
+	return nil
+}
+
+func (s *fakeShare) OpenSource(p job.Path) (engine.File, error) {
+	return memFile{bytes.NewReader([]byte(p))}, nil
+}
+
 type memFile struct{ *bytes.Reader }
 
 func (memFile) Close() error { return nil }

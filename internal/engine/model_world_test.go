@@ -225,6 +225,10 @@ func (worldShare) Watch([]job.Folder)                      {}
 func (worldShare) Nudge(string)                            {}
 func (worldShare) Accept(context.Context) error            { return nil }
 func (worldShare) Discard(context.Context, job.Path) error { return nil }
+func (worldShare) TakeBack(context.Context, job.Transfer, string) error {
+	return nil
+}
+func (worldShare) OpenSource(job.Path) (engine.File, error) { return nil, job.ErrNoJob }
 func (worldShare) Open(string, string) (engine.File, error) {
 	return nil, job.ErrNoJob
 }

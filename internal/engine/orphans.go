@@ -18,7 +18,7 @@ func (e *Engine) AssignOrphan(ctx context.Context, id job.OutputID, user string,
 	if err := job.CheckUser(user); err != nil {
 		return job.Orphan{}, err
 	}
-	o, release, err := e.takeOrphan(id)
+	o, release, err := e.takeOrphan(id, openOrphan)
 	if err != nil {
 		return job.Orphan{}, err
 	}
@@ -60,10 +60,37 @@ func (e *Engine) copyOrphan(ctx context.Context, o *job.Orphan) (job.Receipt, er
 	return job.Receipt{}, errNoFreeName
 }
 
+// UnassignOrphan undoes an assignment: it removes the copy from the user's
+// folder and puts the file back on the list. Only what was delivered is removed,
+// and only while the share still holds the same bytes; otherwise nothing changes
+// and the error is not_taken_back.
+func (e *Engine) UnassignOrphan(ctx context.Context, id job.OutputID, by job.Caller) (job.Orphan, error) {
+	o, release, err := e.takeOrphan(id, assignedOrphan)
+	if err != nil {
+		return job.Orphan{}, err
+	}
+	defer release()
+	if err := e.share.TakeBack(ctx, job.Transfer{Output: o.ID, Source: o.Path, User: o.User, Dest: o.Dest}, o.Checksum); err != nil {
+		return job.Orphan{}, err
+	}
+	e.log.Info("orphan assignment undone", "file", o.Path.String(), "user", o.User, "by", by.Name)
+	o.State, o.User, o.Dest, o.Checksum, o.By = job.OrphanOpen, "", "", "", ""
+	return o, e.settleOrphan(ctx, o)
+}
+
+// OrphanFile reads an orphan that is open; the caller closes it.
+func (e *Engine) OrphanFile(id job.OutputID) (File, error) {
+	o, err := e.findOrphan(id, openOrphan)
+	if err != nil {
+		return nil, err
+	}
+	return e.share.OpenSource(o.Path)
+}
+
 // DiscardOrphan takes an orphan off the list and, where the share may be
 // written, off the share.
 func (e *Engine) DiscardOrphan(ctx context.Context, id job.OutputID, reason string, by job.Caller) (job.Orphan, error) {
-	o, release, err := e.takeOrphan(id)
+	o, release, err := e.takeOrphan(id, openOrphan)
 	if err != nil {
 		return job.Orphan{}, err
 	}
@@ -75,29 +102,43 @@ func (e *Engine) DiscardOrphan(ctx context.Context, id job.OutputID, reason stri
 	return o, e.settleOrphan(ctx, o)
 }
 
-// takeOrphan finds an open orphan and keeps others from settling it until
-// release: a file goes to one user.
-func (e *Engine) takeOrphan(id job.OutputID) (o job.Orphan, release func(), err error) {
+// takeOrphan finds an orphan that check accepts, and keeps others from changing
+// it until release: a file goes to one user.
+func (e *Engine) takeOrphan(id job.OutputID, check func(job.Orphan) error) (o job.Orphan, release func(), err error) {
 	if _, busy := e.settling.LoadOrStore(id, true); busy {
 		return o, nil, &job.Error{Code: "orphan_busy", Class: job.Conflict, Message: "somebody is assigning or discarding that orphan right now",
 			Hint: "look again in a moment"}
 	}
 	release = func() { e.settling.Delete(id) }
-	if o, err = e.openOrphan(id); err != nil {
+	if o, err = e.findOrphan(id, check); err != nil {
 		release()
 	}
 	return o, release, err
 }
 
-func (e *Engine) openOrphan(id job.OutputID) (job.Orphan, error) {
+func (e *Engine) findOrphan(id job.OutputID, check func(job.Orphan) error) (job.Orphan, error) {
 	o, err := e.ledger.Orphan(id)
 	if err != nil {
 		return job.Orphan{}, errNoOrphan
 	}
-	if o.State != job.OrphanOpen {
-		return o, &job.Error{Code: "orphan_settled", Class: job.Conflict, Message: "the orphan is already " + o.State + " by " + o.By, Hint: "nothing is left to do"}
+	return o, check(o)
+}
+
+func openOrphan(o job.Orphan) error {
+	if o.State == job.OrphanOpen {
+		return nil
 	}
-	return o, nil
+	return &job.Error{Code: "orphan_settled", Class: job.Conflict, Message: "the orphan is already " + o.State + " by " + o.By, Hint: "nothing is left to do"}
+}
+
+// assignedOrphan accepts what a person assigned. What turned out to be a job's
+// has no copy of its own.
+func assignedOrphan(o job.Orphan) error {
+	if o.State == job.OrphanAssigned && o.Dest != "" && o.Checksum != "" {
+		return nil
+	}
+	return &job.Error{Code: "orphan_not_assigned", Class: job.Conflict, Message: "nobody has assigned that orphan to a user, so there is nothing to undo",
+		Hint: `list those that are assigned with "qmtui outputs orphans --state assigned"`}
 }
 
 // settleOrphan records the end of an orphan, in the loop so that counts agree.

@@ -77,6 +77,12 @@ type Share interface {
 	Copy(ctx context.Context, t job.Transfer) (job.Receipt, error)
 	// Discard removes a file from the share; refused when the share is read-only.
 	Discard(ctx context.Context, p job.Path) error
+	// TakeBack removes what Copy made at t.Dest with that checksum, and nothing
+	// else: not_taken_back when it has changed or is the last copy. A file that
+	// is gone is no error.
+	TakeBack(ctx context.Context, t job.Transfer, checksum string) error
+	// OpenSource reads a file on the share; the caller closes it.
+	OpenSource(p job.Path) (File, error)
 	// Open reads a delivered file; the caller closes it.
 	Open(user, dest string) (File, error)
 	Status() job.ShareStatus
@@ -98,7 +104,7 @@ type Inputs interface {
 	Tidy(ctx context.Context, before time.Time, live map[string][]job.Input) (int, error)
 }
 
-// File is a delivered file, open for reading.
+// File is a file open for reading.
 type File = interface {
 	io.ReadSeekCloser
 	io.ReaderAt

@@ -102,6 +102,8 @@ var matrix = []matrixRow{
 	{"GET " + api.PathOrphans, nobodysThing, 200, ofAdmins},
 	{"POST " + api.PathOrphanAssign, user001, 200, ofAdmins},
 	{"POST " + api.PathOrphanAssign, user002, 200, ofAdmins},
+	{"POST " + api.PathOrphanUnassign, nobodysThing, 200, ofAdmins},
+	{"GET " + api.PathOrphanPreview, nobodysThing, 200, ofAdmins},
 	{"POST " + api.PathOrphanDiscard, nobodysThing, 200, ofAdmins},
 
 	{"GET " + api.PathWorkers, nobodysThing, 200, ofEveryUser},

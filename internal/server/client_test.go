@@ -220,6 +220,12 @@ func roundTripRest(t *testing.T, c *api.Client) {
 	if o := must(c.AssignOrphan(ctx, orphans[0].ID, "user002"))(t, "assign"); o.User != "user002" || o.By == "" {
 		t.Errorf("assign: %+v", o)
 	}
+	if o := must(c.UnassignOrphan(ctx, orphans[0].ID))(t, "unassign"); o.State != job.OrphanOpen || o.User != "" {
+		t.Errorf("unassign: %+v", o)
+	}
+	if b := must(c.OrphanPreview(ctx, orphans[0].ID, 20))(t, "orphan's preview"); !bytes.HasPrefix(b, []byte("\x89PNG")) {
+		t.Errorf("the preview of an orphan: %d bytes", len(b))
+	}
 	if o := must(c.DiscardOrphan(ctx, orphans[0].ID, "a test"))(t, "discard"); o.State != job.OrphanDiscarded || o.Reason != "a test" {
 		t.Errorf("discard: %+v", o)
 	}

@@ -279,6 +279,19 @@ func (f *fakeService) AssignOrphan(_ context.Context, id job.OutputID, user stri
 	return f.settle(id, func(o *job.Orphan) { o.State, o.User, o.By = job.OrphanAssigned, user, by.Name })
 }
 
+func (f *fakeService) UnassignOrphan(_ context.Context, id job.OutputID, _ job.Caller) (job.Orphan, error) {
+	return f.settle(id, func(o *job.Orphan) { o.State, o.User, o.By = job.OrphanOpen, "", "" })
+}
+
+func (f *fakeService) OrphanFile(id job.OutputID) (File, error) {
+	if _, err := f.settle(id, func(*job.Orphan) {}); err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	err := png.Encode(&b, image.NewGray(image.Rect(0, 0, 30, 20)))
+	return fakeFile{bytes.NewReader(b.Bytes())}, err
+}
+
 func (f *fakeService) DiscardOrphan(_ context.Context, id job.OutputID, reason string, by job.Caller) (job.Orphan, error) {
 	return f.settle(id, func(o *job.Orphan) { o.State, o.Reason, o.By = job.OrphanDiscarded, reason, by.Name })
 }

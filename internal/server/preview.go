@@ -37,19 +37,41 @@ func (s *Server) outputPreview(w http.ResponseWriter, r *request) error {
 	key := previewKey{o.ID, width}
 	small, ok := s.previews.get(key)
 	if !ok {
-		if small, err = s.shrink(r, j, o, width); err != nil {
+		if small, err = s.shrink(r, func() (File, error) { return s.svc.Open(j, o) }, width); err != nil {
 			return err
 		}
 		s.previews.put(key, small)
 	}
+	writePreview(w, small, "private, max-age=86400")
+	return nil
+}
+
+// orphanPreview answers with a small PNG of an orphan, which tells a person
+// whose it may be. It is not kept: whoever wrote the file may still change it.
+func (s *Server) orphanPreview(w http.ResponseWriter, r *request) error {
+	if err := r.who.adminOnly("the picture of an orphan"); err != nil {
+		return err
+	}
+	width, err := readWidth(r.URL.Query().Get("width"))
+	if err != nil {
+		return err
+	}
+	small, err := s.shrink(r, func() (File, error) { return s.svc.OrphanFile(pathOutput(r)) }, width)
+	if err != nil {
+		return err
+	}
+	writePreview(w, small, "no-store")
+	return nil
+}
+
+func writePreview(w http.ResponseWriter, small []byte, cache string) {
 	h := w.Header()
 	h.Set("Content-Type", "image/png")
 	h.Set("Content-Length", strconv.Itoa(len(small)))
-	h.Set("Cache-Control", "private, max-age=86400")
+	h.Set("Cache-Control", cache)
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	bound(w)
 	_, _ = w.Write(small) // a caller who went away needs no picture
-	return nil
 }
 
 func readWidth(text string) (int, error) {
@@ -64,12 +86,12 @@ func readWidth(text string) (int, error) {
 }
 
 // shrink decodes a picture and makes a small PNG of it, a few at once.
-func (s *Server) shrink(r *request, j job.Job, o job.Output, width int) ([]byte, error) {
+func (s *Server) shrink(r *request, open func() (File, error), width int) ([]byte, error) {
 	if err := s.decoders.enter(r.Context()); err != nil {
 		return nil, err
 	}
 	defer s.decoders.leave()
-	f, err := s.svc.Open(j, o)
+	f, err := open()
 	if err != nil {
 		return nil, err
 	}

@@ -42,6 +42,8 @@ func (s *Server) routes() []route {
 		{"GET", api.PathUserOutputs, s.userOutputs, false},
 		{"GET", api.PathOrphans, s.listOrphans, false},
 		{"POST", api.PathOrphanAssign, s.assignOrphan, false},
+		{"POST", api.PathOrphanUnassign, s.unassignOrphan, false},
+		{"GET", api.PathOrphanPreview, s.orphanPreview, false},
 		{"POST", api.PathOrphanDiscard, s.discardOrphan, false},
 
 		{"GET", api.PathWorkers, s.listWorkers, false},

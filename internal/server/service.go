@@ -33,6 +33,9 @@ type Service interface {
 	Open(j job.Job, o job.Output) (File, error)
 	Orphans(state string) ([]job.Orphan, error)
 	AssignOrphan(ctx context.Context, id job.OutputID, user string, by job.Caller) (job.Orphan, error)
+	// UnassignOrphan undoes an assignment; OrphanFile reads an open orphan.
+	UnassignOrphan(ctx context.Context, id job.OutputID, by job.Caller) (job.Orphan, error)
+	OrphanFile(id job.OutputID) (File, error)
 	DiscardOrphan(ctx context.Context, id job.OutputID, reason string, by job.Caller) (job.Orphan, error)
 
 	// Spend is what the last days cost, today first, as an estimate. LiftBudget
@@ -62,7 +65,7 @@ type Service interface {
 	Watch(limit int) (job.Watch, error)
 }
 
-// File is a delivered file, open for reading; the caller closes it.
+// File is a file open for reading; the caller closes it.
 type File = interface {
 	io.ReadSeekCloser
 	io.ReaderAt

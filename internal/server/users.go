@@ -112,6 +112,17 @@ func (s *Server) assignOrphan(w http.ResponseWriter, r *request) error {
 	return writeJSON(w, http.StatusOK, o)
 }
 
+func (s *Server) unassignOrphan(w http.ResponseWriter, r *request) error {
+	if err := r.who.adminOnly("undoing the assignment of an orphan"); err != nil {
+		return err
+	}
+	o, err := s.svc.UnassignOrphan(r.Context(), pathOutput(r), r.who.Caller)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, o)
+}
+
 func (s *Server) discardOrphan(w http.ResponseWriter, r *request) error {
 	if err := r.who.adminOnly("discarding an orphan"); err != nil {
 		return err
