@@ -21,8 +21,12 @@ import (
 // so a retry puts it back into the line where it was; the ledger shows both
 // deeds. A running job's work is lost either way, so there is nothing to undo.
 
-// undoFor is how long a cancel of waiting jobs can be taken back.
-const undoFor = 5 * time.Second
+// How long a cancel of waiting jobs can be taken back, and the assignment of an
+// orphan.
+const (
+	undoFor       = 5 * time.Second
+	undoAssignFor = 30 * time.Second
+)
 
 // progress is the action that the footer shows.
 type progress struct {
@@ -31,9 +35,9 @@ type progress struct {
 	at    time.Time
 }
 
-// undoable is what the last cancel did to waiting jobs.
+// undoable takes back what was done last; the zero value has nothing.
 type undoable struct {
-	ids   []job.ID
+	do    func() tea.Cmd
 	until time.Time
 }
 
@@ -45,10 +49,12 @@ type (
 		queued []job.ID // of a cancel: those that only waited
 		err    error
 	}
-	// doneMsg is the end of any other action.
+	// doneMsg is the end of any other action; undo takes it back, nil when
+	// nothing can.
 	doneMsg struct {
 		text string
 		err  error
+		undo func() tea.Cmd
 	}
 )
 
@@ -111,7 +117,7 @@ func (m *Model) acted(a actedMsg) {
 	m.finish(text, err)
 	m.undo = undoable{}
 	if ids := a.undoable(); a.verb == job.DoCancel && len(ids) > 0 {
-		m.undo = undoable{ids: ids, until: m.w.now.Add(undoFor)}
+		m.undo = undoable{do: func() tea.Cmd { return m.actOn(job.DoRetry, ids, nil, nil) }, until: m.w.now.Add(undoFor)}
 	}
 }
 
@@ -135,16 +141,16 @@ func (a actedMsg) undoable() []job.ID {
 	return out
 }
 
-// takeBack undoes the last cancel.
+// takeBack undoes what was done last.
 func (m *Model) takeBack() tea.Cmd {
-	ids := m.undo.ids
+	do := m.undo.do
 	late := m.w.now.After(m.undo.until)
 	m.undo = undoable{}
-	if len(ids) == 0 || late {
+	if do == nil || late {
 		m.progress = progress{text: "there is nothing to take back", state: "failed", at: m.w.now}
 		return nil
 	}
-	return m.actOn(job.DoRetry, ids, nil, nil)
+	return do()
 }
 
 // simple runs an action whose end is one sentence.

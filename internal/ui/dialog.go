@@ -204,7 +204,7 @@ func (d *dialog) offers() string {
 	case !d.entry || len(d.names) == 0:
 		return ""
 	case text == "" && len(d.suggest) > 0:
-		fits = d.suggest
+		return "Perhaps: " + strings.Join(d.suggest, ", ")
 	case len(fits) == 0 && d.check != nil && d.check(text) != "":
 		return d.check(text)
 	case len(fits) == 0:

@@ -60,6 +60,7 @@ type fakeManager struct {
 	users   []api.User
 	outputs map[string][]api.UserOutput
 	orphans []api.Orphan
+	settled []api.Orphan // the last one that was
 	facts   []api.Fact
 	flow    []byte
 	refuse  error // what every action comes back with
@@ -194,12 +195,29 @@ func (f *fakeManager) settle(id job.OutputID, said string) (o api.Orphan, err er
 		return o, f.refuse
 	}
 	f.said = append(f.said, said)
+	for _, x := range f.orphans {
+		if x.ID == id {
+			f.settled = []api.Orphan{x}
+		}
+	}
 	f.orphans = slices.DeleteFunc(f.orphans, func(x api.Orphan) bool { return x.ID == id })
 	f.status.Orphans = len(f.orphans)
 	return o, nil
 }
 func (f *fakeManager) AssignOrphan(_ context.Context, id job.OutputID, user string) (api.Orphan, error) {
 	return f.settle(id, "assign "+string(id)+" "+user)
+}
+func (f *fakeManager) OrphanPreview(ctx context.Context, id job.OutputID, width int) ([]byte, error) {
+	return f.Preview(ctx, id, width)
+}
+func (f *fakeManager) UnassignOrphan(_ context.Context, id job.OutputID) (o api.Orphan, err error) {
+	if f.refuse != nil {
+		return o, f.refuse
+	}
+	f.said = append(f.said, "unassign "+string(id))
+	f.orphans = append(f.orphans, f.settled...)
+	f.settled, f.status.Orphans = nil, len(f.orphans)
+	return o, nil
 }
 func (f *fakeManager) DiscardOrphan(_ context.Context, id job.OutputID, _ string) (api.Orphan, error) {
 	return f.settle(id, "discard "+string(id))

@@ -65,15 +65,23 @@ func (p *previews) forget() {
 	}
 }
 
+// previewer asks a manager for a picture.
+type previewer func(ctx context.Context, id job.OutputID, width int) ([]byte, error)
+
 // want makes the command that fetches a picture; nil when it is here or on its way.
-func (w *world) want(id job.OutputID) tea.Cmd {
+func (w *world) want(id job.OutputID) tea.Cmd { return w.wantFrom(id, w.manager.Preview) }
+
+// wantOrphan is want for the picture of an orphan.
+func (w *world) wantOrphan(id job.OutputID) tea.Cmd { return w.wantFrom(id, w.manager.OrphanPreview) }
+
+func (w *world) wantFrom(id job.OutputID, ask previewer) tea.Cmd {
 	p := &w.previews
 	if w.opts.Images == ImagesOff || id == "" || p.held[id] != nil {
 		return nil
 	}
 	p.kitty = w.opts.Kitty
 	p.hold(id)
-	fetch := w.fetch(id)
+	fetch := w.fetch(id, ask)
 	if p.kitty == nil {
 		return fetch
 	}
@@ -94,13 +102,13 @@ func (p *previews) hold(id job.OutputID) {
 	p.order = p.order[1:]
 }
 
-func (w *world) fetch(id job.OutputID) tea.Cmd {
-	manager, pixels := w.manager, previewWidth
+func (w *world) fetch(id job.OutputID, ask previewer) tea.Cmd {
+	pixels := previewWidth
 	if w.opts.Kitty != nil {
 		pixels = kittyPreviewWidth
 	}
 	return w.call(30*time.Second, func(ctx context.Context) tea.Msg {
-		b, err := manager.Preview(ctx, id, pixels)
+		b, err := ask(ctx, id, pixels)
 		if err != nil {
 			return previewMsg{id: id, err: err}
 		}

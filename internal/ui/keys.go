@@ -118,7 +118,7 @@ var bindings = []binding{
 	{prevPane, []string{"shift+tab"}, everywhere, "", "the pane before"},
 	{pause, []string{"p"}, everywhere, "pause", "pause the queue, or let it run again"},
 	{drain, []string{"D"}, everywhere, "", "finish the jobs there are, take no new ones"},
-	{undo, []string{"u"}, everywhere, "", "take back a cancel of waiting jobs (5 s)"},
+	{undo, []string{"u"}, everywhere, "", "undo a cancel (5 s) or an assignment (30 s)"},
 	{refreshNow, []string{"f5"}, everywhere, "", "ask the manager for everything anew"},
 	{redraw, []string{"ctrl+l"}, everywhere, "", "draw the whole screen anew"},
 	{freeMouse, []string{"m"}, everywhere, "", "give the mouse to the terminal, or take it"},

@@ -32,6 +32,8 @@ type Manager interface {
 	Preview(ctx context.Context, id job.OutputID, width int) ([]byte, error)
 	Orphans(ctx context.Context, state string) ([]api.Orphan, error)
 	AssignOrphan(ctx context.Context, id job.OutputID, user string) (api.Orphan, error)
+	OrphanPreview(ctx context.Context, id job.OutputID, width int) ([]byte, error)
+	UnassignOrphan(ctx context.Context, id job.OutputID) (api.Orphan, error)
 	DiscardOrphan(ctx context.Context, id job.OutputID, reason string) (api.Orphan, error)
 
 	Workers(ctx context.Context) ([]api.Worker, error)

@@ -145,11 +145,15 @@ func (m *Model) learn(msg tea.Msg) tea.Cmd {
 	case pollDone:
 		m.w.learn(msg)
 		m.tick()
+		return m.look()
 	case actedMsg:
 		m.acted(msg)
 		return m.w.poll(m.wantsUsers())
 	case doneMsg:
 		m.finish(msg.text, msg.err)
+		if msg.err == nil && msg.undo != nil {
+			m.undo = undoable{do: msg.undo, until: m.w.now.Add(undoAssignFor)}
+		}
 		return m.w.poll(m.wantsUsers())
 	case jobMsg:
 		if m.detail != nil {

@@ -148,6 +148,9 @@ func (p *outputsPane) selectedOrphan() *api.Orphan {
 
 // look fetches what belongs to the file under the cursor.
 func (p *outputsPane) look() tea.Cmd {
+	if o := p.selectedOrphan(); o != nil && isPicture(string(o.Path)) {
+		return p.m.w.wantOrphan(o.ID)
+	}
 	o := p.selected()
 	if o == nil {
 		return nil
@@ -209,7 +212,7 @@ func (p *outputsPane) into(folder string) tea.Cmd {
 	if folder == orphanFolder {
 		p.files = table{columns: orphanColumns, rows: newOrphanRows(p)}
 	}
-	return p.load()
+	return tea.Batch(p.load(), p.look())
 }
 
 // back leaves a folder; false when none is open.
@@ -246,12 +249,24 @@ func (p *outputsPane) askAssign() {
 			}
 			return ""
 		},
+		picture: func(w, h int) []string { return m.w.previews.draw(m.w.st, id, w, h) },
 		act: func(user string) tea.Cmd {
-			return m.simple("assign an orphan to "+user, actTimeout, func(ctx context.Context) (string, error) {
+			m.start("assign an orphan to " + user)
+			return m.w.call(actTimeout, func(ctx context.Context) tea.Msg {
 				o, err := m.w.manager.AssignOrphan(ctx, id, user)
-				return "the file goes to " + user + " " + o.Dest, err
+				return doneMsg{text: "the file goes to " + user + " " + o.Dest, err: err, undo: func() tea.Cmd { return p.unassign(id, user) }}
 			})
 		}})
+}
+
+// unassign takes a file back from a user; the manager does so only while it is
+// what was delivered.
+func (p *outputsPane) unassign(id job.OutputID, user string) tea.Cmd {
+	manager := p.m.w.manager
+	return p.m.simple("take the file back from "+user, actTimeout, func(ctx context.Context) (string, error) {
+		_, err := manager.UnassignOrphan(ctx, id)
+		return "the file is taken back from " + user + " and is an orphan again", err
+	})
 }
 
 func (p *outputsPane) askDiscard() {
@@ -288,18 +303,19 @@ func (p *outputsPane) view(w, h int) []string {
 	if p.files.rows.len() == 0 {
 		return pad([]string{head, "", st.Quiet.On("  " + p.emptyWord())}, h)
 	}
-	side := 0
-	if o := p.selected(); o != nil && w >= 100 {
-		side = min(80, w*2/5)
-		return append([]string{head}, beside(p.files.view(st, w-side-1, h-1), panel(st, p.m.w.text(o.Filename), p.side(o, side-4, h-3), side, h-1), w-side)...)
-	} else if o != nil && h >= 15 {
-		low := 9
-		text := p.side(o, w-4, low-2)
-		return append([]string{head}, append(p.files.view(st, w, h-1-low), panel(st, p.m.w.text(o.Filename), text, w, low)...)...)
+	title, id, facts := "", job.OutputID(""), (func(w int) []string)(nil)
+	if o := p.selected(); o != nil {
+		title, id, facts = p.m.w.text(o.Filename), o.ID, func(w int) []string { return p.facts(o, w) }
+	} else if o := p.selectedOrphan(); o != nil {
+		title, id, facts = "the orphan", o.ID, func(w int) []string { return p.orphanFacts(o, w) }
 	}
-	if o := p.selectedOrphan(); o != nil && h >= 11 {
-		foot := min(8, h/3)
-		return append([]string{head}, append(p.files.view(st, w, h-1-foot), panel(st, "the orphan", p.orphanFacts(o, w-4), w, foot)...)...)
+	switch {
+	case facts != nil && w >= 100:
+		side := min(80, w*2/5)
+		return append([]string{head}, beside(p.files.view(st, w-side-1, h-1), panel(st, title, p.side(id, facts, side-4, h-3), side, h-1), w-side)...)
+	case facts != nil && h >= 15:
+		low := 9
+		return append([]string{head}, append(p.files.view(st, w, h-1-low), panel(st, title, p.side(id, facts, w-4, low-2), w, low)...)...)
 	}
 	return append([]string{head}, p.files.view(st, w, h-1)...)
 }
@@ -328,24 +344,27 @@ func (p *outputsPane) emptyWord() string {
 
 // side is the picture of a file with its facts: below one another in a high
 // panel, beside one another in a low one.
-func (p *outputsPane) side(o *api.UserOutput, w, h int) []string {
-	facts := p.facts(o, w)
+func (p *outputsPane) side(id job.OutputID, facts func(w int) []string, w, h int) []string {
+	if d := p.m.dialog; d != nil && d.picture != nil {
+		return facts(w) // a picture is drawn in one place
+	}
 	if h < 16 {
-		pic := p.m.w.previews.draw(p.m.w.st, o.ID, w/3, h)
+		pic := p.m.w.previews.draw(p.m.w.st, id, w/3, h)
 		if len(pic) == 0 {
-			return facts
+			return facts(w)
 		}
 		pw := 0
 		for _, l := range pic {
 			pw = max(pw, fitWidth(l))
 		}
-		return beside(pic, p.facts(o, w-pw-2), pw+2)
+		return beside(pic, facts(w-pw-2), pw+2)
 	}
-	pic := p.m.w.previews.draw(p.m.w.st, o.ID, w, max(4, h-len(facts)-1))
+	text := facts(w)
+	pic := p.m.w.previews.draw(p.m.w.st, id, w, max(4, h-len(text)-1))
 	if len(pic) == 0 {
-		return facts
+		return text
 	}
-	return append(append(slices.Clone(pic), ""), facts...)
+	return append(append(slices.Clone(pic), ""), text...)
 }
 
 // facts are what is known of a file and of how it was made.

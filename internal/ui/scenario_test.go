@@ -298,8 +298,44 @@ func TestAssignAnOrphan(t *testing.T) {
 	if len(f.said) != 1 || f.said[0] != "assign orph1 grace" {
 		t.Fatalf("%v", f.said)
 	}
-	x.sees("done: the file goes to grace")
+	x.sees("the file goes to grace", "u undo")
 	x.misses("ComfyUI_00007_")
+}
+
+// The dialog shows the picture, and an assignment can be taken back.
+func TestAssignmentIsUndone(t *testing.T) {
+	f := fixture()
+	x := start(t, f)
+	x.press("2", "enter")
+	x.sees("▀▀▀▀") // beside the list
+	x.press("a")
+	x.later(grace)
+	x.sees("▀▀▀▀", "stray/ComfyUI_00007_.png", "Perhaps: ada, grace")
+	x.typeText("ada")
+	x.press("enter")
+	x.sees("the file goes to ada", "u undo (30s)")
+	x.misses("ComfyUI_00007_")
+	x.later(20 * time.Second)
+	x.press("u")
+	x.sees("done: the file is taken back from ada and is an orphan again", "ComfyUI_00007_")
+	if fmt.Sprint(f.said) != "[assign orph1 ada unassign orph1]" {
+		t.Errorf("%v", f.said)
+	}
+	x.press("u")
+	x.sees("nothing to take back")
+}
+
+// The copy is not ours any more: the manager's word is shown.
+func TestAssignmentThatCannotBeUndone(t *testing.T) {
+	f := fixture()
+	x := start(t, f)
+	x.press("2", "enter", "a")
+	x.later(grace)
+	x.typeText("ada")
+	x.press("enter")
+	f.refuse = &job.Error{Code: "not_taken_back", Class: job.Conflict, Message: "a.png in the folder of ada is not the file that was delivered any more, so it stays", Hint: "ask the user about it"}
+	x.press("u")
+	x.sees("failed: not_taken_back: a.png in the folder of ada")
 }
 
 func TestDiscardAnOrphan(t *testing.T) {

@@ -280,9 +280,13 @@ func (m *Model) footLeft(w int) string {
 	switch {
 	case m.line != nil:
 		return m.line.view(st, w, m.filterProblem())
-	case len(m.undo.ids) > 0:
+	case m.undo.do != nil:
 		left := max(0, int(m.undo.until.Sub(m.w.now).Seconds()+0.999))
-		return st.Good.On(" "+m.progress.text) + "  " + st.Key.On("u") + st.Strong.On(fmt.Sprintf(" undo (%ds)", left))
+		said := st.Good.On(" " + m.progress.text)
+		if m.progress.state == "failed" {
+			said = st.Bad.On(" failed: ") + st.Row.On(m.progress.text)
+		}
+		return said + "  " + st.Key.On("u") + st.Strong.On(fmt.Sprintf(" undo (%ds)", left))
 	case m.progress.text != "" && (m.progress.state == "started" || m.w.now.Sub(m.progress.at) < progressFor):
 		k := map[string]Ink{"started": st.Busy, "done": st.Good, "failed": st.Bad}[m.progress.state]
 		return k.On(" "+m.progress.state+": ") + st.Row.On(m.progress.text)
