@@ -53,6 +53,11 @@ type panelOptions struct {
 	client *api.Client
 	// start makes a manager in this process when nobody listens; nil to only attach.
 	start func() (*manager, error)
+	// daemon starts a manager that goes on after that one; nil when none can.
+	daemon func() error
+	// left is called when the person chose to leave a daemon behind; nil where
+	// nobody is asked.
+	left func()
 	// embedded says that the manager runs in this process already.
 	embedded bool
 	in       io.Reader
@@ -90,12 +95,18 @@ func runPanel(ctx context.Context, o panelOptions) error {
 }
 
 // withManager runs a manager and the panel; when one ends, so does the other.
+// A daemon takes over when the person wants that: only now are the lock, the
+// socket and the addresses free.
 func (o panelOptions) withManager(ctx context.Context) error {
 	m, err := o.start()
 	if err != nil {
 		return err
 	}
 	o.embedded = true
+	leave := false
+	if o.daemon != nil {
+		o.left = func() { leave = true }
+	}
 	inner, stop := context.WithCancel(ctx)
 	defer stop()
 	group, gctx := errgroup.WithContext(inner)
@@ -104,11 +115,14 @@ func (o panelOptions) withManager(ctx context.Context) error {
 		defer stop()
 		return o.show(gctx)
 	})
-	return group.Wait()
+	if err := group.Wait(); err != nil || !leave || ctx.Err() != nil {
+		return err
+	}
+	return o.daemon()
 }
 
 func (o panelOptions) show(ctx context.Context) error {
-	p := ui.Options{Manager: ui.Attach(o.client), Host: panelHost(o.client.Target()), Embedded: o.embedded, Theme: ui.Theme(o.theme),
+	p := ui.Options{Manager: ui.Attach(o.client), Host: panelHost(o.client.Target()), Embedded: o.embedded, LeaveDaemon: o.left, Theme: ui.Theme(o.theme),
 		ASCII: o.ascii, NoSync: o.noSync, Prefs: o.prefs, Remote: o.remote}
 	environ := os.Environ()
 	if o.remote == nil {
@@ -156,6 +170,7 @@ func (a *app) panel(ctx context.Context, f panelFlags) error {
 	o := panelOptions{panelFlags: f, client: c, in: a.stdin, out: a.stdout.Writer}
 	if a.local() && !f.readOnly {
 		o.start = a.embedded
+		o.daemon = func() error { return a.leaveDaemon(ctx, c, a.stdout) }
 	}
 	return runPanel(ctx, o)
 }
@@ -191,9 +206,17 @@ func (a *app) embedded() (*manager, error) {
 	return newManager(cfg, log)
 }
 
-// embeddedLog appends to qmtui.log in the state folder. The process's end
-// closes the file.
+// embeddedLog writes to openEmbeddedLog's file. The process's end closes it.
 func embeddedLog(cfg config.Config) (*slog.Logger, error) {
+	f, err := openEmbeddedLog(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return newLogger(f, cfg.Log)
+}
+
+// openEmbeddedLog opens qmtui.log in the state folder to append to it.
+func openEmbeddedLog(cfg config.Config) (*os.File, error) {
 	dir, err := cfg.StateDir(nil)
 	if err != nil {
 		return nil, err
@@ -201,9 +224,5 @@ func embeddedLog(cfg config.Config) (*slog.Logger, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(filepath.Join(dir, "qmtui.log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	return newLogger(f, cfg.Log)
+	return os.OpenFile(filepath.Join(dir, "qmtui.log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 }

@@ -7,12 +7,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/job"
 )
 
@@ -145,9 +150,9 @@ func TestPanelInATerminal(t *testing.T) {
 	s.until("no dialog", func(got string) bool { return !strings.Contains(got, "Pause the queue?") })
 	s.press("q")
 	s.until("the end, or a question", func(got string) bool {
-		return strings.Contains(got, "left with") || strings.Contains(got, "in flight?") && strings.Contains(got, "y/n")
+		return strings.Contains(got, "left with") || strings.Contains(got, "Leave with") && strings.Contains(got, "y/n")
 	})
-	if strings.Contains(s.text(), "in flight?") {
+	if strings.Contains(s.text(), "Leave with") {
 		s.press("y")
 	}
 	s.sees("left with 0")
@@ -171,6 +176,71 @@ func TestPanelInATerminal(t *testing.T) {
 		if want := map[string]string{"#{cursor_flag}": "1"}[f]; strings.TrimSpace(out) != want && strings.TrimSpace(out) != "0" || want == "1" && strings.TrimSpace(out) != "1" {
 			t.Errorf("%s is %s", f, out)
 		}
+	}
+}
+
+// A manager in the panel's own process is not ended unasked while jobs wait: a
+// daemon takes them over, with the same configuration, and goes on when the
+// terminal is gone.
+func TestPanelLeavesADaemon(t *testing.T) {
+	dir, err := os.MkdirTemp("", "qm") // short enough for a socket
+	check(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	binary, config := buildBinary(t, dir), filepath.Join(dir, "q.toml")
+	for _, sub := range []string{"share", "users", "s"} {
+		check(t, os.Mkdir(filepath.Join(dir, sub), 0o755))
+	}
+	check(t, os.WriteFile(config, fmt.Appendf(nil, `
+[server]
+listen = ""
+[state]
+dir = "%[1]s/s"
+[share]
+outputs = "%[1]s/share"
+[users]
+outputs = "%[1]s/users"
+[[deployment]]
+name = "dead"
+url = "http://127.0.0.1:9/dead"
+`, dir), 0o600))
+	client, err := api.Dial(filepath.Join(dir, "s", "qmtui.sock"))
+	check(t, err)
+	t.Cleanup(func() { client.Close() })
+	s := newScreen(t, binary+" --config "+config+"; echo left with $?; exec cat", "HOME="+dir, "TERM=xterm-256color", "XDG_CONFIG_HOME="+filepath.Join(dir, "config"))
+	s.sees("No jobs.")
+	_, err = client.SetMode(t.Context(), job.ModePaused)
+	check(t, err)
+	_, _, err = client.Submit(t.Context(), api.SubmitRequest{User: "ann", Workflow: []byte(`{"9":{"class_type":"SaveImage","inputs":{"filename_prefix":"x"}}}`)})
+	check(t, err)
+	s.sees("1/1")
+	s.press("q")
+	s.sees("Leave with 1 open job?")
+	s.sees("Tab Enter Esc") // keys count from here on
+	s.press("Enter")
+	s.until("no dialog", func(got string) bool { return !strings.Contains(got, "Leave with") })
+	s.press("q")
+	s.sees("Tab Enter Esc")
+	s.press("Tab", "Enter")
+	s.sees("left with 0")
+	got := s.text()
+	found := regexp.MustCompile(`a daemon goes on as process (\d+)`).FindStringSubmatch(got)
+	if found == nil || !strings.Contains(got, "attach again: qmtui --config "+config) {
+		t.Fatalf("nothing is said of a daemon:\n%s", got)
+	}
+	pid, err := strconv.Atoi(found[1])
+	check(t, err)
+	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGTERM) })
+	_, _ = s.tmux("kill-server") // the terminal goes
+	page, err := client.Jobs(t.Context(), api.Query{})
+	if err != nil || len(page.Items) != 1 || page.Items[0].State != job.Queued {
+		t.Errorf("%+v, %v", page, err)
+	}
+	if session, err := unix.Getsid(pid); err != nil || session != pid {
+		t.Errorf("session %d of process %d, %v", session, pid, err)
+	}
+	log, err := os.ReadFile(filepath.Join(dir, "s", "qmtui.log"))
+	if err != nil || !strings.Contains(string(log), "started") {
+		t.Errorf("%s, %v", log, err)
 	}
 }
 

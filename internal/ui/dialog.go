@@ -234,7 +234,11 @@ func (d *dialog) row(st *Styles, inner int, now time.Time) []string {
 			words = append(words, st.Button.On("[ "+b.word+" ]"))
 		}
 	}
-	line := strings.Join(words, "   ")
+	between := "   "
+	if len(d.also) > 0 {
+		between = "  "
+	}
+	line := strings.Join(words, between)
 	if fitWidth(line) > inner {
 		return words
 	}

@@ -49,7 +49,7 @@ var scenes = []scene{
 	{name: "dialog-discard", go_: func(x *harness) { x.press("2", "enter", "down", "x"); x.later(grace) }},
 	{name: "dialog-warm", go_: func(x *harness) { x.press("3", "w"); x.later(grace) }},
 	{name: "dialog-pause", go_: func(x *harness) { x.press("p"); x.later(grace) }},
-	{name: "dialog-leave", opts: Options{Embedded: true, Attached: "in this process"}, go_: func(x *harness) { x.press("q"); x.later(grace) }},
+	{name: "dialog-leave", opts: Options{Embedded: true, Attached: "in this process", LeaveDaemon: func() {}}, go_: func(x *harness) { x.press("q"); x.later(grace) }},
 	{name: "job-further-down", go_: func(x *harness) {
 		x.press("/")
 		x.typeText("portrait")

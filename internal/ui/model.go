@@ -3,6 +3,7 @@ package ui
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -418,17 +419,33 @@ func (m *Model) askMode(d deed) {
 	m.ask(q)
 }
 
-// leave ends the panel. With the engine in this process and jobs in flight it
-// says what will happen first.
+// leave ends the panel. With the manager in this process and jobs that have not
+// ended it asks first.
 func (m *Model) leave() tea.Cmd {
 	m.savePrefs()
-	if !m.w.opts.Embedded || m.w.status.InFlight == 0 || m.dialog != nil {
+	open := 0
+	for _, r := range m.w.jobs.all { // newer than the status
+		if !r.job.State.Terminal() {
+			open++
+		}
+	}
+	flying := m.w.status.InFlight
+	open = max(open, m.w.status.Depth, flying)
+	if !m.w.opts.Embedded || open == 0 || m.dialog != nil {
 		return tea.Quit
 	}
-	m.ask(dialog{title: "Leave with " + count(m.w.status.InFlight, "job") + " in flight?", yes: "Leave", no: "Stay",
-		lines: []string{"The manager runs in this process and stops with it.", "What is in flight goes on, and is found again at the next start.",
-			m.w.st.Quiet.On(`"qmtui --daemon" keeps a manager running without a panel.`)},
-		act: func(string) tea.Cmd { return tea.Quit }})
+	d := dialog{title: "Leave with " + count(open, "open job") + "?", yes: "Stop the manager", no: "Stay",
+		lines: []string{"The manager runs in this process and stops with it.", fmt.Sprintf("Waiting: %d. In flight: %d.", open-flying, flying),
+			"What waits is sent after the next start. What is in flight goes on, and is found again then."},
+		act: func(string) tea.Cmd { return tea.Quit }}
+	if leave := m.w.opts.LeaveDaemon; leave != nil {
+		d.lines = append(d.lines, m.w.st.Quiet.On(`A daemon goes on without a terminal; "qmtui" attaches to it again.`))
+		d.also = []button{{"Leave a daemon running", func(string) tea.Cmd {
+			leave()
+			return tea.Quit
+		}}}
+	}
+	m.ask(d)
 	return nil
 }
 

@@ -16,9 +16,12 @@ type Options struct {
 	Host     string // of the manager, for the header
 	// Embedded says that leaving the panel ends the manager.
 	Embedded bool
-	Limit    int // ended jobs to hold; zero means 5000
-	Theme    Theme
-	ASCII    bool
+	// LeaveDaemon is called when the person wants a daemon to go on after the
+	// manager of this process; nil when that cannot be had.
+	LeaveDaemon func()
+	Limit       int // ended jobs to hold; zero means 5000
+	Theme       Theme
+	ASCII       bool
 	// Images is how pictures are shown: ImagesBlocks, ImagesKitty or ImagesOff;
 	// empty means blocks.
 	Images string

@@ -111,7 +111,8 @@ func TestLeave(t *testing.T) {
 	}
 	x = attached(t, fixture(), 80, 24, Options{Embedded: true}, colorprofile.TrueColor)
 	x.press("ctrl+c")
-	x.sees("Leave with 2 jobs in flight?", "found again at the next start")
+	x.sees("Leave with 7 open jobs?", "Waiting: 5. In flight: 2.", "found again")
+	x.misses("Leave a daemon")
 	x.confirm("enter")
 	if x.quit {
 		t.Fatal("Enter alone left")
@@ -120,6 +121,43 @@ func TestLeave(t *testing.T) {
 	x.confirm("y")
 	if !x.quit {
 		t.Error("yes did not leave")
+	}
+}
+
+// A manager in this process is not ended unasked while jobs only wait, and a
+// daemon can take over.
+func TestLeaveWithWaitingJobs(t *testing.T) {
+	f := fixture()
+	f.jobs = f.jobs[2:6] // four that wait
+	f.status.Depth, f.status.InFlight = 0, 0
+	left := 0
+	x := attached(t, f, 80, 24, Options{Embedded: true, LeaveDaemon: func() { left++ }}, colorprofile.TrueColor)
+	x.press("q")
+	x.sees("Leave with 4 open jobs?", "Waiting: 4. In flight: 0.", "[▸Stay ]  [ Leave a daemon running ]  [ Stop the manager ]")
+	x.confirm("y") // yes to what?
+	if x.quit || x.m.dialog == nil {
+		t.Fatal("y answered")
+	}
+	x.press("enter")
+	if x.quit || left > 0 {
+		t.Fatal("Stay left")
+	}
+	x.press("q")
+	x.confirm("tab", "enter")
+	if !x.quit || left != 1 {
+		t.Errorf("left %v, %d daemons", x.quit, left)
+	}
+	x = attached(t, f, 80, 24, Options{Embedded: true, LeaveDaemon: func() { left++ }}, colorprofile.TrueColor)
+	x.press("q")
+	x.confirm("shift+tab", "enter")
+	if !x.quit || left != 1 {
+		t.Errorf("left %v, %d daemons", x.quit, left)
+	}
+	f.jobs = nil
+	x = attached(t, f, 80, 24, Options{Embedded: true, LeaveDaemon: func() { left++ }}, colorprofile.TrueColor)
+	x.press("q")
+	if !x.quit {
+		t.Error("asked although nothing waits")
 	}
 }
 
