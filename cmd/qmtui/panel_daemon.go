@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"time"
 
@@ -43,7 +44,7 @@ func (a *app) leaveDaemon(ctx context.Context, c *api.Client, out io.Writer) err
 	ended := make(chan error, 1)
 	go func() { ended <- d.Wait() }()
 	if err := answers(ctx, c, ended); err != nil {
-		return &job.Error{Code: "daemon_not_started", Class: job.Unavailable, Message: fmt.Sprintf("the daemon does not answer: %v", err),
+		return &job.Error{Code: "daemon_not_started", Class: job.Unavailable, Message: "the daemon does not answer: " + strings.ReplaceAll(err.Error(), "\n", ": "),
 			Hint: "read " + log.Name() + `, then start one with "qmtui --daemon"; no job is lost`}
 	}
 	again := "qmtui"
@@ -78,7 +79,7 @@ func answers(ctx context.Context, c *api.Client, ended <-chan error) error {
 		}
 		select {
 		case err := <-ended:
-			return fmt.Errorf("it ended: %w", err)
+			return errors.Join(errors.New("it ended"), err)
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-again.C:
