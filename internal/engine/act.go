@@ -23,7 +23,7 @@ func (l *loop) act() {
 func (l *loop) submit(j *job.Job, f job.Fact) {
 	ctx, cancel := context.WithCancel(l.kill)
 	l.posting[f.PromptID] = cancel
-	s := job.Submission{Job: j.ID, Attempt: f.Attempt, PromptID: f.PromptID, Deployment: f.Deployment, User: j.User, Timeout: l.policy.AcceptTimeout}
+	s := job.Submission{Job: j.ID, Attempt: f.Attempt, PromptID: f.PromptID, Deployment: f.Deployment, User: j.User, Timeout: l.policy.AcceptTimeout, Plain: f.Plain}
 	workflow, extra := j.Workflow, j.Extra
 	if l.inputs != nil {
 		s.Inputs = j.Inputs
@@ -79,7 +79,7 @@ func (l *loop) logError(doing string, err error) {
 // landed is called when an attempt stops occupying a GPU, as far as we know.
 func (l *loop) landed(j *job.Job, f job.Fact) {
 	a, _ := j.Attempt(f.Attempt)
-	l.charge(j.User, a, f.At)
+	l.charge(j, a, f.At)
 	if f.Kind != job.Withdrawn {
 		return
 	}
@@ -134,7 +134,7 @@ func (l *loop) lookAndAsk() {
 			if a.PromptID == "" {
 				continue
 			}
-			folders = append(folders, job.Folder{PromptID: a.PromptID, Live: !a.State.Terminal()})
+			folders = append(folders, job.Folder{PromptID: a.PromptID, Live: !a.State.Terminal(), Paths: outside(a)})
 			if asking(a) {
 				flights = append(flights, job.Flight{Job: j.ID, Attempt: a.N, PromptID: a.PromptID, Deployment: a.Deployment, State: a.State})
 			}

@@ -2,84 +2,34 @@ package engine
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/comfyume/qmtui/internal/job"
 )
 
-// owner is the attempt a file belongs to, and how we know.
-type owner struct {
-	job      job.ID
-	user     string
-	attempt  int
-	promptID string
-	evidence job.Evidence
-	assigned time.Time // of an attempt in flight
-}
-
-// mayHaveWritten reports whether a file is from the time since the attempt was
-// assigned. One of no known time can be anybody's, and one that a share with
-// times of whole seconds makes older becomes an orphan rather than a guess.
-func (o owner) mayHaveWritten(s job.Sighting) bool {
-	return !s.Modified.IsZero() && !s.Modified.Before(o.assigned)
-}
-
-// testimony is what the house knows that may attribute a file.
-type testimony struct {
-	// prompt finds the attempt with a prompt id, open or long closed.
-	prompt func(promptID string) (owner, bool)
-	// history finds the attempt whose history named the path.
-	history func(job.Path) (owner, bool)
-	// earlier finds the attempt to which a file outside qm/ was attributed before.
-	earlier func(job.Sighting) (owner, bool)
-	// orphan reports a file that was already found to be nobody's.
-	orphan func(job.Path) bool
-	// flights are the attempts that may be writing now.
-	flights []owner
-	// untagged says that prompts are sent without a prefix of our own, so that
-	// files of ours may stand anywhere.
-	untagged bool
-}
-
-// Attribute finds out whose a file is, by the strongest evidence there is: the
-// path, the embedded metadata, a history, the only job in flight. A file that
-// none of these names has no owner; time attributes nothing.
-func (t testimony) attribute(s job.Sighting) (owner, bool) {
+// attributed asks everything the loop knows whose a file is: the path, the
+// embedded metadata, histories, exclusive time. ignore says that nothing is to
+// be done about it: it was delivered already, or is a copy of what was.
+func (l *loop) attributed(s job.Sighting) (a attribution, ignore bool) {
 	if s.PromptID != "" {
-		o, ok := t.prompt(s.PromptID)
+		o, ok := l.byPrompt(s.PromptID)
 		o.evidence = job.ByPrefix
-		return o, ok
+		return attribution{owner: o, known: ok}, false
+	}
+	if l.settling[orphanID(s.Path)] {
+		return attribution{wait: true}, false // an admin decides
+	}
+	if o, ok := l.earlier(s); ok {
+		return attribution{owner: o, known: true}, false
+	}
+	if same, ready := l.deliveredBefore(s); same || !ready {
+		return attribution{wait: !ready}, same
 	}
 	if s.Claim != nil {
-		o, ok := t.prompt(s.Claim.PromptID)
-		o.evidence = job.ByMetadata
-		return o, ok && o.job == s.Claim.Job
+		return l.byClaim(s)
 	}
-	if o, ok := t.history(s.Path); ok {
-		o.evidence = job.ByHistory
-		return o, true
-	}
-	if o, ok := t.earlier(s); ok {
-		return o, true
-	}
-	if t.untagged && len(t.flights) == 1 && t.flights[0].mayHaveWritten(s) && !t.orphan(s.Path) {
-		o := t.flights[0]
-		o.evidence = job.BySingleJob
-		return o, true
-	}
-	return owner{}, false
-}
-
-// owner asks everything the loop knows.
-func (l *loop) owner(s job.Sighting) (owner, bool) {
-	o, ok := testimony{prompt: l.byPrompt, history: l.byHistory, earlier: l.earlier, orphan: l.knownOrphan, flights: l.flights(), untagged: l.policy.Untagged}.attribute(s)
-	if !ok {
-		return owner{}, false
-	}
-	if j := l.jobs[o.job]; j == nil && !l.reopen(o.job) {
-		return owner{}, false
-	}
-	return o, true
+	return attribute(s, l.writers(s.Path), l.policy.Untagged), false
 }
 
 func (l *loop) byPrompt(promptID string) (owner, bool) {
@@ -95,12 +45,15 @@ func (l *loop) byPrompt(promptID string) (owner, bool) {
 
 func ownerIn(j job.Job, promptID string) (owner, bool) {
 	a, ok := j.ByPrompt(promptID)
-	return owner{job: j.ID, user: j.User, attempt: a.N, promptID: promptID}, ok
+	return owner{job: j.ID, user: j.User, attempt: a.N, promptID: promptID, assigned: a.When(job.Assigned)}, ok
 }
 
 // reopen takes a closed job back into the live state, for a file that came
 // after its late window.
 func (l *loop) reopen(id job.ID) bool {
+	if l.jobs[id] != nil {
+		return true
+	}
 	j, err := l.ledger.Job(id)
 	if err != nil {
 		return false
@@ -109,93 +62,200 @@ func (l *loop) reopen(id job.ID) bool {
 	return true
 }
 
-// flights lists the attempts that may be writing now.
-func (l *loop) flights() []owner {
-	var all []owner
-	for _, j := range l.order {
-		if a := j.Current(); a.State.InFlight() {
-			all = append(all, owner{job: j.ID, user: j.User, attempt: a.N, promptID: a.PromptID, assigned: a.When(job.Assigned)})
+// byClaim follows a file's metadata. What stands where its attempt writes is
+// the attempt's; anything else may be a copy that somebody made of what was
+// delivered.
+func (l *loop) byClaim(s job.Sighting) (attribution, bool) {
+	o, ok := l.byPrompt(s.Claim.PromptID)
+	if !ok || o.job != s.Claim.Job {
+		gone, _ := l.ledger.Pruned(s.Claim.PromptID)
+		return attribution{}, gone
+	}
+	o.evidence = job.ByMetadata
+	j, err := l.ledger.Job(o.job)
+	if err != nil {
+		return attribution{}, false
+	}
+	a, _ := j.Attempt(o.attempt)
+	_, named := slices.BinarySearch(a.Files, s.Path)
+	if named || !a.State.Terminal() && writesTo(a.Places, s.Path) {
+		return attribution{owner: o, known: true}, false
+	}
+	for _, out := range j.OutputsOf(a.N) {
+		if out.State != job.OutputStored || out.Size != s.Size {
+			continue
+		}
+		sum, ready := l.sum(s)
+		if !ready {
+			return attribution{wait: true}, false
+		}
+		if sum == out.Checksum {
+			l.copies++
+			l.log.Info("copy of a delivered file ignored", "file", s.Path.String(), "job", j.ID, "of", out.Source.String())
+			return attribution{}, true
 		}
 	}
+	if j.Closed && !writesTo(a.Places, s.Path) {
+		return attribution{candidates: []job.ID{j.ID}}, false
+	}
+	return attribution{owner: o, known: true}, false
+}
+
+// writesTo reports whether a path begins with one of an attempt's places.
+func writesTo(places []string, p job.Path) bool {
+	return job.Overlap([]string{strings.ToLower(string(p))}, places)
+}
+
+// writers are the attempts that may have written a file outside the attempts'
+// own folders.
+func (l *loop) writers(p job.Path) []writer {
+	var all []writer
+	lower := strings.ToLower(string(p))
+	for promptID, id := range l.shared {
+		j := l.jobs[id]
+		a, _ := j.ByPrompt(promptID)
+		w := writer{ended: endOf(a)}
+		w.owner, _ = ownerIn(*j, promptID)
+		_, w.named = slices.BinarySearch(a.Files, p)
+		w.specific = slices.ContainsFunc(a.Places, func(place string) bool { return place != "" && strings.HasPrefix(lower, place) })
+		if !w.named && !w.specific && !slices.Contains(a.Places, "") && !j.Unsure {
+			continue
+		}
+		w.told = a.Heard()
+		w.has = slices.ContainsFunc(j.OutputsOf(a.N), func(o job.Output) bool { return o.Source == p && o.State == job.OutputStored })
+		all = append(all, w)
+	}
 	return all
+}
+
+// endOf is when an attempt's run ended, as far as anybody said; zero while it
+// may be writing.
+func endOf(a job.Attempt) time.Time {
+	if a.State < job.Rendered {
+		return time.Time{}
+	}
+	if t := a.When(job.Finished, job.Broke); !t.IsZero() {
+		return t
+	}
+	return a.EndedAt()
 }
 
 // earlier keeps a file with the attempt that has it, also after a restart: what
 // it was attributed by then may not be known any more. One that was changed
 // after it was delivered is another file.
 func (l *loop) earlier(s job.Sighting) (owner, bool) {
-	for _, j := range l.order {
-		for _, o := range j.Outputs {
-			if o.Source == s.Path && (!o.State.Settled() || !s.Modified.After(o.StoredAt)) {
-				a, _ := j.Attempt(o.Attempt)
-				return owner{job: j.ID, user: j.User, attempt: a.N, promptID: a.PromptID, evidence: o.Evidence}, true
+	at, ok := l.sources[s.Path]
+	if !ok {
+		return owner{}, false
+	}
+	j := l.jobs[at.job]
+	o, _ := j.Output(at.output)
+	if o.State.Settled() && s.Modified.After(o.StoredAt) {
+		return owner{}, false
+	}
+	a, _ := j.Attempt(o.Attempt)
+	return owner{job: j.ID, user: j.User, attempt: a.N, promptID: a.PromptID, evidence: o.Evidence}, true
+}
+
+// source is the output that stands at a path outside the attempts' own folders.
+type source struct {
+	job    job.ID
+	output job.OutputID
+}
+
+// deliveredBefore reports a file that was delivered as it is now, by whatever
+// job. ready is false while its bytes are being read to tell.
+func (l *loop) deliveredBefore(s job.Sighting) (same, ready bool) {
+	d, found, err := l.ledger.Delivered(s.Path)
+	if err != nil || !found || d.Size != s.Size {
+		return false, true
+	}
+	if !s.Modified.After(d.At) {
+		return true, true
+	}
+	sum, ready := l.sum(s)
+	return sum == d.Checksum, ready
+}
+
+// summing is a file on the share whose checksum is wanted, to tell a copy or an
+// unchanged file from a new one.
+type summing struct {
+	size     int64
+	modified time.Time
+	sum      string
+	done     bool
+	next     time.Time // not before, after an error
+}
+
+// maxSums bounds how many files are read for their checksums at one time, and
+// maxSummed how many results are remembered.
+const maxSums, maxSummed = 2, 10_000
+
+// sum is the checksum of the file as it was seen; false while it is not known.
+// The sighting is considered again when it is.
+func (l *loop) sum(s job.Sighting) (string, bool) {
+	k := l.sums[s.Path]
+	if k != nil && k.size == s.Size && k.modified.Equal(s.Modified) && (k.done || time.Now().Before(k.next)) {
+		return k.sum, k.done
+	}
+	if l.summing >= maxSums || s.Mark != job.MarkWhole && s.Mark != job.MarkSettling {
+		return "", false
+	}
+	if len(l.sums) >= maxSummed {
+		clear(l.sums)
+	}
+	k = &summing{size: s.Size, modified: s.Modified, next: time.Now().Add(time.Hour)}
+	l.sums[s.Path] = k
+	l.summing++
+	ctx := l.kill
+	l.acts.Go(func() {
+		size, sum, err := l.share.Sum(ctx, s.Path)
+		l.report(message{do: func(l *loop) func() {
+			l.summing--
+			if k.done = err == nil; k.done && size == k.size {
+				k.sum = sum
 			}
-		}
-	}
-	return owner{}, false
-}
-
-func (l *loop) knownOrphan(p job.Path) bool {
-	_, err := l.ledger.Orphan(orphanID(p))
-	return err == nil
-}
-
-// byHistory looks through the files that histories of open attempts have named.
-func (l *loop) byHistory(p job.Path) (owner, bool) {
-	for promptID, files := range l.named {
-		if slices.Contains(files, p) {
-			return l.byPrompt(promptID)
-		}
-	}
-	return owner{}, false
-}
-
-// claimByHistory remembers the files a history names, and takes back those
-// that had become orphans before it was heard.
-func (l *loop) claimByHistory(f job.Fact) []job.Fact {
-	j := l.jobs[f.Job]
-	if j == nil {
-		return nil
-	}
-	a, _ := j.Attempt(f.Attempt)
-	if len(f.Files) > 0 {
-		l.named[a.PromptID] = f.Files
-	}
-	var facts []job.Fact
-	for _, p := range f.Files {
-		orphan, ok := l.adoptOrphan(p, owner{user: j.User, evidence: job.ByHistory})
-		if !ok {
-			continue
-		}
-		facts = append(facts, job.Fact{Job: j.ID, Attempt: a.N, Kind: job.Whole, At: f.At, Evidence: job.ByHistory,
-			Output: &job.Output{ID: job.NewOutputID(a.PromptID, p), Source: p, Size: orphan.Size, Evidence: job.ByHistory}})
-	}
-	return facts
+			k.next = time.Now().Add(10 * time.Second)
+			l.reconsider = true
+			return func() {}
+		}})
+	})
+	return "", false
 }
 
 // adoptOrphan takes a file off the list of orphans, since its owner is known
 // now: half a file carries no metadata yet, and a history comes late.
-func (l *loop) adoptOrphan(p job.Path, o owner) (job.Orphan, bool) {
+func (l *loop) adoptOrphan(p job.Path, o owner) {
 	orphan, err := l.ledger.Orphan(orphanID(p))
 	if err != nil || orphan.State != job.OrphanOpen {
-		return job.Orphan{}, false
+		return
 	}
-	orphan.State, orphan.User, orphan.By = job.OrphanAssigned, o.user, string(o.evidence)
+	orphan.State, orphan.User, orphan.Job, orphan.By = job.OrphanAssigned, o.user, o.job, string(o.evidence)
 	l.logError("put orphan", l.putOrphan(orphan))
 	l.logError("count orphans", l.countOrphans())
-	return orphan, true
 }
 
 func orphanID(p job.Path) job.OutputID { return job.NewOutputID("", p) }
 
+// decided reports an orphan that a person has assigned or discarded, as long as
+// the same version of the file stands there.
+func (l *loop) decided(s job.Sighting) (job.Orphan, bool) {
+	o, err := l.ledger.Orphan(orphanID(s.Path))
+	if err != nil || o.State == job.OrphanOpen || o.Job != "" {
+		return job.Orphan{}, false
+	}
+	return o, o.Size == s.Size && (o.Modified.IsZero() || s.Modified.IsZero() || o.Modified.Equal(s.Modified))
+}
+
 // orphan shows a file that belongs to nobody. Files older than the ledger are
 // the share's past, not ours.
-func (l *loop) orphan(s job.Sighting) {
+func (l *loop) orphan(s job.Sighting, candidates []job.ID) {
 	if s.Mark == job.MarkHostile {
 		l.log.Warn("a hostile file on the share was not touched", "file", s.Path.String(), "reason", s.Reason)
 		return
 	}
-	if s.Mark == job.MarkGrew || s.Mark == job.MarkStarted || s.Mark == job.MarkBlocked || !s.Modified.IsZero() && s.Modified.Before(l.ledger.Born()) {
+	if s.Mark == job.MarkGrew || s.Mark == job.MarkStarted || s.Mark == job.MarkBlocked || s.Mark == job.MarkVanished ||
+		!s.Modified.IsZero() && s.Modified.Before(l.ledger.Born()) {
 		return
 	}
 	if gone, _ := l.ledger.Pruned(s.PromptID); gone {
@@ -203,24 +263,33 @@ func (l *loop) orphan(s job.Sighting) {
 	}
 	id := orphanID(s.Path)
 	o, err := l.ledger.Orphan(id)
-	if err == nil && (o.State != job.OrphanOpen || o.Size == s.Size) {
+	if err == nil && o.State == job.OrphanOpen && o.Size == s.Size && slices.Equal(o.Candidates, candidates) {
 		return
 	}
-	if err != nil {
-		o = job.Orphan{ID: id, Path: s.Path, SeenAt: s.At, State: job.OrphanOpen, Suggest: l.suggest(), Reason: orphanReason(s)}
+	if err != nil || o.State != job.OrphanOpen {
+		o = job.Orphan{ID: id, Path: s.Path, SeenAt: s.At, State: job.OrphanOpen, Suggest: l.suggest(), Reason: orphanReason(s, candidates)}
 		l.orphans++
-		l.log.Warn("orphan", "file", s.Path.String(), "size", s.Size, "reason", o.Reason)
+		l.log.Warn("orphan", "file", s.Path.String(), "size", s.Size, "reason", o.Reason, "candidates", candidates)
 	}
-	o.Size = s.Size
+	o.Size, o.Modified, o.Candidates = s.Size, s.Modified, candidates
+	for _, c := range candidates {
+		if j := l.jobs[c]; j != nil && !slices.Contains(o.Suggest, j.User) {
+			o.Suggest = append([]string{j.User}, o.Suggest...)
+		}
+	}
 	l.logError("put orphan", l.putOrphan(o))
 }
 
 func (l *loop) putOrphan(o job.Orphan) error { return l.ledger.PutOrphan(o) }
 
-func orphanReason(s job.Sighting) string {
+func orphanReason(s job.Sighting, candidates []job.ID) string {
 	switch {
 	case s.PromptID != "":
 		return "its folder names a prompt that is not ours"
+	case len(candidates) == 1:
+		return "one job may have written it, and nothing says that it did"
+	case len(candidates) > 1:
+		return count(len(candidates), "job") + " may have written it, and nothing decides between them"
 	case s.Claim != nil:
 		return "its metadata names a job that is not ours"
 	}

@@ -15,7 +15,7 @@ func TestOrphanIsShownNeverGuessedAndAssigned(t *testing.T) {
 	open(t, 1, engine.Policy{}, func(h *house) {
 		h.submit("user001", 1)
 		h.pass(time.Second)
-		h.share.report(job.Sighting{Path: "someone.png", Size: 7, Mark: job.MarkWhole, At: time.Now()})
+		h.share.report(job.Sighting{Path: "someone.png", Size: 10, Mark: job.MarkWhole, At: time.Now()})
 		h.share.report(job.Sighting{PromptID: "not-ours", Node: "9", Path: "qm/not-ours/9/x.png", Mark: job.MarkWhole, At: time.Now()})
 		h.pass(time.Second)
 		open, err := h.Orphans(job.OrphanOpen)
@@ -44,7 +44,7 @@ func TestOrphanIsShownNeverGuessedAndAssigned(t *testing.T) {
 // orphaned makes one orphan and returns it.
 func (h *house) orphaned() job.Orphan {
 	h.Helper()
-	h.share.report(job.Sighting{Path: "someone.png", Size: 7, Mark: job.MarkWhole, At: time.Now()})
+	h.share.report(job.Sighting{Path: "someone.png", Size: 10, Mark: job.MarkWhole, At: time.Now()})
 	h.pass(time.Second)
 	open, err := h.Orphans(job.OrphanOpen)
 	if err != nil || len(open) != 1 {

@@ -1,56 +1,75 @@
 package engine
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/comfyume/qmtui/internal/job"
 )
 
-// TestAttribute: the only job in flight gets a file that nothing names only
-// when the file is new, and nobody had it before.
+// TestAttribute: what evidence says of a file outside the attempts' own folders
+// that carries no metadata.
 func TestAttribute(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 600_000_000, time.UTC)
-	mine := owner{job: "mine", attempt: 1, promptID: "p1", assigned: at}
-	theirs := owner{job: "theirs", attempt: 1, promptID: "p2", assigned: at}
-	base := testimony{
-		prompt: func(id string) (owner, bool) {
-			return map[string]owner{"p1": mine, "p2": theirs}[id], id == "p1" || id == "p2"
-		},
-		history:  func(p job.Path) (owner, bool) { return theirs, p == "told.png" },
-		earlier:  func(s job.Sighting) (owner, bool) { return theirs, s.Path == "had.png" },
-		orphan:   func(p job.Path) bool { return p == "nobodys.png" },
-		flights:  []owner{mine},
-		untagged: true,
+	w := func(id job.ID, change ...func(*writer)) writer {
+		x := writer{owner: owner{job: id, attempt: 1, promptID: "p-" + string(id), assigned: at}}
+		for _, c := range change {
+			c(&x)
+		}
+		return x
 	}
-	busy, tagged := base, base
-	busy.flights, tagged.untagged = []owner{mine, theirs}, false
-	now := at.Add(time.Second)
+	named := func(x *writer) { x.named, x.told = true, true }
+	told := func(x *writer) { x.told = true }
+	specific := func(x *writer) { x.specific = true }
+	has := func(x *writer) { x.has = true }
+	ended := func(after time.Duration) func(*writer) { return func(x *writer) { x.ended = at.Add(after) } }
+	assigned := func(after time.Duration) func(*writer) { return func(x *writer) { x.assigned = at.Add(after) } }
+	seen := at.Add(10 * time.Second)
+	file := job.Sighting{Path: "a.png", At: seen, Modified: seen.Add(-time.Second)}
+	older := job.Sighting{Path: "a.png", At: seen, Modified: at.Add(-time.Millisecond)}
+	timeless := job.Sighting{Path: "a.png", At: seen}
 	tests := []struct {
-		name string
-		t    testimony
-		s    job.Sighting
-		want job.ID // empty for nobody
-		by   job.Evidence
+		name     string
+		s        job.Sighting
+		writers  []writer
+		untagged bool
+		want     job.ID // empty for nobody
+		by       job.Evidence
+		wait     bool
+		among    []job.ID
 	}{
-		{"the path", busy, job.Sighting{PromptID: "p2", Path: "qm/p2/9/a.png"}, "theirs", job.ByPrefix},
-		{"a strange path", base, job.Sighting{PromptID: "p3", Path: "qm/p3/9/a.png", Modified: now}, "", ""},
-		{"the metadata", base, job.Sighting{Path: "a.png", Claim: &job.Claim{Job: "theirs", PromptID: "p2"}}, "theirs", job.ByMetadata},
-		{"metadata that contradicts itself", base, job.Sighting{Path: "a.png", Modified: now, Claim: &job.Claim{Job: "theirs", PromptID: "p1"}}, "", ""},
-		{"a history", base, job.Sighting{Path: "told.png", Modified: now}, "theirs", job.ByHistory},
-		{"the only one in flight", base, job.Sighting{Path: "a.png", Modified: now}, "mine", job.BySingleJob},
-		{"a file of the one before", base, job.Sighting{Path: "a.png", Modified: at.Add(-time.Millisecond)}, "", ""},
-		{"a file of no known time", base, job.Sighting{Path: "a.png"}, "", ""},
-		{"a file that somebody has", base, job.Sighting{Path: "had.png", Modified: now}, "theirs", ""},
-		{"a known orphan", base, job.Sighting{Path: "nobodys.png", Modified: now}, "", ""},
-		{"two in flight", busy, job.Sighting{Path: "a.png", Modified: now}, "", ""},
-		{"all prompts are tagged", tagged, job.Sighting{Path: "a.png", Modified: now}, "", ""},
+		{"nobody could have written it", file, nil, false, "", "", false, nil},
+		{"a history", file, []writer{w("a", named)}, false, "a", job.ByHistory, false, nil},
+		{"a history, of no known time", timeless, []writer{w("a", named)}, false, "a", job.ByHistory, false, nil},
+		{"two histories name one path", file, []writer{w("a", named, ended(9*time.Second)), w("b", named, ended(9*time.Second))}, false, "", "", false, []job.ID{"a", "b"}},
+		{"a history, and another that may still write there", file, []writer{w("a", named), w("b")}, false, "", "", true, []job.ID{"a", "b"}},
+		{"a history, and another whose history does not name it", file, []writer{w("a", named), w("b", told)}, false, "a", job.ByHistory, false, nil},
+		{"a history of two attempts of one job", file, []writer{w("a", named, ended(time.Second)), w("a", named, assigned(5*time.Second))}, false, "a", job.ByHistory, false, nil},
+		{"written again by the next, which is named", file, []writer{w("a", named, has, ended(2*time.Second)), w("b", named, assigned(3*time.Second))}, false, "b", job.ByHistory, false, nil},
+		{"written again by the next, whose place it is", file, []writer{w("a", named, has, ended(2*time.Second)), w("b", specific, assigned(3*time.Second))}, false, "b", job.BySingleJob, false, nil},
+		{"written again when nobody was sent since", file, []writer{w("a", named, has, ended(2*time.Second))}, false, "a", job.ByHistory, false, nil},
+		{"the only one whose place it is", file, []writer{w("a", specific)}, false, "a", job.BySingleJob, false, nil},
+		{"the only one, which may write anywhere", file, []writer{w("a")}, false, "", "", true, []job.ID{"a"}},
+		{"the only one, and nothing has a folder of its own", file, []writer{w("a")}, true, "a", job.BySingleJob, false, nil},
+		{"a file of the time before", older, []writer{w("a", specific)}, false, "", "", true, []job.ID{"a"}},
+		{"a file of no known time", timeless, []writer{w("a", specific)}, false, "", "", true, []job.ID{"a"}},
+		{"two whose place it is", file, []writer{w("a", specific), w("b", specific)}, true, "", "", true, []job.ID{"a", "b"}},
+		{"sent after it was seen", file, []writer{w("a", named, assigned(11*time.Second))}, false, "", "", false, nil},
+		{"ended long before the file's time", job.Sighting{Path: "a.png", At: seen.Add(time.Hour), Modified: seen.Add(time.Hour)}, []writer{w("a", specific, ended(time.Second))}, false, "", "", false, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, ok := tt.t.attribute(tt.s)
-			if ok != (tt.want != "") || ok && (got.job != tt.want || got.evidence != tt.by) {
-				t.Errorf("got %q by %q (%v), want %q by %q", got.job, got.evidence, ok, tt.want, tt.by)
+			for range 2 { // the order of the writers says nothing
+				got := attribute(tt.s, tt.writers, tt.untagged)
+				if got.known != (tt.want != "") || got.known && (got.owner.job != tt.want || got.owner.evidence != tt.by) {
+					t.Errorf("got %q by %q (%v), want %q by %q", got.owner.job, got.owner.evidence, got.known, tt.want, tt.by)
+				}
+				slices.Sort(got.candidates)
+				if !got.known && (got.wait != tt.wait || !slices.Equal(got.candidates, tt.among)) {
+					t.Errorf("wait %v, candidates %v; want %v, %v", got.wait, got.candidates, tt.wait, tt.among)
+				}
+				slices.Reverse(tt.writers)
 			}
 		})
 	}

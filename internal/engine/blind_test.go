@@ -100,7 +100,7 @@ func TestRestartIsNotQuietTime(t *testing.T) {
 		h.see(h.prompt(j), job.MarkWhole, "out_00002_.png")
 		h.pass(2 * time.Second)
 		h.want(j, job.Running)
-		h.pass(2 * time.Second)
+		h.pass(8 * time.Second)
 		h.want(j, job.Done)
 	})
 }

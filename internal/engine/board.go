@@ -20,7 +20,15 @@ type board struct {
 	workers  []job.Deployment
 	troubles map[job.OutputID]*job.Error
 	waiting  map[job.ID]*job.Error // why inputs of waiting jobs do not stand ready
+	behind   map[job.ID]job.ID     // the job that a waiting one waits for, because both write to one place
+	silent   map[job.ID]silence
+	warning  *job.Error // of silent attempts; nil for none
+	stalled  bool       // silent attempts hold all slots of the active deployment
 }
+
+// silence is how long an attempt in flight has given no sign, when that is
+// longer than usual.
+type silence struct{ since, givenUp time.Time }
 
 // boardEvery bounds how often the board is made anew while things happen.
 const boardEvery = 100 * time.Millisecond
@@ -47,6 +55,9 @@ func (l *loop) makeBoard(now time.Time) *board {
 		usage: usage{Day: l.usage.Day, Users: maps.Clone(l.usage.Users)}, account: l.account, workers: l.workers(), troubles: l.troubles(), cold: l.coldStarts(now),
 		waiting: l.inputTroubles()}
 	v := l.view()
+	b.behind, b.silent = v.exclusiveWaits(), v.silences()
+	b.stalled = l.allSilent(v, b.silent)
+	b.warning = v.silentWarning(b.silent)
 	v.Policy.MaxRunning = maxPositions
 	for i, j := range v.Order(maxPositions, func(j *job.Job) bool { return !l.elsewhere(j) }) {
 		b.position[j.ID] = i
@@ -85,10 +96,10 @@ func (l *loop) status(b *board) job.QueueStatus {
 			s.Capacity = d.Capacity
 		}
 	}
-	if s.Wait = waitFor(len(b.position), s, b).Seconds(); b.capped || l.mode == job.ModePaused || l.hold() != nil {
+	if s.Wait = waitFor(len(b.position), s, b).Seconds(); b.capped || b.stalled || l.mode == job.ModePaused || l.hold() != nil {
 		s.Wait = -1
 	}
-	s.Warnings = l.warnings(s.Share, b.workers)
+	s.Warnings = l.warnings(s.Share, b.workers, b.warning)
 	return s
 }
 
@@ -107,13 +118,30 @@ func waitFor(position int, s job.QueueStatus, b *board) time.Duration {
 
 // workers are the deployments with what only the loop knows of them.
 func (l *loop) workers() []job.Deployment {
+	v := l.view()
 	all := l.fleet.Deployments()
 	for i := range all {
 		all[i].Active = all[i].Name == l.active
 		all[i].InFlight = l.inFlight(all[i].Name)
+		occupied, free := v.occupancy(v.Deployments[all[i].Name])
+		all[i].Silent = max(0, min(len(free), all[i].InFlight-occupied))
+		all[i].Learned = l.learnedOf(all[i].Name)
 		all[i].Rules = l.rules.Deployments[all[i].Name].Summary()
 	}
 	return all
+}
+
+// allSilent reports that attempts without a sign occupy every slot of the
+// active deployment, so that nobody can say when the next job starts.
+func (l *loop) allSilent(v View, silent map[job.ID]silence) bool {
+	d := v.Deployments[l.active]
+	n := 0
+	for id := range silent {
+		if j := l.jobs[id]; j.Current().Deployment == d.Name && !v.slotFree(*j) {
+			n++
+		}
+	}
+	return n > 0 && n >= d.Capacity
 }
 
 func (l *loop) troubles() map[job.OutputID]*job.Error {

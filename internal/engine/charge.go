@@ -59,7 +59,8 @@ func Used(a job.Attempt, end time.Time, bound time.Duration) time.Duration {
 }
 
 // charge counts the GPU time of an attempt that has just landed.
-func (l *loop) charge(user string, a job.Attempt, end time.Time) {
+func (l *loop) charge(j *job.Job, a job.Attempt, end time.Time) {
+	user := j.User
 	if t := a.When(job.Finished); !t.IsZero() && t.Before(end) {
 		end = t
 	}
@@ -69,11 +70,14 @@ func (l *loop) charge(user string, a job.Attempt, end time.Time) {
 	}
 	if a.State == job.Rendered {
 		l.fleet.Ran(a.Deployment, used)
+		key := runKey(a.Deployment, kindOf(*j))
+		l.delays.Runs = addDelay(l.delays.Runs, key, used)
 	}
 	now := time.Now().UTC()
 	l.charges.add(user, used.Seconds(), now)
 	l.usage.add(user, used.Seconds(), now)
 	l.account = l.account.add(l.rules.Calendar.Day(now), a.Deployment, user, used.Seconds())
+	l.logError("keep delays", l.ledger.SetSetting(settingDelays, l.delays))
 	l.logError("keep charges", l.ledger.SetSetting(settingCharges, l.charges))
 	l.logError("keep usage", l.ledger.SetSetting(settingUsage, l.usage))
 	l.logError("keep the account", l.ledger.SetSetting(settingAccount, l.account))
@@ -108,13 +112,15 @@ const (
 	settingUsage   = "fair/usage"
 	settingAccount = "spend/account"
 	settingUpkeep  = "fleet/upkeep"
+	settingDelays  = "fleet/delays"
+	settingLearned = "fleet/learned"
 )
 
 // loadSettings takes up where the last process ended.
 func (l *loop) loadSettings() error {
 	l.active = l.first
 	for key, v := range map[string]any{settingMode: &l.mode, settingActive: &l.active, settingCharges: &l.charges, settingUsage: &l.usage,
-		settingAccount: &l.account, settingUpkeep: &l.keeper.kept} {
+		settingAccount: &l.account, settingUpkeep: &l.keeper.kept, settingDelays: &l.delays, settingLearned: &l.learned} {
 		if _, err := l.ledger.Setting(key, v); err != nil {
 			return fmt.Errorf("read setting %s: %w", key, err)
 		}

@@ -24,10 +24,43 @@ func finishQuiet(v View, j job.Job) []job.Fact {
 	if !t.Open && len(trace.Settling) == 0 {
 		return []job.Fact{v.fact(j, a.N, job.Finished, job.ByPrefix)}
 	}
-	if quiet := v.age(latest(lastMove(a, trace), v.Sighted)) - v.Policy.Settle; v.Sighted.IsZero() || quiet < 0 || v.unseen(quiet) {
+	if quiet := v.age(latest(lastMove(a, trace), v.Sighted)) - v.pause(j, a, t); v.Sighted.IsZero() || quiet < 0 || v.unseen(quiet) {
 		return nil
 	}
 	return []job.Fact{v.fact(j, a.N, job.Finished, job.ByTime)}
+}
+
+const (
+	// openPause is the pause, in quiet periods, after which an attempt counts as
+	// ended whose number of files nobody knows; pace is how many times the longest
+	// pause between two of its files it must last.
+	openPause, pace = 3, 3
+	// singlePause is that pause where one server answers: its history says when
+	// the run has ended, so that time decides only when it cannot be had.
+	singlePause = 5 * time.Minute
+)
+
+// pause is how long the folder of an attempt must be quiet before it counts as
+// ended. It grows with the pace at which files came.
+func (v View) pause(j job.Job, a job.Attempt, t Tally) time.Duration {
+	if !t.Open {
+		return v.Policy.Settle
+	}
+	if v.Deployments[a.Deployment].Single {
+		return max(singlePause, openPause*v.Policy.Settle)
+	}
+	var seen []time.Time
+	for _, o := range j.OutputsOf(a.N) {
+		if o.SeenAt.After(v.Sighted) { // before that, the time is not when it came
+			seen = append(seen, o.SeenAt)
+		}
+	}
+	slices.SortFunc(seen, time.Time.Compare)
+	longest := time.Duration(0)
+	for i := 1; i < len(seen); i++ {
+		longest = max(longest, seen[i].Sub(seen[i-1]))
+	}
+	return max(openPause*v.Policy.Settle, pace*longest)
 }
 
 // lastMove is when anything was last heard of the attempt or its folder.
@@ -60,23 +93,28 @@ func completeStored(v View, j job.Job) []job.Fact {
 	return v.conclude(j, a, t)
 }
 
-// conclude ends a rendered attempt: done, done with a warning, or lost when
-// the worker's success has left nothing at all.
+// conclude ends a rendered attempt: done; broken off, when no history told of
+// its success and files are missing; done with a warning; or lost when the
+// worker's success has left nothing at all.
 func (v View) conclude(j job.Job, a job.Attempt, t Tally) []job.Fact {
-	if t.Stored == 0 {
-		f := v.fact(j, a.N, job.Expired, job.ByTime)
-		f.Error = &job.Error{Code: "no_files", Class: job.Internal,
-			Message: "the worker on " + a.Deployment + " reported success, but no file came to the share",
-			Hint:    `check that its arguments have --output-directory on the same share: "qmtui workers list", then "qmtui doctor"`}
-		return []job.Fact{f}
-	}
 	done := v.fact(j, a.N, job.Completed, job.ByManager)
-	if !t.Short {
+	short := t.Short || t.Broken > 0
+	elsewhere := slices.ContainsFunc(j.Warnings, func(w job.Warning) bool { return w.Code == "decided_elsewhere" })
+	expired := v.fact(j, a.N, job.Expired, job.ByTime)
+	message := fmt.Sprintf("%d of %d expected files came", t.Stored, max(t.Expected, t.Stored+1))
+	switch {
+	case !short && t.Stored > 0, t.Stored == 0 && elsewhere:
 		return []job.Fact{done}
+	case t.Stored == 0:
+		expired.Error = v.noFiles(j, a)
+		return []job.Fact{expired}
+	case !a.Heard() && v.Policy.Partial != PartialAccept:
+		expired.Error = &job.Error{Code: "broken_off", Class: job.Unavailable, Transient: true,
+			Message: "the render was broken off: " + message,
+			Hint:    "the replica was probably taken away; what came is delivered, and it is tried again while retries are left"}
+		return []job.Fact{expired}
 	}
-	return []job.Fact{v.note(j, "partial",
-		fmt.Sprintf("%d of %d expected files came", t.Stored, max(t.Expected, t.Stored+1)),
-		"the delivered ones are listed with the job; retry it to render again"), done}
+	return []job.Fact{v.note(j, "partial", message, "the delivered ones are listed with the job; retry it to render again"), done}
 }
 
 func completeByLateFiles(v View, j job.Job, a job.Attempt) []job.Fact {
@@ -93,19 +131,24 @@ func completeByLateFiles(v View, j job.Job, a job.Attempt) []job.Fact {
 	return nil
 }
 
-// noteLateFiles says so when files of a job that was given up have come and
-// been delivered all the same. Its state stays: no edge points down.
-func noteLateFiles(v View, j job.Job) []job.Fact {
+// completeLost ends a lost job as done when all its files have come and been
+// delivered after all; of others it says what came.
+func completeLost(v View, j job.Job) []job.Fact {
 	a := j.Current()
 	if a.State != job.Lost && a.State != job.Failed {
 		return nil
 	}
+	t := tally(j, a.N, v.Traces[a.PromptID].Settling)
 	late := slices.ContainsFunc(j.OutputsOf(a.N), func(o job.Output) bool { return o.StoredAt.After(a.EndedAt()) })
-	told := slices.ContainsFunc(j.Warnings, func(w job.Warning) bool { return w.Code == "came_late" })
-	if !late || told {
-		return nil
+	complete := a.State == job.Lost && !t.Short && t.Half == 0 && t.Broken == 0 && t.Stored > 0 && t.Stored == t.There
+	switch told := slices.ContainsFunc(j.Warnings, func(w job.Warning) bool { return w.Code == "came_late" }); {
+	case late && complete:
+		return []job.Fact{v.note(j, "came_late", "all files came after the job had been given up, so that it is done after all", ""),
+			v.fact(j, a.N, job.Completed, job.ByManager)}
+	case late && !told:
+		return []job.Fact{v.note(j, "came_late", "files came after the job had been given up, and were delivered", "look at its outputs before you retry it")}
 	}
-	return []job.Fact{v.note(j, "came_late", "files came after the job had been given up, and were delivered", "look at its outputs before you retry it")}
+	return nil
 }
 
 func latest(a, b time.Time) time.Time {

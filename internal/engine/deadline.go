@@ -13,7 +13,7 @@ import (
 // whole files never expires: it is finished with what there is.
 func expireOverdue(v View, j job.Job) []job.Fact {
 	a := j.Current()
-	w, ok := v.waiting(a)
+	w, ok := v.waiting(j)
 	over := v.age(w.since) - w.bound
 	if !ok || over < 0 || w.code != "accept_timeout" && (v.blind() || v.unseen(over)) {
 		return nil
@@ -39,22 +39,31 @@ type wait struct {
 	code, what, hint string
 }
 
-func (v View) waiting(a job.Attempt) (wait, bool) {
-	p, moved := v.Policy, v.Traces[a.PromptID].Moved
-	switch doubt := a.When(job.Unanswered); {
-	case a.State == job.Submitting && doubt.IsZero():
+// The margins by which the usual delay of a first sign must be exceeded: a
+// prompt that nobody confirmed may never have arrived, one that was accepted did.
+const (
+	unconfirmedMargin = 20 * time.Second
+	acceptedMargin    = time.Minute
+)
+
+func (v View) waiting(j job.Job) (wait, bool) {
+	a, p := j.Current(), v.Policy
+	d := v.Deployments[a.Deployment]
+	since, silent := v.silentSince(j)
+	switch unanswered := a.When(job.Unanswered); {
+	case a.State == job.Submitting && unanswered.IsZero():
 		// The POST itself is bound by AcceptTimeout; this is the net below it.
 		return wait{a.When(job.Assigned), p.AcceptTimeout + p.DoubtTimeout, "accept_timeout", "no server accepted the prompt",
 			`look at the deployment with "qmtui workers list"`}, true
+	case !silent:
+		return wait{}, false
 	case a.State == job.Submitting:
-		return wait{doubt, p.DoubtTimeout, "never_appeared", "the prompt was sent, nobody answered, and no sign of it appeared",
+		return wait{since, d.giveUp(unconfirmedMargin, p.DoubtTimeout), "never_appeared", "the prompt was sent, nobody answered, and no sign of it appeared",
 			"it is tried again under a new prompt id while retries are left"}, true
 	case a.State == job.Accepted:
-		return wait{a.When(job.Acknowledged), p.EvidenceTimeout, "never_appeared", "the prompt was accepted and no sign of it appeared",
+		return wait{since, d.giveUp(acceptedMargin, p.EvidenceTimeout), "never_appeared", "the prompt was accepted and no sign of it appeared",
 			`the replica may have been taken away, or it writes elsewhere: run "qmtui doctor"`}, true
-	case a.State == job.Running:
-		return wait{latest(a.When(job.Started, job.Seen, job.Whole, job.Stored), moved), p.RunTimeout, "run_timeout",
-			"the run has shown no sign of life", "the replica may have been taken away in mid-render; raise queue.run_timeout for longer renders"}, true
 	}
-	return wait{}, false
+	return wait{since, p.RunTimeout, "run_timeout",
+		"the run has shown no sign of life", "the replica may have been taken away in mid-render; raise queue.run_timeout for longer renders"}, true
 }

@@ -158,7 +158,7 @@ func TestLateFileOfAClosedJobIsStillDelivered(t *testing.T) {
 
 func TestFilesOfALostJobAreSaid(t *testing.T) {
 	open(t, 1, engine.Policy{EvidenceTimeout: time.Minute, Retries: -1}, func(h *house) {
-		j := h.submit("user001", 2)
+		j := h.submit("user001", 3)
 		h.pass(2 * time.Minute)
 		h.want(j, job.Lost)
 		h.see(h.prompt(j), job.MarkWhole, "out_00001_.png", "out_00002_.png")

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -44,8 +43,6 @@ type Engine struct {
 	started time.Time
 	inbox   chan message
 	places  *places
-	// settling holds the ids of orphans that somebody assigns or discards.
-	settling sync.Map
 	// running is closed when the loop has loaded its jobs; stopped when it is over.
 	running, stopped chan struct{}
 	// board is what the loop last published for readers.

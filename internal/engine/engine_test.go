@@ -69,7 +69,7 @@ func TestUnknownNumberOfFilesWaitsForQuiet(t *testing.T) {
 		h.see(p, job.MarkWhole, "out_00001_.png")
 		h.pass(2 * time.Second)
 		h.see(p, job.MarkWhole, "out_00002_.png")
-		h.pass(2 * time.Second)
+		h.pass(8 * time.Second)
 		h.want(j, job.Running)
 		h.pass(2 * time.Second)
 		j = h.want(j, job.Done)

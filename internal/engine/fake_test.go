@@ -29,11 +29,12 @@ type fakeShare struct {
 	placed  map[string]job.Path  // user/dest -> source
 	copies  int
 	status  job.ShareStatus
+	sums    map[job.Path]string
 	gate    chan struct{} // when not nil, copies wait for it
 }
 
 func newShare() *fakeShare {
-	return &fakeShare{fail: map[job.Path][]error{}, placed: map[string]job.Path{}, status: job.ShareStatus{Mounted: true, Free: 1 << 40}}
+	return &fakeShare{fail: map[job.Path][]error{}, sums: map[job.Path]string{}, placed: map[string]job.Path{}, status: job.ShareStatus{Mounted: true, Free: 1 << 40}}
 }
 
 // set changes the fake while the engine may be using it.
@@ -134,6 +135,17 @@ func (s *fakeShare) OpenSource(p job.Path) (engine.File, error) {
 	return memFile{bytes.NewReader([]byte(p))}, nil
 }
 
+// Sum is the checksum of all that Copy brings, unless the test says that the
+// file was written again.
+func (s *fakeShare) Sum(_ context.Context, p job.Path) (int64, string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sum := s.sums[p]; sum != "" {
+		return 10, sum, nil
+	}
+	return 10, "xxh64:1", nil
+}
+
 type memFile struct{ *bytes.Reader }
 
 func (memFile) Close() error { return nil }
@@ -200,11 +212,33 @@ func (f *fakeFleet) answers(with func(context.Context, job.Submission) job.Fact)
 }
 
 func (f *fakeFleet) Check(workflow, extra []byte) (job.Checked, error) {
+	if p := (wanted{}); json.Unmarshal(workflow, &p) == nil {
+		return job.Checked{Workflow: workflow, Extra: extra, Expect: p.Expect, Places: p.Places, Unsure: p.Unsure}, nil
+	}
 	var expect []job.Expected
 	if err := json.Unmarshal(workflow, &expect); err != nil {
 		return job.Checked{}, &job.Error{Code: "not_json", Class: job.Invalid, Message: "the workflow is not JSON"}
 	}
 	return job.Checked{Workflow: workflow, Extra: extra, Expect: expect}, nil
+}
+
+// wanted is a workflow that says what its check finds.
+type wanted struct {
+	Expect []job.Expected
+	Places []string
+	Unsure bool
+}
+
+// ask submits such a workflow.
+func (h *house) ask(user string, w wanted) job.Job {
+	h.Helper()
+	body, _ := json.Marshal(w)
+	j, _, err := h.Submit(context.Background(), job.Request{User: user, Workflow: body, Priority: job.Normal, Caller: job.Caller{Name: user}})
+	if err != nil {
+		h.Fatalf("submit: %v", err)
+	}
+	synctest.Wait()
+	return j
 }
 
 func answer(s job.Submission, k job.Kind, e *job.Error) job.Fact {
@@ -319,8 +353,8 @@ func open(t *testing.T, capacity int, p engine.Policy, fn func(h *house)) {
 	synctest.Test(t, func(t *testing.T) {
 		h := &house{T: t, ledger: ledgertest.NewMemory(), share: newShare(), fleet: newFleet(capacity), policy: p}
 		h.start()
+		defer func() { h.stop() }()
 		fn(h)
-		h.stop()
 	})
 }
 

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +23,32 @@ func (l *loop) heard(f job.Fact) []job.Fact {
 	}
 	if f.Kind == job.Finished || f.Kind == job.Broke {
 		l.share.Nudge(l.promptOf(f))
-		facts = append(facts, l.claimByHistory(f)...)
+		l.reconsiderNamed(f)
+	}
+	return facts
+}
+
+// reconsiderNamed asks again whose the files are that a history names, once it
+// is recorded: orphans, and files that waited for a word.
+func (l *loop) reconsiderNamed(f job.Fact) {
+	for _, p := range f.Files {
+		if o, err := l.ledger.Orphan(orphanID(p)); err == nil && o.State == job.OrphanOpen {
+			l.unclaimed[p] = job.Sighting{Path: p, Size: o.Size, Mark: job.MarkWhole, At: f.At, Modified: o.Modified}
+		}
+	}
+	l.reconsider = true
+}
+
+// reconsidered asks again about files whose owner was not decided: after news,
+// and every second, since writers end in silence too.
+func (l *loop) reconsidered(now time.Time) []job.Fact {
+	if len(l.unclaimed) == 0 || !l.reconsider && now.Sub(l.asked) < time.Second {
+		return nil
+	}
+	l.asked, l.reconsider = now, false
+	var facts []job.Fact
+	for _, p := range slices.Sorted(maps.Keys(l.unclaimed)) {
+		facts = append(facts, l.saw(l.unclaimed[p])...)
 	}
 	return facts
 }
@@ -47,9 +74,22 @@ func stamp(t time.Time) time.Time {
 // to none becomes an orphan.
 func (l *loop) saw(s job.Sighting) []job.Fact {
 	s.At = stamp(s.At)
-	o, ok := l.owner(s)
-	if !ok {
-		l.orphan(s)
+	if orphan, ok := l.decided(s); ok {
+		return l.decidedElsewhere(s, orphan)
+	}
+	known, ignore := l.attributed(s)
+	delete(l.unclaimed, s.Path)
+	o := known.owner
+	switch {
+	case ignore:
+		return nil
+	case !known.known && known.wait:
+		if _, file := sightingKinds[s.Mark]; file {
+			l.unclaimed[s.Path] = s
+		}
+		return nil
+	case !known.known || !l.reopen(o.job):
+		l.orphan(s, known.candidates)
 		return nil
 	}
 	if s.PromptID == "" {
@@ -76,6 +116,23 @@ func (l *loop) saw(s job.Sighting) []job.Fact {
 		f.Output = &job.Output{ID: id, Node: s.Node, Source: s.Path, Size: s.Size, Evidence: o.evidence}
 	}
 	return []job.Fact{f}
+}
+
+// decidedElsewhere says on a job that a person has given its file to somebody,
+// or thrown it away, before anything named the job.
+func (l *loop) decidedElsewhere(s job.Sighting, orphan job.Orphan) []job.Fact {
+	delete(l.unclaimed, s.Path)
+	known, ignore := l.attributed(s)
+	if ignore || !known.known || !l.reopen(known.owner.job) {
+		return nil
+	}
+	what := "discarded"
+	if orphan.State == job.OrphanAssigned {
+		what = "assigned to " + orphan.User
+	}
+	return []job.Fact{warned(job.Fact{Job: known.owner.job, At: s.At, Evidence: known.owner.evidence}, &job.Warning{Code: "decided_elsewhere", At: s.At,
+		Message: fmt.Sprintf("%s is a file of this job, and %s had %s it before that was known", s.Path, orphan.By, what),
+		Hint:    "it is not delivered a second time; if that was a mistake, copy it from there or retry the job"})}
 }
 
 // blocked says that something of the attempt stands on the share and cannot

@@ -42,8 +42,22 @@ type loop struct {
 	orphans    int
 	skew       time.Duration        // of the share's clock, as the last new file showed it
 	warned     map[string]time.Time // since when each warning has stood
-	// named holds the files that histories of open attempts have named, by prompt id.
-	named map[string][]job.Path
+	// shared are the open attempts that may write outside their own folders, or
+	// whose histories name files there, by prompt id.
+	shared map[string]job.ID
+	// sources are the outputs of open jobs outside the attempts' own folders.
+	sources map[job.Path]source
+	// unclaimed are files whose owner was not decided when they were seen last;
+	// reconsider says that news may decide, asked when they were considered last.
+	unclaimed  map[job.Path]job.Sighting
+	reconsider bool
+	asked      time.Time
+	sums       map[job.Path]*summing
+	summing    int
+	settling   map[job.OutputID]bool // orphans that somebody assigns or discards
+	delays     delays
+	learned    map[string]map[string]job.Learned // by deployment and class
+	copies     int                               // files ignored as copies of delivered ones, since the start
 	// unrecorded facts wait for room on the disk of the ledger; fault says why.
 	unrecorded []job.Fact
 	fault      *job.Error
@@ -62,7 +76,8 @@ type loop struct {
 
 func newLoop(e *Engine) (*loop, error) {
 	l := &loop{Engine: e, jobs: map[job.ID]*job.Job{}, prompt: map[string]job.ID{}, mode: job.ModeRunning,
-		traces: map[string]Trace{}, posting: map[string]context.CancelFunc{}, deliveries: map[job.OutputID]*delivery{}, stagings: map[job.ID]*staging{}, named: map[string][]job.Path{},
+		traces: map[string]Trace{}, posting: map[string]context.CancelFunc{}, deliveries: map[job.OutputID]*delivery{}, stagings: map[job.ID]*staging{},
+		shared: map[string]job.ID{}, sources: map[job.Path]source{}, unclaimed: map[job.Path]job.Sighting{}, sums: map[job.Path]*summing{}, settling: map[job.OutputID]bool{},
 		keeper: keeper{vigils: map[string]*vigil{}}}
 	open, err := e.ledger.Open()
 	if err != nil {
@@ -86,16 +101,46 @@ func (l *loop) adopt(j job.Job) *job.Job {
 		l.order = slices.Insert(l.order, i, p)
 	}
 	for _, a := range j.Attempts {
-		if a.PromptID != "" {
-			l.prompt[a.PromptID] = j.ID
+		if a.PromptID == "" {
+			continue
+		}
+		l.prompt[a.PromptID] = j.ID
+		if a.Places != nil || j.Unsure || len(outside(a)) > 0 {
+			l.shared[a.PromptID] = j.ID
 		}
 	}
 	for _, o := range j.Outputs {
+		if !o.Source.Tagged() && o.Source != "" {
+			l.sources[o.Source] = l.newest(l.sources[o.Source], source{j.ID, o.ID})
+		}
 		if o.Dest != "" && o.State != job.OutputStored {
 			l.places.reserve(j.User, o.Dest, o.ID)
 		}
 	}
 	return p
+}
+
+// outside are the files that a history of the attempt names outside the
+// attempts' own folders.
+func outside(a job.Attempt) []job.Path {
+	return slices.DeleteFunc(slices.Clone(a.Files), job.Path.Tagged)
+}
+
+// newest is the one of two outputs at a path whose attempt was assigned later.
+func (l *loop) newest(a, b source) source {
+	at := func(s source) time.Time {
+		j := l.jobs[s.job]
+		if j == nil {
+			return time.Time{}
+		}
+		o, _ := j.Output(s.output)
+		attempt, _ := j.Attempt(o.Attempt)
+		return attempt.When(job.Assigned)
+	}
+	if at(a).After(at(b)) {
+		return a
+	}
+	return b
 }
 
 func byAge(a, b *job.Job) int {
@@ -115,7 +160,12 @@ func (l *loop) forget(j *job.Job) {
 	for _, a := range j.Attempts {
 		delete(l.prompt, a.PromptID)
 		delete(l.traces, a.PromptID)
-		delete(l.named, a.PromptID)
+		delete(l.shared, a.PromptID)
+	}
+	for _, o := range j.Outputs {
+		if l.sources[o.Source].job == j.ID {
+			delete(l.sources, o.Source)
+		}
 	}
 	delete(l.jobs, j.ID)
 	delete(l.stagings, j.ID)
@@ -208,6 +258,9 @@ func (l *loop) turn(batch []message) error {
 	if err := l.record(facts); err != nil {
 		return err
 	}
+	if err := l.record(l.reconsidered(now)); err != nil {
+		return err
+	}
 	l.tend(now.UTC())
 	if err := l.plan(); err != nil {
 		return err
@@ -258,11 +311,21 @@ func (l *loop) took(v job.Verdict) {
 	if old == nil && v.Job.Closed && v.Fact.Kind != job.Renewed && len(v.Job.Unsettled()) == 0 {
 		return
 	}
+	before := job.Job{}
+	if old != nil {
+		before = *old
+	}
 	j := l.adopt(v.Job)
 	l.logFact(v)
 	if wasInFlight && !attemptState(j, v.Fact.Attempt).InFlight() {
 		l.landed(j, v.Fact)
 	}
+	if old := attemptOf(before, v.Fact.Attempt); wasInFlight && firstSign(old).IsZero() {
+		if a := attemptOf(v.Job, v.Fact.Attempt); !firstSign(a).IsZero() {
+			l.measureSign(a, firstSign(a))
+		}
+	}
+	l.learn(j, v.Fact.Attempt)
 	if v.Fact.Kind == job.Assigned {
 		delete(l.stagings, j.ID)
 		l.submit(j, v.Fact)
@@ -277,6 +340,11 @@ func (l *loop) release(id job.ID) {
 	if j := l.jobs[id]; j != nil && j.Closed && len(j.Unsettled()) == 0 {
 		l.forget(j)
 	}
+}
+
+func attemptOf(j job.Job, n int) job.Attempt {
+	a, _ := j.Attempt(n)
+	return a
 }
 
 func attemptState(j *job.Job, n int) job.State {
@@ -307,10 +375,14 @@ func (l *loop) logFact(v job.Verdict) {
 
 // view gathers what Plan may know.
 func (l *loop) view() View {
-	return View{
-		Now: time.Now().UTC(), Policy: l.policy, Sighted: l.sighted, Looked: l.looked, Leapt: l.leapt, Mode: l.mode, Jobs: l.order, Slots: l.slots(), Hold: l.hold(),
-		Charges: l.charges.now(time.Now()), Estimate: l.estimate(), Traces: l.traces, Unstaged: l.unstaged(), Posting: l.postings(),
+	now := time.Now().UTC()
+	v := View{
+		Now: now, Policy: l.policy, Sighted: l.sighted, Looked: l.looked, Leapt: l.leapt, Mode: l.mode, Jobs: l.order, Hold: l.hold(),
+		Charges: l.charges.now(now), Estimate: l.estimate(), Traces: l.traces, Unstaged: l.unstaged(), Posting: l.postings(),
+		Deployments: l.deploymentViews(now), Usual: l.usual(), Learned: l.learned,
 	}
+	v.Slots = l.slots(v)
+	return v
 }
 
 func (l *loop) postings() map[string]bool {
@@ -342,16 +414,17 @@ var errNotLooked = &job.Error{Code: "share_not_looked_at", Class: job.Unavailabl
 
 // slots is the room on the active deployment, none when a budget pauses it. A failing one gets a single
 // probe at a time instead of all its capacity.
-func (l *loop) slots() []Slot {
+func (l *loop) slots(v View) []Slot {
 	var all []Slot
 	for _, d := range l.fleet.Deployments() {
 		if l.keeper.verdicts[d.Name].Pause {
 			continue
 		}
+		occupied, _ := v.occupancy(v.Deployments[d.Name])
 		if d.State == job.WarmthFailing {
 			d.Capacity = min(d.Capacity, 1)
 		}
-		all = append(all, Slot{Deployment: d.Name, Free: d.Capacity - l.inFlight(d.Name), ByName: d.Name != l.active})
+		all = append(all, Slot{Deployment: d.Name, Free: d.Capacity - occupied, ByName: d.Name != l.active})
 	}
 	return all
 }

@@ -164,7 +164,12 @@ func (w *world) bookPost(s job.Submission) {
 	flying := 0
 	open, _ := w.ledger.Open()
 	for _, x := range open {
-		flying += btoi(x.State().InFlight())
+		a := x.Current()
+		// A prompt that gave no sign for long, now or before its first one, may have
+		// lent its slot to another.
+		waited := a.When(job.Started, job.Seen, job.Whole).Sub(a.When(job.Acknowledged, job.Unanswered))
+		silent := time.Since(a.LastEvidence()) > 2*time.Second || waited > 2*time.Second
+		flying += btoi(a.State.InFlight() && !(silent && a.State != job.Submitting) && a.When(job.Unanswered).IsZero())
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -247,8 +252,8 @@ func (p *play) checkJob(j job.Job) {
 	if !j.State().Terminal() || !j.Closed {
 		p.Errorf("job %s is %s, closed %v, at the end", j.ID, j.State(), j.Closed)
 	}
-	if most := (1 + worldPolicy.Retries) * (1 + p.retried[j.ID]); sent(j) > most {
-		p.Errorf("job %s was paid for %d times, at most %d was asked for", j.ID, sent(j), most)
+	if most := (1 + worldPolicy.Retries) * (1 + p.retried[j.ID]); p.sent(j) > most {
+		p.Errorf("job %s was paid for %d times, at most %d was asked for", j.ID, p.sent(j), most)
 	}
 	if n, want := len(storedOutputs(j)), j.Expect[0].Count; j.State() == job.Done && n < want && len(j.Warnings) == 0 {
 		p.Errorf("job %s is done with %d of %d files and says nothing", j.ID, n, want)
@@ -269,10 +274,13 @@ func (p *play) checkJob(j job.Job) {
 	}
 }
 
-// sent counts the attempts that may have cost something.
-func sent(j job.Job) (n int) {
+// sent counts the attempts that cost something: those that were run, and those
+// that a server accepted.
+func (p *play) sent(j job.Job) (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for _, a := range j.Attempts {
-		if a.PromptID != "" && a.When(job.Refused).IsZero() {
+		if a.PromptID != "" && a.When(job.Refused).IsZero() && (p.runs[a.PromptID] != nil || !a.When(job.Acknowledged).IsZero()) {
 			n++
 		}
 	}

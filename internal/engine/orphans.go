@@ -18,11 +18,11 @@ func (e *Engine) AssignOrphan(ctx context.Context, id job.OutputID, user string,
 	if err := job.CheckUser(user); err != nil {
 		return job.Orphan{}, err
 	}
-	o, release, err := e.takeOrphan(id, openOrphan)
+	o, err := e.takeOrphan(ctx, id, openOrphan)
 	if err != nil {
 		return job.Orphan{}, err
 	}
-	defer release()
+	defer e.releaseOrphan(id)
 	if o.User != user {
 		o.User, o.Dest = user, ""
 	}
@@ -65,11 +65,11 @@ func (e *Engine) copyOrphan(ctx context.Context, o *job.Orphan) (job.Receipt, er
 // and only while the share still holds the same bytes; otherwise nothing changes
 // and the error is not_taken_back.
 func (e *Engine) UnassignOrphan(ctx context.Context, id job.OutputID, by job.Caller) (job.Orphan, error) {
-	o, release, err := e.takeOrphan(id, assignedOrphan)
+	o, err := e.takeOrphan(ctx, id, assignedOrphan)
 	if err != nil {
 		return job.Orphan{}, err
 	}
-	defer release()
+	defer e.releaseOrphan(id)
 	if err := e.share.TakeBack(ctx, job.Transfer{Output: o.ID, Source: o.Path, User: o.User, Dest: o.Dest}, o.Checksum); err != nil {
 		return job.Orphan{}, err
 	}
@@ -90,11 +90,11 @@ func (e *Engine) OrphanFile(id job.OutputID) (File, error) {
 // DiscardOrphan takes an orphan off the list and, where the share may be
 // written, off the share.
 func (e *Engine) DiscardOrphan(ctx context.Context, id job.OutputID, reason string, by job.Caller) (job.Orphan, error) {
-	o, release, err := e.takeOrphan(id, openOrphan)
+	o, err := e.takeOrphan(ctx, id, openOrphan)
 	if err != nil {
 		return job.Orphan{}, err
 	}
-	defer release()
+	defer e.releaseOrphan(id)
 	if err := e.share.Discard(ctx, o.Path); err != nil {
 		e.log.Warn("a discarded orphan stays on the share", "file", o.Path.String(), "error", err)
 	}
@@ -102,18 +102,41 @@ func (e *Engine) DiscardOrphan(ctx context.Context, id job.OutputID, reason stri
 	return o, e.settleOrphan(ctx, o)
 }
 
-// takeOrphan finds an orphan that check accepts, and keeps others from changing
-// it until release: a file goes to one user.
-func (e *Engine) takeOrphan(id job.OutputID, check func(job.Orphan) error) (o job.Orphan, release func(), err error) {
-	if _, busy := e.settling.LoadOrStore(id, true); busy {
-		return o, nil, &job.Error{Code: "orphan_busy", Class: job.Conflict, Message: "somebody is assigning or discarding that orphan right now",
-			Hint: "look again in a moment"}
+// takeOrphan finds an orphan that check accepts, and keeps others from changing it until
+// releaseOrphan: a file goes to one user. The loop does it, so that no history
+// or metadata attributes the file meanwhile.
+func (e *Engine) takeOrphan(ctx context.Context, id job.OutputID, check func(job.Orphan) error) (job.Orphan, error) {
+	taken := make(chan job.Orphan, 1)
+	err := e.ask(ctx, func(l *loop) error {
+		if l.settling[id] {
+			return errOrphanBusy
+		}
+		o, err := l.findOrphan(id, check)
+		if err == nil {
+			l.settling[id] = true
+			taken <- o
+		}
+		return err
+	})
+	switch {
+	case errors.Is(err, errOrphanBusy):
+		return job.Orphan{}, err
+	case err != nil:
+		e.releaseOrphan(id) // the loop may come to it after ctx has ended
+		return job.Orphan{}, err
 	}
-	release = func() { e.settling.Delete(id) }
-	if o, err = e.findOrphan(id, check); err != nil {
-		release()
-	}
-	return o, release, err
+	return <-taken, nil
+}
+
+var errOrphanBusy = &job.Error{Code: "orphan_busy", Class: job.Conflict, Message: "somebody is assigning or discarding that orphan right now",
+	Hint: "look again in a moment"}
+
+func (e *Engine) releaseOrphan(id job.OutputID) {
+	_ = e.tell(context.Background(), message{do: func(l *loop) func() {
+		delete(l.settling, id)
+		l.reconsider = true
+		return func() {}
+	}})
 }
 
 func (e *Engine) findOrphan(id job.OutputID, check func(job.Orphan) error) (job.Orphan, error) {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/comfyume/qmtui/internal/job"
 )
@@ -49,9 +50,11 @@ type Tally struct {
 	Short    bool // some expected file is not there
 	Open     bool // some node writes a number of files that the graph does not tell
 	Half     int  // files that are there and not whole
+	Broken   int  // files that never became complete, or vanished
 }
 
-// tally counts attempt n of j; settling files count as there. Outside its own
+// tally counts attempt n of j; settling files count as there. A file that a
+// history names and that nobody saw is missing like an expected one. Outside its own
 // folder a file does not tell which node wrote it, so it may be anyone's that
 // is missing.
 func tally(j job.Job, n int, settling map[job.OutputID]bool) Tally {
@@ -64,6 +67,8 @@ func tally(j job.Job, n int, settling map[job.OutputID]bool) Tally {
 		switch {
 		case o.State == job.OutputSeen && !settling[o.ID]:
 			t.Half++
+		case o.State == job.OutputAbandoned, o.State == job.OutputVanished:
+			t.Broken++
 		case o.State == job.OutputStored:
 			t.Stored++
 			fallthrough
@@ -85,6 +90,9 @@ func tally(j job.Job, n int, settling map[job.OutputID]bool) Tally {
 		t.Open = t.Open || x.Count == 0
 		missing += max(0, max(1, x.Count)-there[x.Node])
 	}
-	t.Short = missing > anyNode
+	t.Short = missing > anyNode || slices.ContainsFunc(a.Files, func(p job.Path) bool {
+		own := !p.Tagged() || strings.HasPrefix(string(p), "qm/"+a.PromptID+"/")
+		return own && !slices.ContainsFunc(j.Outputs, func(o job.Output) bool { return o.Source == p })
+	})
 	return t
 }

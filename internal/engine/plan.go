@@ -28,8 +28,8 @@ var rules = []rule{
 	finishQuiet,
 	completeStored,
 	expireOverdue,
+	completeLost,
 	renewLost,
-	noteLateFiles,
 	closeSettled,
 }
 

@@ -30,6 +30,9 @@ type Policy struct {
 	LateWindow time.Duration
 	// Retries bounds automatic attempts after a loss; negative means none, zero means 2.
 	Retries int
+	// Partial says what becomes of an attempt that was broken off with some of its
+	// files delivered: PartialRetry, the zero value's, or PartialAccept.
+	Partial string
 	// Copies and CopiesPerUser bound deliveries at one time; zero means 4 and 2.
 	Copies, CopiesPerUser int
 	// KeepInputs is how long inputs that were staged for the workers are kept after
@@ -42,6 +45,12 @@ type Policy struct {
 	// Admins may use the instructor priority.
 	Admins []string
 }
+
+// The values of Policy.Partial.
+const (
+	PartialRetry  = "retry"  // it is tried again while retries are left
+	PartialAccept = "accept" // the job is done, with a warning
+)
 
 // filled returns the policy with defaults in place of zero values.
 func (p Policy) filled() Policy {

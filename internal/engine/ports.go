@@ -75,6 +75,9 @@ type Share interface {
 	// *job.Error: dest_taken (choose again), not_whole (look again),
 	// source_vanished, disk_full, not_writable, ... Transient ones heal.
 	Copy(ctx context.Context, t job.Transfer) (job.Receipt, error)
+	// Sum reads a file of the share and returns its size in bytes and its checksum,
+	// as Copy computes it.
+	Sum(ctx context.Context, p job.Path) (size int64, checksum string, err error)
 	// Discard removes a file from the share; refused when the share is read-only.
 	Discard(ctx context.Context, p job.Path) error
 	// TakeBack removes what Copy made at t.Dest with that checksum, and nothing

@@ -1,25 +1,27 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"github.com/comfyume/qmtui/internal/job"
 )
 
 // renewLost begins a further attempt where that may help: after a refusal that
-// asked to come back later, as long as AcceptTimeout lasts; after a loss or a
-// transient failure, Retries times. What a person retried or cancelled, and
-// what would only break again, is left alone.
+// asked to come back later, or a POST that certainly never arrived, as long as
+// AcceptTimeout lasts; after a loss or a transient failure, Retries times. What
+// a person retried or cancelled, and what would only break again, is left alone.
 func renewLost(v View, j job.Job) []job.Fact {
 	a := j.Current()
 	if j.Want == job.WantCancel || (a.State != job.Failed && a.State != job.Lost) || a.Error == nil || !a.Error.Transient {
 		return nil
 	}
 	wait, ok := time.Duration(0), false
-	if a.ErrorFrom == job.Refused {
-		wait, ok = comeBack(v, j)
-	} else {
-		ok = losses(j) <= v.Policy.Retries
+	if v.free(a) {
+		wait, ok = v.comeBack(j)
+	}
+	if !ok && a.ErrorFrom != job.Refused {
+		wait, ok = 0, v.losses(j) <= v.Policy.Retries
 	}
 	if !ok {
 		return nil
@@ -29,12 +31,29 @@ func renewLost(v View, j job.Job) []job.Fact {
 	return []job.Fact{f}
 }
 
+// free reports an attempt that cost nothing: it was refused, or nobody confirmed
+// it and no sign of it appeared, while later signs of other prompts show that
+// what arrives there is seen.
+func (v View) free(a job.Attempt) bool {
+	if a.ErrorFrom == job.Refused {
+		return true
+	}
+	sent := a.When(job.Unanswered)
+	if a.State != job.Lost || sent.IsZero() || !a.When(job.Acknowledged).IsZero() || !firstSign(a).IsZero() {
+		return false
+	}
+	return slices.ContainsFunc(v.Jobs, func(j *job.Job) bool {
+		b := j.Current()
+		return b.Deployment == a.Deployment && firstSign(b).After(sent)
+	})
+}
+
 // losses counts the attempts since a person last asked that cost a retry.
-func losses(j job.Job) int {
+func (v View) losses(j job.Job) int {
 	n := 0
 	for i := len(j.Attempts) - 1; i >= 0; i-- {
 		a := j.Attempts[i]
-		if a.ErrorFrom != job.Refused && a.State != job.Queued {
+		if !v.free(a) && a.State != job.Queued {
 			n++
 		}
 		if !a.Automatic {
@@ -44,12 +63,12 @@ func losses(j job.Job) int {
 	return n
 }
 
-// comeBack is when to try again after the latest of a row of refusals: the
-// wait doubles from a second to half a minute, or is what the server asked
-// for; false once the row has lasted AcceptTimeout.
-func comeBack(v View, j job.Job) (time.Duration, bool) {
+// comeBack is when to try again after the latest of a row of attempts that cost
+// nothing: the wait doubles from a second to half a minute, or is what the
+// server asked for; false once the row has lasted AcceptTimeout.
+func (v View) comeBack(j job.Job) (time.Duration, bool) {
 	row, first := 0, time.Time{}
-	for i := len(j.Attempts) - 1; i >= 0 && j.Attempts[i].ErrorFrom == job.Refused; i-- {
+	for i := len(j.Attempts) - 1; i >= 0 && v.free(j.Attempts[i]); i-- {
 		row, first = row+1, j.Attempts[i].When(job.Assigned)
 		if !j.Attempts[i].Automatic {
 			break

@@ -28,13 +28,21 @@ func (v View) schedule() []job.Fact {
 	}
 	var facts []job.Fact
 	sent := map[string]int{} // by user, in this plan
+	var taken []string       // places that jobs of this plan write to
 	for _, s := range v.Slots {
 		if s.Free <= 0 || s.ByName && !v.named(s.Deployment) {
 			continue
 		}
-		may := func(j *job.Job) bool { return v.ready(j) && s.takes(j) }
+		may := func(j *job.Job) bool {
+			return v.ready(j) && s.takes(j) && v.waitsFor(*j, v.places(*j, v.plain(*j, s.Deployment))) == ""
+		}
 		for _, j := range v.pick(s.Free, sent, may) {
-			facts = append(facts, v.assign(*j, s.Deployment))
+			f := v.assign(*j, s.Deployment)
+			if job.Overlap(taken, f.Places) {
+				continue // the next round sees what the first one holds
+			}
+			taken = append(taken, f.Places...)
+			facts = append(facts, f)
 			sent[j.User]++
 		}
 	}
@@ -51,7 +59,8 @@ func (v View) named(deployment string) bool {
 func (v View) assign(j job.Job, deployment string) job.Fact {
 	n := j.Current().N
 	f := v.fact(j, n, job.Assigned, job.ByManager)
-	f.PromptID, f.Deployment = PromptID(j.ID, n), deployment
+	f.PromptID, f.Deployment, f.Plain = PromptID(j.ID, n), deployment, v.plain(j, deployment)
+	f.Places = v.places(j, f.Plain)
 	return f
 }
 

@@ -86,7 +86,7 @@ func newJob(r job.Request, c job.Checked, now time.Time) ([]job.Fact, error) {
 		return nil, fmt.Errorf("make a job id: %w", err)
 	}
 	spec := job.Spec{ID: job.ID(id.String()), User: r.User, Name: r.Name, Submitted: stamp(now), Priority: r.Priority,
-		Metadata: r.Metadata, Key: r.Key, Deployment: r.Deployment, Expect: c.Expect, Models: c.Models, Inputs: c.Inputs}
+		Metadata: r.Metadata, Key: r.Key, Deployment: r.Deployment, Expect: c.Expect, Places: c.Places, Unsure: c.Unsure, Models: c.Models, Inputs: c.Inputs}
 	if r.Caller.Name != r.User {
 		spec.By = r.Caller.Name
 	}
@@ -228,7 +228,7 @@ func (e *Engine) onWorker(name string, by job.Caller, verb string, do func() (jo
 		return job.Deployment{}, err
 	}
 	d, err := e.worker(name)
-	said.Active, said.InFlight, said.Rules = d.Active, d.InFlight, d.Rules
+	said.Active, said.InFlight, said.Silent, said.Rules, said.Learned = d.Active, d.InFlight, d.Silent, d.Rules, d.Learned
 	return said, err
 }
 

@@ -20,7 +20,7 @@ func standing(j job.Job, b *board, now time.Time) job.Standing {
 		if p, ok := b.position[j.ID]; ok {
 			s.Position = p
 		}
-		if s.Position >= 0 && b.estimate > 0 && !b.capped && b.status.Mode != job.ModePaused {
+		if s.Position >= 0 && b.estimate > 0 && !b.capped && !b.stalled && b.status.Mode != job.ModePaused {
 			s.Wait = waitFor(s.Position, b.status, b).Seconds()
 		}
 	}
@@ -35,12 +35,15 @@ func phase(j job.Job, s job.Standing, b *board, now time.Time) string {
 		return queuedPhase(j, a, s, b, now)
 	case job.Submitting:
 		if !a.When(job.Unanswered).IsZero() {
-			return "sent, nobody answered: watching for signs of it, " + span(now.Sub(a.When(job.Unanswered)))
+			return "sent, nobody answered: watching for signs of it, " + span(now.Sub(a.When(job.Unanswered))) + b.silent[j.ID].end()
 		}
 		return "waiting for a GPU, " + coldPhase(now.Sub(a.When(job.Assigned)), b.cold[j.ID])
 	case job.Accepted:
-		return "accepted, waiting for a worker to begin, " + span(now.Sub(a.When(job.Acknowledged)))
+		return "accepted, waiting for a worker to begin, " + span(now.Sub(a.When(job.Acknowledged))) + b.silent[j.ID].end()
 	case job.Running:
+		if s, ok := b.silent[j.ID]; ok {
+			return "no sign for " + span(now.Sub(s.since)) + s.end()
+		}
 		return "rendering, " + ofAbout(now.Sub(j.StartedAt()), b.estimate)
 	case job.Rendered:
 		t := tally(j, a.N, nil)
@@ -51,6 +54,15 @@ func phase(j job.Job, s job.Standing, b *board, now time.Time) string {
 		return "cancelled"
 	}
 	return endedBadly(j, a)
+}
+
+// end is "; given up at 13:52" for an attempt that is silent for long; empty
+// for any other.
+func (s silence) end() string {
+	if s.givenUp.IsZero() {
+		return ""
+	}
+	return "; given up at " + s.givenUp.Local().Format("15:04")
 }
 
 // endedBadly says why, and what was delivered all the same.
@@ -77,6 +89,8 @@ func queuedPhase(j job.Job, a job.Attempt, s job.Standing, b *board, now time.Ti
 		return "waiting " + span(a.NotBefore.Sub(now)) + " before attempt " + strconv.Itoa(a.N)
 	case b.waiting[j.ID] != nil:
 		return "waiting for its inputs: " + b.waiting[j.ID].Message
+	case b.behind[j.ID] != "":
+		return "waiting for job " + string(b.behind[j.ID]) + ", which writes to the same place"
 	case s.Position > 0:
 		return "waiting in line, " + strconv.Itoa(s.Position) + " ahead"
 	}

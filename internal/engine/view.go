@@ -27,6 +27,13 @@ type View struct {
 	Charges map[string]float64
 	// Estimate is how long a run takes, for charging what is in flight; zero means unknown.
 	Estimate time.Duration
+	// Deployments are all there are, by name.
+	Deployments map[string]Deployment
+	// Usual is how long a run of a kind of job takes, of those in flight: of ten,
+	// one takes longer. Zero when unknown.
+	Usual map[string]time.Duration
+	// Learned is what runs showed of node classes, by deployment and class.
+	Learned map[string]map[string]job.Learned
 	// Traces is what the loop remembers of the folders of open attempts, by prompt id.
 	Traces map[string]Trace
 	// Unstaged are the waiting jobs whose inputs do not stand ready for the workers yet.

@@ -51,6 +51,13 @@ func (a Attempt) When(kinds ...Kind) time.Time {
 	return t
 }
 
+// Heard reports whether a history of it was heard.
+func (a Attempt) Heard() bool {
+	return slices.ContainsFunc(a.Witnesses, func(w Witness) bool {
+		return (w.Kind == Finished || w.Kind == Broke) && w.Evidence == ByHistory
+	})
+}
+
 // Evidence is the strongest testimony for the state the attempt is in; empty
 // for a queued one.
 func (a Attempt) Evidence() Evidence {

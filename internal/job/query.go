@@ -37,6 +37,7 @@ type Checked struct {
 	Extra    []byte // scrubbed; nil for none
 	Expect   []Expected
 	Places   []string // as in Spec
+	Unsure   bool     // as in Spec
 	Models   []string // as in Spec
 	Inputs   []Input  // files to be found and brought to the workers
 	Warnings []Warning

@@ -38,6 +38,8 @@ type Spec struct {
 	// beginnings of paths below share.outputs, in lower case; "" is anywhere. Nil
 	// means that all nodes write into the attempt's own folder: see [Overlap].
 	Places []string `json:"places,omitempty"`
+	// Unsure says that a node may write of which nobody knows whether it does.
+	Unsure bool `json:"unsure,omitempty"`
 	// Models are the model files that the prompt names, sorted: what a machine
 	// that has just started must load.
 	Models []string `json:"models,omitempty"`
@@ -51,6 +53,9 @@ type Expected struct {
 	Class  string `json:"class"`
 	Prefix string `json:"prefix,omitempty"` // the user's own; empty when it is computed in the graph
 	Count  int    `json:"count,omitempty"`  // files it will write; zero when the graph does not tell
+	// Custom says that the class is not ComfyUI's own, so that what is known of it
+	// may not fit the installed version.
+	Custom bool `json:"custom,omitempty"`
 	// Outside says that its files do not stand in the attempt's own folder, so
 	// only metadata, a history or exclusive time attribute them.
 	Outside bool `json:"outside,omitempty"`

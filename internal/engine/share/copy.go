@@ -406,3 +406,28 @@ func (c *copying) repeated() (job.Receipt, error) {
 	}
 	return c.receipt(true), err
 }
+
+// sumsAtOnce bounds how many files are read at once for their checksums.
+const sumsAtOnce = 4
+
+// Sum reads a file of the share and returns its size in bytes and its checksum,
+// as Copy computes it. Only a regular file with one link that no symbolic link
+// leads to is read. The error is a *job.Error, as of Copy.
+func (s *Share) Sum(ctx context.Context, p job.Path) (size int64, checksum string, err error) {
+	c := &copying{s: s, ctx: ctx, t: job.Transfer{Source: p}}
+	work := task{name: "read a file for its checksum", limit: sumsAtOnce}
+	sum, err := errand(ctx, s, work, func(p *pulse) (job.Receipt, error) {
+		c.pulse = p
+		defer c.close()
+		if err := c.step("source", c.openSource); err != nil {
+			return job.Receipt{}, err
+		}
+		var err error
+		c.sum, c.size, err = c.checksum(c.src)
+		return c.receipt(false), c.onShare(err)
+	}, nil)
+	if err != nil {
+		return 0, "", s.classify("read", filepath.Join(s.opt.Outputs, string(p)), err)
+	}
+	return sum.Size, sum.Checksum, nil
+}

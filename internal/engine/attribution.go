@@ -1,0 +1,106 @@
+package engine
+
+import (
+	"slices"
+	"time"
+
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// owner is the attempt a file belongs to, and how we know.
+type owner struct {
+	job      job.ID
+	user     string
+	attempt  int
+	promptID string
+	evidence job.Evidence
+	assigned time.Time // when the attempt was
+}
+
+// writer is an attempt that may have written a file outside the attempts' own
+// folders.
+type writer struct {
+	owner
+	// named says that a history of it names the file, specific that one of its
+	// places is a beginning of the file's path and not of every path.
+	named, specific bool
+	// told says that a history of it was heard, so that what it does not name it
+	// hardly wrote.
+	told bool
+	// has says that an earlier version of the file was delivered to it.
+	has bool
+	// ended is when its run ended as far as anybody said; zero while it may be writing.
+	ended time.Time
+}
+
+// clockMargin is how far the clocks of share and manager may differ before a
+// file's time excludes a writer.
+const clockMargin = 30 * time.Second
+
+// attribution is what the evidence says of a file outside the attempts' own
+// folders. With neither owner nor wait it is an orphan.
+type attribution struct {
+	owner owner
+	known bool
+	// wait says that a writer may still be heard of, so that it is no orphan yet.
+	wait bool
+	// candidates are the jobs that may have written it.
+	candidates []job.ID
+}
+
+// attribute decides whose a file is that carries no metadata of ours: the
+// attempt's whose history names it, or the only attempt that can have written
+// it, when its places say so (or nothing that is sent has a folder of its own:
+// untagged). What two may have written and nothing decides is nobody's.
+func attribute(s job.Sighting, writers []writer, untagged bool) attribution {
+	possible := slices.DeleteFunc(slices.Clone(writers), func(w writer) bool { return !w.mayHaveWritten(s, writers) })
+	slices.SortStableFunc(possible, func(a, b writer) int { return a.assigned.Compare(b.assigned) })
+	var named, rivals []writer
+	var out attribution
+	for _, w := range possible {
+		switch {
+		case w.named:
+			named = append(named, w)
+		case !w.told:
+			rivals = append(rivals, w)
+		}
+		if !slices.Contains(out.candidates, w.job) {
+			out.candidates = append(out.candidates, w.job)
+		}
+		out.wait = out.wait || w.ended.IsZero()
+	}
+	take := func(w writer, e job.Evidence) attribution {
+		w.evidence = e
+		return attribution{owner: w.owner, known: true}
+	}
+	switch n := len(possible); {
+	case len(named) > 0 && oneJob(append(slices.Clone(named), rivals...)):
+		return take(named[len(named)-1], job.ByHistory)
+	case len(named) == 0 && n > 0 && oneJob(possible):
+		w := possible[n-1]
+		// A file of no known time can be anybody's.
+		if fresh := !s.Modified.IsZero() && !s.Modified.Before(w.assigned); fresh && (w.specific || untagged) {
+			return take(w, job.BySingleJob)
+		}
+	}
+	return out
+}
+
+func oneJob(ws []writer) bool {
+	return !slices.ContainsFunc(ws, func(w writer) bool { return w.job != ws[0].job })
+}
+
+// mayHaveWritten excludes an attempt that cannot have written this version of
+// the file: it was sent later, it ended long before the file's own time, or it
+// ended, has its version already, and another was sent since.
+func (w writer) mayHaveWritten(s job.Sighting, all []writer) bool {
+	switch {
+	case w.assigned.After(s.At):
+		return false
+	case w.ended.IsZero():
+		return true
+	case !s.Modified.IsZero() && s.Modified.After(w.ended.Add(clockMargin)):
+		return false
+	}
+	return !w.has || !slices.ContainsFunc(all, func(x writer) bool { return !x.assigned.Before(w.ended) && !x.assigned.After(s.At) })
+}

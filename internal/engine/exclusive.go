@@ -1,0 +1,109 @@
+package engine
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// plain are the node classes of a job that go to a deployment as the user wrote
+// them: those that were seen to save nothing otherwise, there or at the job's
+// last attempt.
+func (v View) plain(j job.Job, deployment string) []string {
+	var out []string
+	for _, x := range j.Expect {
+		if x.Custom && v.Learned[deployment][x.Class].Plain && !slices.Contains(out, x.Class) {
+			out = append(out, x.Class)
+		}
+	}
+	if n := len(j.Attempts); len(out) == 0 && n > 1 {
+		if e := j.Attempts[n-2].Error; e != nil && e.Code == savedNothing {
+			out = customClasses(j)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func customClasses(j job.Job) []string {
+	var out []string
+	for _, x := range j.Expect {
+		if x.Custom && !slices.Contains(out, x.Class) {
+			out = append(out, x.Class)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// places are where an attempt of the job may write outside its own folder when
+// these classes are sent as the user wrote them; nil for nowhere.
+func (v View) places(j job.Job, plain []string) []string {
+	out := slices.Clone(j.Places)
+	if len(plain) > 0 {
+		return []string{""}
+	}
+	if v.Policy.Untagged {
+		for _, x := range j.Expect {
+			out = append(out, strings.ToLower(cmp.Or(x.Prefix, "")))
+		}
+	}
+	return out
+}
+
+// waitsFor is the job that writes to a place where this one would write too:
+// two of them are never in flight at once, and the next is not sent before the
+// files of the last are stored or given up. Empty for none.
+func (v View) waitsFor(j job.Job, places []string) job.ID {
+	if places == nil {
+		return ""
+	}
+	for _, k := range v.Jobs {
+		if k.ID == j.ID {
+			continue
+		}
+		for _, a := range k.Attempts {
+			if job.Overlap(a.Places, places) && v.writing(*k, a) {
+				return k.ID
+			}
+		}
+	}
+	return ""
+}
+
+// writing reports an attempt that may still write, or whose files are not all
+// with their user yet. A worker may finish what was cancelled or given up, so
+// that these count for a while.
+func (v View) writing(j job.Job, a job.Attempt) bool {
+	switch {
+	case a.PromptID == "":
+		return false
+	case !a.State.Terminal():
+		return true
+	case slices.ContainsFunc(j.OutputsOf(a.N), func(o job.Output) bool { return !o.State.Settled() }):
+		return true
+	}
+	unheard := (a.State == job.Cancelled || a.State == job.Lost) && !a.Heard()
+	return unheard && v.age(a.EndedAt()) < v.Policy.missingGrace()
+}
+
+// exclusiveWaits are the waiting jobs that wait for another because both write
+// to the same place.
+func (v View) exclusiveWaits() map[job.ID]job.ID {
+	out := map[job.ID]job.ID{}
+	for _, j := range v.Jobs {
+		if j.State() != job.Queued || j.Places == nil && !v.Policy.Untagged && len(v.Learned) == 0 {
+			continue
+		}
+		for name := range v.Deployments {
+			if places := v.places(*j, v.plain(*j, name)); places != nil {
+				if id := v.waitsFor(*j, places); id != "" {
+					out[j.ID] = id
+				}
+			}
+		}
+	}
+	return out
+}

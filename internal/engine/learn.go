@@ -1,0 +1,96 @@
+package engine
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// savedNothing is the code of an attempt that reported success while its
+// history named no file and none came. It is sent once more with the inputs of
+// its custom nodes as the user wrote them; what comes of that is remembered.
+const savedNothing = "saved_nothing"
+
+// learnable reports an attempt after which another with untagged inputs shows
+// something: no class of the job was tried that way on the deployment.
+func (v View) learnable(j job.Job, a job.Attempt) bool {
+	classes := customClasses(j)
+	if len(classes) == 0 || a.Plain != nil || len(a.Files) > 0 || !a.Heard() || v.losses(j) > v.Policy.Retries {
+		return false
+	}
+	trying := slices.ContainsFunc(v.Jobs, func(k *job.Job) bool {
+		b := k.Current()
+		return k.ID != j.ID && b.Deployment == a.Deployment && !b.State.Terminal() && slices.ContainsFunc(b.Plain, func(c string) bool { return slices.Contains(classes, c) })
+	})
+	return !trying && !slices.ContainsFunc(classes, func(c string) bool { _, known := v.Learned[a.Deployment][c]; return known })
+}
+
+// learn keeps what an attempt with untagged inputs showed of its classes.
+func (l *loop) learn(j *job.Job, n int) {
+	a, _ := j.Attempt(n)
+	if len(a.Plain) == 0 || !a.State.Terminal() || !a.Heard() {
+		return
+	}
+	saved := slices.ContainsFunc(j.OutputsOf(n), func(o job.Output) bool { return o.State == job.OutputStored })
+	learned := maps.Clone(l.learned[a.Deployment])
+	if learned == nil {
+		learned = map[string]job.Learned{}
+	}
+	news := false
+	for _, c := range a.Plain {
+		if was, known := learned[c]; known && was.Plain == saved {
+			continue
+		}
+		learned[c] = job.Learned{Class: c, Plain: saved, At: stamp(a.EndedAt()), Job: j.ID}
+		news = true
+		l.log.Info("learned how a node class saves", "deployment", a.Deployment, "class", c, "untagged", saved, "job", j.ID)
+	}
+	if !news {
+		return
+	}
+	all := maps.Clone(l.learned)
+	if all == nil {
+		all = map[string]map[string]job.Learned{}
+	}
+	all[a.Deployment] = learned
+	l.learned = all
+	l.logError("keep what was learned of node classes", l.ledger.SetSetting(settingLearned, l.learned))
+}
+
+// noFiles is the end of an attempt whose worker reported success and of which
+// nothing came. What it says depends on what is known: the history named files
+// that stand elsewhere, custom nodes may not take the folder they were given, or
+// the worker writes to another place altogether.
+func (v View) noFiles(j job.Job, a job.Attempt) *job.Error {
+	e := &job.Error{Code: "no_files", Class: job.Internal,
+		Message: "the worker on " + a.Deployment + " reported success, but no file came to the share",
+		Hint:    `check that its arguments have --output-directory on the same share: "qmtui workers list", then "qmtui doctor"`}
+	classes := customClasses(j)
+	switch {
+	case len(a.Files) > 0:
+		e.Code, e.Transient = "files_elsewhere", true
+		e.Message = fmt.Sprintf("the worker on %s reported %s, and %s does not stand on the share", a.Deployment, count(len(a.Files), "file"), a.Files[0])
+		e.Hint = `that replica writes elsewhere: compare its --output-directory with "qmtui workers list", then "qmtui doctor --canary"`
+	case len(classes) > 0:
+		e.NodeType = classes[0]
+		e.Message = fmt.Sprintf("the run succeeded, and neither its history nor the share has a file of %s", strings.Join(classes, ", "))
+		e.Hint = "if it saves files, describe its inputs with [[save_node]] in the configuration; if it only shows something, add a save node"
+		if v.learnable(j, a) {
+			e.Code, e.Transient = savedNothing, true
+			e.Hint = "it is tried once more with the inputs as they were written"
+		}
+	}
+	return e
+}
+
+// learnedOf lists what was learned on a deployment, by class.
+func (l *loop) learnedOf(deployment string) []job.Learned {
+	var out []job.Learned
+	for _, c := range slices.Sorted(maps.Keys(l.learned[deployment])) {
+		out = append(out, l.learned[deployment][c])
+	}
+	return out
+}
