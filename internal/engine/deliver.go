@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/comfyume/qmtui/internal/job"
@@ -10,11 +11,14 @@ import (
 
 // delivery is what the loop remembers of getting one output to its user.
 type delivery struct {
-	user  string
-	busy  bool
-	tries int
-	next  time.Time // not before
-	err   *job.Error
+	user    string
+	busy    bool // a copy is under way
+	naming  bool // a place is being chosen
+	rename  bool // something else stands at the recorded place: another is to be chosen
+	tries   int
+	renamed int       // times that a chosen place was taken
+	next    time.Time // not before
+	err     *job.Error
 }
 
 // vanishTries is how often a source must be missing before it is given up.
@@ -30,7 +34,8 @@ func (l *loop) copying() bool {
 	return false
 }
 
-// deliver starts copies of whole files, as many as may run at once.
+// deliver has places chosen for complete files, all of an attempt together, and
+// starts copies of files whose place is recorded, as many as may run at once.
 func (l *loop) deliver() {
 	if l.closing {
 		return
@@ -41,21 +46,27 @@ func (l *loop) deliver() {
 		total += n
 	}
 	for _, j := range l.order {
+		var unnamed []int // attempts
 		for _, o := range j.Outputs {
-			if total >= l.policy.Copies {
-				return
-			}
-			if o.State != job.OutputWhole || busy[j.User] >= l.policy.CopiesPerUser {
+			if o.State != job.OutputWhole {
 				continue
 			}
 			d := l.delivery(j, o)
-			if d.busy || now.Before(d.next) {
-				continue
+			switch {
+			case d.busy || d.naming || now.Before(d.next):
+			case o.Dest == "" || d.rename:
+				if !slices.Contains(unnamed, o.Attempt) {
+					unnamed = append(unnamed, o.Attempt)
+				}
+			case total < l.policy.Copies && busy[j.User] < l.policy.CopiesPerUser:
+				d.busy = true
+				busy[j.User]++
+				total++
+				l.startCopy(*j, o)
 			}
-			d.busy = true
-			busy[j.User]++
-			total++
-			l.startCopy(*j, o)
+		}
+		for _, n := range unnamed {
+			l.startNaming(*j, n, now)
 		}
 	}
 }
@@ -79,25 +90,112 @@ func (l *loop) busyCopies() map[string]int {
 	return busy
 }
 
-// startCopy brings one output to its user: choose a place, record it, copy,
-// record that. Killed anywhere in between, the next start goes on from the
-// recorded place.
-func (l *loop) startCopy(j job.Job, o job.Output) {
+// transfer is the copy of an output to the place that is recorded for it.
+func transfer(j job.Job, o job.Output) job.Transfer {
 	a, _ := j.Attempt(o.Attempt)
-	t := job.Transfer{Output: o.ID, PromptID: a.PromptID, Source: o.Source, User: j.User,
-		Aside: a.State == job.Cancelled || o.Aside, Dest: o.Dest, Settled: a.State >= job.Rendered}
+	aside := o.Aside || o.Dest == "" && a.State == job.Cancelled
+	return job.Transfer{Output: o.ID, PromptID: a.PromptID, Source: o.Source, User: j.User, Aside: aside, Dest: o.Dest, Settled: a.State >= job.Rendered}
+}
+
+// startNaming chooses places for the complete files of an attempt, so that what
+// belongs together is numbered together. Those that are not complete yet take
+// part, so that a number is kept free for them; those that have a place tell
+// where the others belong.
+func (l *loop) startNaming(j job.Job, attempt int, now time.Time) {
+	var batch []job.Transfer
+	outputs := slices.DeleteFunc(j.OutputsOf(attempt), func(o job.Output) bool { return o.State.Settled() && o.State != job.OutputStored })
+	for _, o := range outputs {
+		d := l.deliveries[o.ID]
+		if d != nil && d.naming {
+			return // when that is done, the others follow
+		}
+		t := transfer(j, o)
+		if d != nil && d.rename {
+			t.Dest = ""
+		}
+		batch = append(batch, t)
+	}
+	for i, o := range outputs {
+		if d := l.deliveries[o.ID]; o.State == job.OutputWhole && batch[i].Dest == "" && !d.busy && !now.Before(d.next) {
+			d.naming = true
+		}
+	}
 	ctx := l.kill
 	l.acts.Go(func() {
-		r, err := l.transfer(ctx, j, o, t)
+		dests, err := l.places.choose(batch, func(taken []string) ([]string, error) { return l.share.Choose(ctx, batch, taken) })
 		l.report(message{do: func(l *loop) func() {
-			o.Aside = t.Aside
+			err := l.chosen(j, outputs, batch, dests, err)
+			return func() { l.logError("record places", err) }
+		}})
+	})
+}
+
+// chosen has places recorded, all in one step, before any copy begins. Killed
+// anywhere after that, the next start goes on from the recorded place.
+func (l *loop) chosen(j job.Job, outputs []job.Output, batch []job.Transfer, dests []string, err error) error {
+	var facts []job.Fact
+	var waiting []*delivery
+	var ids []job.OutputID
+	at := stamp(time.Time{})
+	for i, o := range outputs {
+		if batch[i].Dest == "" {
+			ids = append(ids, o.ID)
+		}
+		d := l.deliveries[o.ID]
+		if d == nil || !d.naming {
+			continue
+		}
+		d.naming = false
+		waiting = append(waiting, d)
+		if err == nil {
+			facts = append(facts, job.Fact{Job: j.ID, Attempt: o.Attempt, Kind: job.Named, At: at, Evidence: job.ByManager,
+				Output: &job.Output{ID: o.ID, Node: o.Node, Source: o.Source, Size: o.Size, Evidence: o.Evidence, Dest: dests[i], Aside: batch[i].Aside}})
+		}
+	}
+	if err == nil {
+		err = l.recordNow(facts...)
+	}
+	if err == nil {
+		for _, d := range waiting {
+			d.rename = false
+		}
+		return nil
+	}
+	l.places.release(j.User, ids...)
+	if errors.Is(err, context.Canceled) || errors.Is(err, errStopped) {
+		return nil
+	}
+	for _, d := range waiting {
+		d.failed(err)
+	}
+	if len(waiting) == 0 {
+		return nil
+	}
+	return l.record([]job.Fact{waits(j, outputs[0].Source, waiting[0].err)})
+}
+
+// failed notes a try that failed, and when the next one may begin.
+func (d *delivery) failed(err error) {
+	d.err = job.AsError(err)
+	d.tries++
+	d.next = time.Now().Add(min(time.Second<<min(d.tries-1, 5), 30*time.Second))
+}
+
+// startCopy brings one output to the place that is recorded for it, and records
+// that it stands there.
+func (l *loop) startCopy(j job.Job, o job.Output) {
+	t := transfer(j, o)
+	ctx := l.kill
+	l.acts.Go(func() {
+		r, err := l.share.Copy(ctx, t)
+		l.report(message{do: func(l *loop) func() {
 			err := l.copied(j, o, r, err)
 			return func() { l.logError("record a copy", err) }
 		}})
 	})
 }
 
-// maxPlaces bounds how often a taken place leads to another choice.
+// maxPlaces bounds how often in a row a taken place leads to another choice.
 const maxPlaces = 20
 
 var errDestTaken = &job.Error{Code: "dest_taken"}
@@ -105,50 +203,25 @@ var errDestTaken = &job.Error{Code: "dest_taken"}
 var errNoFreeName = &job.Error{Code: "no_free_name", Class: job.Conflict, Transient: true,
 	Message: "every place chosen in the user's folder was taken meanwhile", Hint: "it is tried again; look who else writes there"}
 
-func (l *loop) transfer(ctx context.Context, j job.Job, o job.Output, t job.Transfer) (job.Receipt, error) {
-	for range maxPlaces {
-		if t.Dest == "" {
-			if err := l.name(ctx, j, o, &t); err != nil {
-				return job.Receipt{}, err
-			}
-		}
-		r, err := l.share.Copy(ctx, t)
-		if !errors.Is(err, errDestTaken) {
-			return r, err
-		}
-		l.places.release(t.User, t.Dest)
-		t.Dest = ""
-	}
-	return job.Receipt{}, errNoFreeName
-}
-
-// name chooses a place and has it recorded before the copy begins.
-func (l *loop) name(ctx context.Context, j job.Job, o job.Output, t *job.Transfer) error {
-	dest, err := l.places.choose(t.User, t.Output, func(taken func(string) bool) (string, error) { return l.share.Choose(ctx, *t, taken) })
-	if err != nil {
-		return err
-	}
-	t.Dest = dest
-	f := job.Fact{Job: j.ID, Attempt: o.Attempt, Kind: job.Named, At: stamp(time.Time{}), Evidence: job.ByManager,
-		Output: &job.Output{ID: o.ID, Node: o.Node, Source: o.Source, Size: o.Size, Evidence: o.Evidence, Dest: dest, Aside: t.Aside}}
-	return l.ask(ctx, func(l *loop) error { return l.recordNow(f) })
-}
-
 // copied takes the end of a copy into the loop.
 func (l *loop) copied(j job.Job, o job.Output, r job.Receipt, err error) error {
 	d := l.deliveries[o.ID]
 	d.busy = false
 	if err == nil {
 		delete(l.deliveries, o.ID)
-		l.places.release(j.User, r.Dest)
 		return l.record([]job.Fact{l.storedFact(j, o, r)})
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, errStopped) {
 		return nil
 	}
-	d.err = job.AsError(err)
-	d.tries++
-	d.next = time.Now().Add(min(time.Second<<min(d.tries-1, 5), 30*time.Second))
+	if errors.Is(err, errDestTaken) {
+		d.rename = true
+		if d.renamed++; d.renamed%maxPlaces != 0 {
+			return nil
+		}
+		err = errNoFreeName
+	}
+	d.failed(err)
 	return l.record(l.troubled(j, o, d))
 }
 
@@ -160,9 +233,7 @@ func (l *loop) storedFact(j job.Job, o job.Output, r job.Receipt) job.Fact {
 // troubled says on the job what keeps a file from its user. A file that will
 // never come is given up, and said so; everything else is tried until it heals.
 func (l *loop) troubled(j job.Job, o job.Output, d *delivery) []job.Fact {
-	at := stamp(time.Time{})
-	note := job.Fact{Job: j.ID, Kind: job.Noted, At: at, Evidence: job.ByManager,
-		Warning: &job.Warning{Code: d.err.Code, At: at, Message: "delivery of " + o.Source.String() + " waits: " + d.err.Message, Hint: d.err.Hint}}
+	note := waits(j, o.Source, d.err)
 	gone := d.err.Code == "source_vanished" && d.tries >= vanishTries
 	if d.err.Code == "not_whole" && d.tries < vanishTries {
 		return nil // the next look decides
@@ -172,6 +243,13 @@ func (l *loop) troubled(j job.Job, o job.Output, d *delivery) []job.Fact {
 	}
 	delete(l.deliveries, o.ID)
 	note.Warning.Message = o.Source.String() + " could not be delivered: " + d.err.Message
-	return []job.Fact{note, {Job: j.ID, Attempt: o.Attempt, Kind: job.Abandoned, At: at, Evidence: job.ByManager,
+	return []job.Fact{note, {Job: j.ID, Attempt: o.Attempt, Kind: job.Abandoned, At: note.At, Evidence: job.ByManager,
 		Output: &job.Output{ID: o.ID, Node: o.Node, Source: o.Source, Size: o.Size, State: job.OutputVanished}}}
+}
+
+// waits says on a job what keeps a file from its user.
+func waits(j job.Job, source job.Path, err *job.Error) job.Fact {
+	at := stamp(time.Time{})
+	return job.Fact{Job: j.ID, Kind: job.Noted, At: at, Evidence: job.ByManager,
+		Warning: &job.Warning{Code: err.Code, At: at, Message: "delivery of " + source.String() + " waits: " + err.Message, Hint: err.Hint}}
 }

@@ -67,19 +67,31 @@ func (s *fakeShare) Watch(folders []job.Folder) {
 
 func (s *fakeShare) Nudge(string) {}
 
-func (s *fakeShare) Choose(_ context.Context, t job.Transfer, taken func(string) bool) (string, error) {
+func (s *fakeShare) Choose(_ context.Context, batch []job.Transfer, taken []string) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	folder := ""
-	if t.Aside {
-		folder = "cancelled/"
-	}
-	for n := 1; ; n++ {
-		dest := fmt.Sprintf("%sout_%05d_.png", folder, n)
-		if _, there := s.placed[t.User+"/"+dest]; !there && !taken(dest) {
-			return dest, nil
+	return freePlaces(s.placed, batch, taken), nil
+}
+
+// freePlaces numbers the files without a place in the order of the batch.
+func freePlaces(placed map[string]job.Path, batch []job.Transfer, taken []string) []string {
+	var dests []string
+	n := 1
+	for _, t := range batch {
+		folder, dest := "", t.Dest
+		if t.Aside {
+			folder = "cancelled/"
 		}
+		for dest == "" {
+			try := fmt.Sprintf("%sout_%05d_.png", folder, n)
+			if _, there := placed[t.User+"/"+try]; !there && !slices.Contains(taken, try) && !slices.Contains(dests, try) {
+				dest = try
+			}
+			n++
+		}
+		dests = append(dests, dest)
 	}
+	return dests
 }
 
 func (s *fakeShare) Copy(ctx context.Context, t job.Transfer) (job.Receipt, error) {

@@ -113,10 +113,8 @@ func (l *loop) adopt(j job.Job) *job.Job {
 		if !o.Source.Tagged() && o.Source != "" {
 			l.sources[o.Source] = l.newest(l.sources[o.Source], source{j.ID, o.ID})
 		}
-		if o.Dest != "" && o.State != job.OutputStored {
-			l.places.reserve(j.User, o.Dest, o.ID)
-		}
 	}
+	l.places.follow(j)
 	return p
 }
 
@@ -167,6 +165,7 @@ func (l *loop) forget(j *job.Job) {
 			delete(l.sources, o.Source)
 		}
 	}
+	l.places.forget(*j)
 	delete(l.jobs, j.ID)
 	delete(l.stagings, j.ID)
 	if i, ok := slices.BinarySearchFunc(l.order, j, byAge); ok {

@@ -228,8 +228,7 @@ func (worldShare) Discard(context.Context, job.Path) error { return nil }
 func (worldShare) TakeBack(context.Context, job.Transfer, string) error {
 	return nil
 }
-func (worldShare) OpenSource(job.Path) (engine.File, error)             { return nil, job.ErrNoJob }
-func (worldShare) Sum(context.Context, job.Path) (int64, string, error) { return 10, "xxh64:1", nil }
+func (worldShare) OpenSource(job.Path) (engine.File, error) { return nil, job.ErrNoJob }
 func (worldShare) Open(string, string) (engine.File, error) {
 	return nil, job.ErrNoJob
 }
@@ -243,20 +242,13 @@ func (s worldShare) Status() job.ShareStatus {
 	return job.ShareStatus{Mounted: !s.looked.IsZero(), LookedAt: s.looked}
 }
 
-func (s worldShare) Choose(_ context.Context, t job.Transfer, taken func(string) bool) (string, error) {
+func (s worldShare) Choose(_ context.Context, batch []job.Transfer, taken []string) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	folder := ""
-	if t.Aside {
-		folder = "cancelled/"
-	}
-	for n := 1; ; n++ {
-		dest := fmt.Sprintf("%sout_%05d_.png", folder, n)
-		if _, there := s.placed[t.User+"/"+dest]; !there && !taken(dest) {
-			return dest, nil
-		}
-	}
+	return freePlaces(s.placed, batch, taken), nil
 }
+
+func (worldShare) Sum(context.Context, job.Path) (int64, string, error) { return 10, "xxh64:1", nil }
 
 // Copy takes its time, fails in ways that heal, and may be cut short before
 // the file stands in its place or just after.

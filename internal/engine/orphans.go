@@ -40,18 +40,19 @@ func (e *Engine) copyOrphan(ctx context.Context, o *job.Orphan) (job.Receipt, er
 	t := job.Transfer{Output: o.ID, Source: o.Path, User: o.User, Dest: o.Dest, Settled: true}
 	for range maxPlaces {
 		if t.Dest == "" {
-			dest, err := e.places.choose(t.User, t.Output, func(taken func(string) bool) (string, error) { return e.share.Choose(ctx, t, taken) })
+			batch := []job.Transfer{t}
+			dests, err := e.places.choose(batch, func(taken []string) ([]string, error) { return e.share.Choose(ctx, batch, taken) })
 			if err != nil {
 				return job.Receipt{}, err
 			}
-			t.Dest, o.Dest = dest, dest
+			t.Dest, o.Dest = dests[0], dests[0]
 			if err := e.ask(ctx, func(l *loop) error { return l.putOrphan(*o) }); err != nil {
-				e.places.release(t.User, t.Dest)
+				e.places.release(t.User, t.Output)
 				return job.Receipt{}, err
 			}
 		}
 		r, err := e.share.Copy(ctx, t)
-		e.places.release(t.User, t.Dest)
+		e.places.release(t.User, t.Output)
 		if !errors.Is(err, errDestTaken) {
 			return r, err
 		}

@@ -67,10 +67,12 @@ type Share interface {
 	Watch(folders []job.Folder)
 	// Nudge asks for a look soon, for example when an answer came.
 	Nudge(promptID string)
-	// Choose picks a free place below the user's folder, as ComfyUI would have
-	// named the file there. Places in taken are not free although nothing
-	// stands there yet.
-	Choose(ctx context.Context, t job.Transfer, taken func(dest string) bool) (string, error)
+	// Choose picks free places below the user's folder for files of one user, as
+	// ComfyUI would have named them there; the answer is in the order of batch.
+	// Files of one node that share a stem and a number keep one number, and the
+	// numbers rise with node and number. A file whose Dest is set keeps it. Places
+	// in taken are not free although nothing stands there yet.
+	Choose(ctx context.Context, batch []job.Transfer, taken []string) ([]string, error)
 	// Copy makes the file durable at t.Dest, never overwriting. The error is a
 	// *job.Error: dest_taken (choose again), not_whole (look again),
 	// source_vanished, disk_full, not_writable, ... Transient ones heal.

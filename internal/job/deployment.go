@@ -16,14 +16,14 @@ const (
 
 // Deployment is one place that renders, as the fleet knows it.
 type Deployment struct {
-	Name         string  `json:"name"`
-	Driver       string  `json:"driver"`
-	URL          string  `json:"url"`
-	Capacity     int     `json:"capacity"`
-	InFlight     int     `json:"in_flight"`
+	Name     string `json:"name"`
+	Driver   string `json:"driver"`
+	URL      string `json:"url"`
+	Capacity int    `json:"capacity"`
+	InFlight int    `json:"in_flight"`
 	// Silent counts those in flight that gave no sign for long, so that their slots
 	// are used for other jobs.
-	Silent int `json:"silent,omitempty"`
+	Silent       int     `json:"silent,omitempty"`
 	PricePerHour float64 `json:"price_per_hour"` // in the currency of the bill
 	ScaleToZero  bool    `json:"scale_to_zero"`
 	Active       bool    `json:"active"`

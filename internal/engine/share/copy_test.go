@@ -45,7 +45,7 @@ func TestCopy(t *testing.T) {
 	d.write(string(source("video/cat_00001_.png")), b)
 	s := d.share()
 	tr := transfer("video/cat_00001_.png", "")
-	dest, err := s.Choose(t.Context(), tr, nothingTaken)
+	dest, err := choose(t, s, tr)
 	if err != nil || dest != "video/cat_00001_.png" {
 		t.Fatalf("chose %q, %v", dest, err)
 	}

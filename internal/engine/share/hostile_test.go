@@ -165,7 +165,7 @@ func TestUsersLinks(t *testing.T) {
 		if _, err := s.Copy(t.Context(), tr); err == nil {
 			t.Errorf("%s: copied", name)
 		}
-		if _, err := s.Choose(t.Context(), tr, nothingTaken); err == nil {
+		if _, err := choose(t, s, tr); err == nil {
 			t.Errorf("%s: chosen", name)
 		}
 		for _, folder := range []string{away, filepath.Join(d.users, "user002")} {

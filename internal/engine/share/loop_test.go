@@ -102,7 +102,7 @@ func TestHungCopy(t *testing.T) {
 		if _, err := s.Copy(t.Context(), a); code(err) != "share_stalled" || time.Since(before) > 3*copyStall*10*time.Second {
 			t.Errorf("begun again: %v", err)
 		}
-		if _, err := s.Choose(t.Context(), transfer("b_00001_.png", ""), nothingTaken); err != nil {
+		if _, err := choose(t, s, transfer("b_00001_.png", "")); err != nil {
 			t.Errorf("choose meanwhile: %v", err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())

@@ -221,7 +221,7 @@ func TestNoUsersFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := d.share()
-	if _, err := s.Choose(t.Context(), tr, nothingTaken); code(err) != "not_writable" {
+	if _, err := choose(t, s, tr); code(err) != "not_writable" {
 		t.Errorf("choose: %v", err)
 	}
 	if _, err := s.Copy(t.Context(), tr); code(err) != "not_writable" {
@@ -285,7 +285,7 @@ func TestFileInPlaceOfAFolder(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := d.share()
-			_, chosen := s.Choose(t.Context(), tr, nothingTaken)
+			_, chosen := choose(t, s, tr)
 			_, copied := s.Copy(t.Context(), tr)
 			for _, err := range []error{chosen, copied} {
 				e := job.AsError(err)

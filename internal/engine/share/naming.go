@@ -5,8 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"path"
-	"regexp"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -21,34 +19,6 @@ const (
 	maxSuffix  = 32  // bytes of an extension, its dot included
 	maxFolders = 16  // components of a place below the user's folder
 )
-
-// place is where a file would like to stand below its user's folder.
-type place struct {
-	folder  string // slashes; "" for the user's folder itself
-	stem    string // without counter and extension
-	suffix  string // extension with its dot, or ""
-	counted bool   // ComfyUI's own counter goes between the two
-}
-
-// counterForm is ComfyUI's own way to name a file: prefix, counter of at least
-// five digits, extension (folder_paths.get_save_image_path, ComfyUI 0.8.0).
-var counterForm = regexp.MustCompile(`^(?s)(.+)_[0-9]{5,}_(\.[^.]*)?$`)
-
-// wish is the place that a file asks for: the user's own prefix with its
-// folders, harmless whatever the name on the share is. Equal sources give equal places.
-func wish(source job.Path, aside string) place {
-	parts := strings.Split(ownPath(string(source)), "/")
-	base := parts[len(parts)-1]
-	p := place{folder: harmlessFolder(parts[:len(parts)-1], aside)}
-	if m := counterForm.FindStringSubmatch(base); m != nil {
-		p.counted = true
-		p.stem, p.suffix = m[1], m[2]
-	} else {
-		p.stem, p.suffix = splitSuffix(base)
-	}
-	p.stem, p.suffix = harmless(p.stem), harmlessSuffix(p.suffix)
-	return p
-}
 
 // splitSuffix takes the extension off a name, unless it is too long to be one.
 func splitSuffix(base string) (stem, suffix string) {
@@ -133,49 +103,6 @@ func harmlessSuffix(suffix string) string {
 		return ".bin"
 	}
 	return "." + clean
-}
-
-// free is the first free name for the file in a folder that holds names.
-// taken tells of places that are spoken for although nothing stands there.
-func (p place) free(names []string, taken func(dest string) bool) string {
-	here := make(map[string]bool, len(names))
-	for _, name := range names {
-		here[name] = true
-	}
-	for n := p.first(names); ; n++ {
-		if name := p.name(n); !here[name] && !taken(path.Join(p.folder, name)) {
-			return path.Join(p.folder, name)
-		}
-	}
-}
-
-// name is the n-th name for the file.
-func (p place) name(n int) string {
-	switch {
-	case p.counted:
-		return fmt.Sprintf("%s_%05d_%s", p.stem, n, p.suffix)
-	case n <= 1:
-		return p.stem + p.suffix
-	}
-	return fmt.Sprintf("%s-%d%s", p.stem, n, p.suffix)
-}
-
-// maxCounter bounds what a name on disk can make of the counter.
-const maxCounter = 1 << 40
-
-// first is where counting begins: for ComfyUI's own names the highest counter
-// of that prefix plus one, else one.
-func (p place) first(names []string) int {
-	highest := 0
-	for _, name := range names {
-		if rest, ok := strings.CutPrefix(name, p.stem+"_"); ok && p.counted {
-			digits, _, _ := strings.Cut(rest, "_")
-			if n, err := strconv.Atoi(strings.TrimSpace(digits)); err == nil && n < maxCounter {
-				highest = max(highest, n)
-			}
-		}
-	}
-	return highest + 1
 }
 
 // checkDest refuses a place that is not plainly below the user's folder.

@@ -103,7 +103,16 @@ func transfer(name, dest string) job.Transfer {
 	return job.Transfer{Output: job.NewOutputID(prompt, p), PromptID: prompt, Source: p, User: "user001", Dest: dest}
 }
 
-func nothingTaken(string) bool { return false }
+// choose chooses a place for one file, whatever place it has.
+func choose(t testing.TB, s *Share, tr job.Transfer) (string, error) {
+	t.Helper()
+	tr.Dest = ""
+	dests, err := s.Choose(t.Context(), []job.Transfer{tr}, nil)
+	if err != nil {
+		return "", err
+	}
+	return dests[0], nil
+}
 
 // watcher runs a share and collects what it reports.
 type watcher struct {

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -68,26 +70,43 @@ func sameFolder(users *os.Root, user string, root *os.Root) error {
 	return nil
 }
 
-// Choose picks a free place below the user's folder, named as ComfyUI would
-// have named the file there. Places in taken are not free although nothing
-// stands there yet. The error is a *job.Error.
-func (s *Share) Choose(ctx context.Context, t job.Transfer, taken func(dest string) bool) (string, error) {
-	aside := ""
-	if t.Aside {
-		aside = s.opt.Aside
-	}
-	p := wish(t.Source, aside)
-	work := task{name: "list the folder of " + t.User, limit: listings}
-	names, err := errand(ctx, s, work, func(*pulse) ([]string, error) {
-		if err := s.at("choose"); err != nil {
-			return nil, err
+// Choose picks free places below the user's folder for files of one user, named
+// as ComfyUI would have named them there; the answer is in the order of batch.
+// Files of one node that share a stem and a number on the share share a number
+// there too, and the numbers rise with node and number. A file whose Dest is set
+// keeps it and tells where its siblings belong. Places in taken are not free
+// although nothing stands there yet. The error is a *job.Error.
+func (s *Share) Choose(ctx context.Context, batch []job.Transfer, taken []string) ([]string, error) {
+	wishes, standing := make([]wish, len(batch)), map[string][]string{}
+	for i, t := range batch {
+		aside := ""
+		if t.Aside {
+			aside = s.opt.Aside
 		}
-		return s.userNames(t.User, p.folder)
-	}, nil)
-	if err != nil {
-		return "", s.classify("choose a name in", path.Join(s.opt.Users, t.User, p.folder), err)
+		wishes[i] = newWish(t, aside)
+		if t.Dest == "" {
+			standing[wishes[i].folder] = nil
+		}
 	}
-	return p.free(names, taken), nil
+	for _, folder := range slices.Sorted(maps.Keys(standing)) {
+		user := batch[0].User
+		work := task{name: "list the folder of " + user, limit: listings}
+		names, err := errand(ctx, s, work, func(*pulse) ([]string, error) {
+			if err := s.at("choose"); err != nil {
+				return nil, err
+			}
+			return s.userNames(user, folder)
+		}, nil)
+		if err != nil {
+			return nil, s.classify("choose a name in", path.Join(s.opt.Users, user, folder), err)
+		}
+		standing[folder] = names
+	}
+	for _, dest := range taken {
+		folder, name := splitPlace(dest)
+		standing[folder] = append(standing[folder], name)
+	}
+	return assign(wishes, standing), nil
 }
 
 // userNames lists a folder of the user; one that is not there yet is empty.
