@@ -202,7 +202,7 @@ func policy(cfg config.Config) engine.Policy {
 		MaxDepth: cfg.Queue.MaxDepth, MaxQueued: cfg.Users.MaxQueued, MaxRunning: cfg.Users.MaxRunning, FIFO: cfg.Queue.Mode == "fifo",
 		AcceptTimeout: time.Duration(cfg.Queue.AcceptTimeout), DoubtTimeout: time.Duration(cfg.Queue.DoubtTimeout),
 		EvidenceTimeout: time.Duration(cfg.Queue.EvidenceTimeout), RunTimeout: time.Duration(cfg.Queue.RunTimeout),
-		Settle: time.Duration(cfg.Queue.Settle), LateWindow: time.Duration(cfg.Queue.LateWindow), Retries: retries,
+		Settle: time.Duration(cfg.Queue.Settle), LateWindow: time.Duration(cfg.Queue.LateWindow), Retries: retries, Partial: cfg.Queue.Partial,
 		Copies: cfg.Users.Copies, CopiesPerUser: cfg.Users.CopiesPerUser, Untagged: !cfg.Tag.Prefix, KeepInputs: time.Duration(cfg.Retention.Inputs), Admins: cfg.Auth.Admins,
 	}
 }

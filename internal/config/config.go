@@ -82,12 +82,13 @@ type Queue struct {
 	MaxDepth        int      `toml:"max_depth" default:"1000" min:"1" max:"1000000" doc:"Jobs that may wait at once, of all users; more get 429."`
 	Mode            string   `toml:"mode" default:"fair" one:"fair,fifo" doc:"fair charges each user the measured GPU time; fifo is first come, first served. Priorities count in both."`
 	AcceptTimeout   Duration `toml:"accept_timeout" default:"15m" doc:"Time for a deployment to accept a prompt, cold start included."`
-	DoubtTimeout    Duration `toml:"doubt_timeout" default:"5m" doc:"Time for any evidence of a prompt that was sent and that nobody answered for; then it is tried again under a new prompt id."`
-	EvidenceTimeout Duration `toml:"evidence_timeout" default:"20m" doc:"Time from acceptance without any evidence of the prompt, after which it never appeared."`
+	DoubtTimeout    Duration `toml:"doubt_timeout" default:"5m" doc:"Least time without a sign before a prompt that nobody answered for is tried again under a new prompt id. While a deployment is starting, a cold start is waited for as well; once it is warm and its usual times are known, these decide."`
+	EvidenceTimeout Duration `toml:"evidence_timeout" default:"20m" doc:"Time from acceptance without a sign of the prompt, after which it is tried again. Once a deployment is warm and its usual times are known, these decide."`
 	RunTimeout      Duration `toml:"run_timeout" default:"30m" doc:"Time from the first evidence until the job must have ended."`
-	Settle          Duration `toml:"settle" default:"3s" doc:"Time that an attempt's folder must be quiet before its outputs count as complete when nothing else says so."`
+	Settle          Duration `toml:"settle" default:"3s" doc:"Time that an attempt's folder must be quiet before its outputs count as complete when nothing else says so. Where the number of files is unknown it is three times that, or three times the longest pause between two of them."`
 	LateWindow      Duration `toml:"late_window" default:"15m" doc:"Time after the end of an attempt in which its folder is still looked into, for late files."`
 	Retries         int      `toml:"retries" default:"2" max:"100" zero:"never" doc:"New attempts that are made without being asked, for lost and for transiently refused ones."`
+	Partial         string   `toml:"partial" default:"retry" one:"retry,accept" doc:"What becomes of an attempt that was broken off with some of its files delivered: retry tries it again while retries are left, accept ends the job as done with a warning."`
 }
 
 // Tag is how a prompt is marked, so that its outputs are known again.

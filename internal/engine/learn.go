@@ -71,19 +71,30 @@ func (v View) noFiles(j job.Job, a job.Attempt) *job.Error {
 	classes := customClasses(j)
 	switch {
 	case len(a.Files) > 0:
-		e.Code, e.Transient = "files_elsewhere", true
+		e.Transient = v.delivers(a.Deployment)
 		e.Message = fmt.Sprintf("the worker on %s reported %s, and %s does not stand on the share", a.Deployment, count(len(a.Files), "file"), a.Files[0])
-		e.Hint = `that replica writes elsewhere: compare its --output-directory with "qmtui workers list", then "qmtui doctor --canary"`
+		e.Hint = `it writes elsewhere: check that its --output-directory is on the same share: "qmtui workers list", then "qmtui doctor --canary"`
 	case len(classes) > 0:
 		e.NodeType = classes[0]
 		e.Message = fmt.Sprintf("the run succeeded, and neither its history nor the share has a file of %s", strings.Join(classes, ", "))
 		e.Hint = "if it saves files, describe its inputs with [[save_node]] in the configuration; if it only shows something, add a save node"
 		if v.learnable(j, a) {
-			e.Code, e.Transient = savedNothing, true
-			e.Hint = "it is tried once more with the inputs as they were written"
+			return &job.Error{Code: "saved_nothing", Class: job.Internal, Transient: true, NodeType: e.NodeType, Message: e.Message,
+				Hint: "it is tried once more with the inputs of these nodes as they were written"}
 		}
 	}
 	return e
+}
+
+// delivers reports that a file of another job on the deployment was delivered
+// lately: another replica than the one that writes elsewhere may take the job.
+func (v View) delivers(deployment string) bool {
+	return slices.ContainsFunc(v.Jobs, func(j *job.Job) bool {
+		return slices.ContainsFunc(j.Outputs, func(o job.Output) bool {
+			a, _ := j.Attempt(o.Attempt)
+			return o.State == job.OutputStored && a.Deployment == deployment
+		})
+	})
 }
 
 // learnedOf lists what was learned on a deployment, by class.
