@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,10 +15,10 @@ import (
 )
 
 const (
-	maxDepth    = 12      // folders below a tree's own
-	maxFiles    = 20_000  // names in one attempt's folder
-	maxRest     = 500_000 // names outside qm/
-	filesAtOnce = 200     // files that one look opens; the others wait for the next
+	maxDepth    = maxFolders + 1 // folders below a tree's own: a node's, and what can be delivered
+	maxFiles    = 20_000         // names in one attempt's folder
+	maxRest     = 500_000        // names outside qm/
+	filesAtOnce = 200            // files that one look opens; the others wait for the next
 )
 
 // outcome is what one look found.
@@ -130,12 +129,16 @@ func (l *look) blocked(path, why string) {
 
 // entry deals with one name. Known files that are settled cost nothing.
 func (l *look) entry(d *folder, name, path string, depth int) {
-	if l.skip(name, path) {
+	if l.skip(path) {
 		return
 	}
 	if l.t.dirs[path] {
 		l.listed[path] = true
 		l.sub(d, name, path, depth)
+		return
+	}
+	if isLitter(junk, name) { // a folder of such a name is a user's own
+		l.newFolder(d, name, path, depth)
 		return
 	}
 	f, known := l.t.files[path]
@@ -154,9 +157,9 @@ func (l *look) entry(d *folder, name, path string, depth int) {
 }
 
 // skip leaves out what is never an output: our own root when it is looked into
-// otherwise, the sentinel, and what NFS makes of files removed while open.
-func (l *look) skip(name, path string) bool {
-	return l.t.kind == rest && (path == comfy.Root || path == l.s.opt.Sentinel) || strings.HasPrefix(name, ".nfs")
+// otherwise, and the sentinel.
+func (l *look) skip(path string) bool {
+	return l.t.kind == rest && (path == comfy.Root || path == l.s.opt.Sentinel)
 }
 
 // started reports the start marker, a folder that ComfyUI makes when the
@@ -181,6 +184,9 @@ func (l *look) newFolder(d *folder, name, path string, depth int) bool {
 	st, err := d.stat(name)
 	if err != nil || !isFolder(&st) {
 		return false // what it is, the opening says
+	}
+	if isLitter(junkFolders, name) {
+		return true
 	}
 	l.t.dirs[path] = true
 	l.sub(d, name, path, depth)

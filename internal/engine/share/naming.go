@@ -17,7 +17,7 @@ const (
 	maxName    = 255 // bytes of one name, the limit of every file system in question
 	maxStem    = 200 // bytes, so that a counter and an extension fit behind it
 	maxSuffix  = 32  // bytes of an extension, its dot included
-	maxFolders = 16  // components of a place below the user's folder
+	maxFolders = 32  // of a place below the user's folder: a prefix may have 16, and nodes add some of their own
 )
 
 // splitSuffix takes the extension off a name, unless it is too long to be one.
@@ -44,8 +44,9 @@ func harmlessFolder(parts []string, aside string) string {
 	if aside != "" {
 		kept = append(kept, aside)
 	}
+	limit := len(kept) + maxFolders
 	for _, part := range parts {
-		if part != "" && len(kept) < maxFolders {
+		if part != "" && len(kept) < limit {
 			kept = append(kept, harmless(part))
 		}
 	}
