@@ -60,7 +60,7 @@ func (s *Share) sourceFolder(p string) (*folder, string, error) {
 	dir, name := path.Split(p)
 	d, err := openFolder(s.opt.Outputs, strings.Trim(dir, "/"))
 	if notFolder(err) {
-		return nil, "", errHostile("behind a symbolic link")
+		return nil, "", errHostile("behind a symbolic link or a file in place of a folder")
 	}
 	return d, name, err
 }

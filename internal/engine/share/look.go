@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -34,6 +37,7 @@ type outcome struct {
 type look struct {
 	s      *Share
 	t      *tree
+	paths  []job.Path // outside qm/, to look at as well
 	now    time.Time
 	wait   patience
 	watch  func(path string) // adds a hint before a folder is listed; may be nil
@@ -55,17 +59,61 @@ func (l *look) run() outcome {
 	switch {
 	case errors.Is(err, unix.ENOENT):
 	case notFolder(err):
-		l.hostileFolder(l.t.base)
+		l.hostile(l.t.base, "a link or a file in place of a folder")
 	case err != nil:
 		l.failed(l.t.base, err)
 	default:
 		l.folder(d, l.t.base, 0)
 	}
+	l.byPath()
 	if l.out.err == nil && !l.cut {
 		l.absent()
 	}
 	l.t.force = false
 	return l.out
+}
+
+// byPath looks at the files outside qm/ that are asked for by path, whatever
+// their names are, and forgets those that are not asked for any more.
+func (l *look) byPath() {
+	if l.t.kind != watched {
+		return
+	}
+	maps.DeleteFunc(l.t.files, func(path string, _ *file) bool {
+		_, asked := slices.BinarySearch(l.paths, job.Path(path))
+		return l.outside(path) && !asked
+	})
+	for _, p := range l.paths {
+		l.pulse.beat()
+		path := string(p)
+		if f := l.t.files[path]; f != nil && !l.t.force && l.now.Before(f.again) {
+			f.missing, l.listed[path] = 0, true
+			continue
+		}
+		d, name, err := l.s.sourceFolder(path)
+		var hostile errHostile
+		switch {
+		case err == nil:
+			if st, err := d.stat(name); err == nil && !isFolder(&st) {
+				l.listed[path] = true
+				l.file(d, name, path, l.t.files[path])
+			}
+			d.close()
+		case errors.Is(err, unix.ENOENT):
+		case errors.As(err, &hostile):
+			l.hostile(path, string(hostile))
+		case errors.Is(err, fs.ErrPermission):
+			l.listed[path] = true
+			l.blocked(path, fmt.Sprintf("may not be read by user id %d", os.Geteuid()))
+		default:
+			l.out.err = err
+		}
+	}
+}
+
+// outside reports a file that does not lie in the folder of the tree.
+func (l *look) outside(path string) bool {
+	return path != l.t.base && !strings.HasPrefix(path, l.t.base+"/")
 }
 
 func notFolder(err error) bool {
@@ -222,7 +270,7 @@ func (l *look) file(d *folder, name, path string, f *file) {
 	if f == nil {
 		f = &file{}
 	}
-	found, err := examine(d, name, f, l.now, l.t.kind == rest, l.pulse)
+	found, err := examine(d, name, f, l.now, l.t.kind == rest || l.outside(path), l.pulse)
 	switch {
 	case errors.Is(err, unix.ENOENT):
 		delete(l.listed, path)
@@ -251,15 +299,15 @@ func (l *look) report(path string, found finding, m job.Mark) {
 	l.out.moved = true
 }
 
-// hostileFolder reports an attempt's folder that is a link or a file.
-func (l *look) hostileFolder(path string) {
+// hostile reports what cannot even be opened as a part of the share.
+func (l *look) hostile(path, what string) {
 	f := l.t.files[path]
 	if f == nil {
 		f = &file{}
 		l.t.files[path] = f
 	}
 	l.listed[path] = true
-	o := observation{hostile: "a link or a file in place of a folder"}
+	o := observation{hostile: what}
 	for _, m := range f.observe(o, l.now, l.wait) {
 		l.report(path, finding{observation: o}, m)
 	}

@@ -119,6 +119,7 @@ type Share struct {
 
 	mu     sync.Mutex
 	want   map[string]job.Folder // guarded by mu, replaced as a whole
+	named  map[string]bool       // guarded by mu, replaced as a whole: the paths in want
 	nudged map[string]bool       // guarded by mu
 	status job.ShareStatus       // guarded by mu
 	was    identity              // guarded by mu: the file system that was last proved

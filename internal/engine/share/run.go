@@ -3,25 +3,54 @@ package share
 import (
 	"context"
 	"maps"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/comfyume/qmtui/internal/comfy"
 	"github.com/comfyume/qmtui/internal/job"
 )
 
-// Watch replaces the set of folders to look into. Folders outside the set are
-// found by the slow sweep. It may be called before Run.
+// Watch replaces the set of folders to look into, and of the paths outside qm/
+// to look at. Folders outside the set are found by the slow sweep. A path that
+// several folders have is looked at for the first of them; one that leads out of
+// the share, or into qm/, is ignored. It may be called before Run.
 func (s *Share) Watch(folders []job.Folder) {
-	want := make(map[string]job.Folder, len(folders))
+	want, named := make(map[string]job.Folder, len(folders)), map[string]bool{}
 	for _, f := range folders {
-		if component(f.PromptID) == nil {
-			want[f.PromptID] = f
+		if component(f.PromptID) != nil {
+			continue
 		}
+		paths := f.Paths
+		f.Paths = nil
+		for _, p := range paths {
+			if s.lookable(string(p)) && !named[string(p)] && len(f.Paths) < maxFiles {
+				named[string(p)] = true
+				f.Paths = append(f.Paths, p)
+			}
+		}
+		slices.Sort(f.Paths)
+		want[f.PromptID] = f
 	}
 	s.mu.Lock()
-	s.want = want
+	s.want, s.named = want, named
 	s.mu.Unlock()
 	s.rouse()
+}
+
+// lookable reports a path that a look may be asked for by name.
+func (s *Share) lookable(p string) bool {
+	if path.Clean(p) != p || p == "." || !filepath.IsLocal(p) || strings.ContainsRune(p, 0) || p == comfy.Root || strings.HasPrefix(p, comfy.Root+"/") || p == s.opt.Sentinel {
+		return false
+	}
+	for part := range strings.SplitSeq(p, "/") {
+		if len(part) > maxName {
+			return false
+		}
+	}
+	return true
 }
 
 // Nudge asks for a look soon, for example when an answer came. A folder
@@ -77,6 +106,7 @@ type runner struct {
 	noHints bool   // they cannot be had
 
 	trees   map[string]*tree
+	named   map[string]bool    // paths outside qm/ that are looked at for an attempt
 	flying  map[string]*flight // looks under way by name
 	results chan func()        // what is to be done on Run's goroutine after a look
 	ended   bool               // Run is over: what comes back is dropped
@@ -154,6 +184,7 @@ func (r *runner) start(name string, now time.Time, look func(*pulse) func()) {
 func (r *runner) adopt(now time.Time) {
 	r.s.mu.Lock()
 	want, nudged := r.s.want, r.s.nudged
+	r.named = r.s.named
 	r.s.nudged = map[string]bool{}
 	r.s.mu.Unlock()
 	for id, f := range want {
@@ -189,6 +220,14 @@ func (r *runner) adoptFolder(id string, f job.Folder, now time.Time) {
 			r.sweep.trees--
 		}
 		t.kind, t.pace, t.interval, t.due = watched, p, 0, now
+	}
+	if !slices.Equal(t.paths, f.Paths) {
+		t.paths = f.Paths
+		if t.flying {
+			t.hinted = true
+		} else {
+			t.interval, t.due = 0, now
+		}
 	}
 }
 
@@ -290,7 +329,7 @@ func (r *runner) takeProof(v survey, err *job.Error) {
 
 // look starts a look into t, which owns t until it is taken.
 func (r *runner) look(t *tree, now time.Time) {
-	l := &look{s: r.s, t: t, now: r.s.opt.Now(), wait: patience{r.s.opt.Poll, cacheGuard(r.mount.kind, r.mount.options)}}
+	l := &look{s: r.s, t: t, paths: t.paths, now: r.s.opt.Now(), wait: patience{r.s.opt.Poll, cacheGuard(r.mount.kind, r.mount.options)}}
 	if r.hints != nil && t.kind == watched {
 		l.watch = r.hints.add
 	}
@@ -307,6 +346,9 @@ func (r *runner) take(t *tree, out outcome) {
 	t.flying = false
 	r.lookEnded(t, out.err)
 	for _, s := range out.sightings {
+		if t.kind == rest && r.named[string(s.Path)] {
+			continue // the look by path reports it
+		}
 		if r.news(s) || t.kind == watched {
 			r.report(s)
 		}

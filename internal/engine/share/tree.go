@@ -33,9 +33,10 @@ type tree struct {
 	force bool // look at every file once, whatever is remembered
 
 	// What follows is the pace of looking; Run's goroutine alone touches it.
-	flying   bool // a look is under way
-	hinted   bool // another was asked for meanwhile
-	failing  bool // the last look failed, and that was logged
+	paths    []job.Path // outside qm/, looked at as well
+	flying   bool       // a look is under way
+	hinted   bool       // another was asked for meanwhile
+	failing  bool       // the last look failed, and that was logged
 	interval time.Duration
 	due      time.Time
 	last     time.Time // when the last look began
