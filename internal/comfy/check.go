@@ -59,16 +59,24 @@ func (p *Prompt) checkIDs(*ObjectInfo) *Refusal {
 
 // checkWriters refuses a prompt after which nothing would stand on the share.
 func (p *Prompt) checkWriters(info *ObjectInfo) *Refusal {
-	switch {
-	case len(p.writers(info)) > 0:
+	if len(p.writers(info)) > 0 {
 		return nil
-	case p.hasPreview():
-		return refuse("previews_only", typeNoOutputs,
-			"the prompt only shows previews, which stay on the worker and are lost",
-			"use SaveImage instead of PreviewImage (or the save node for your kind of output)")
 	}
-	return refuse("no_outputs", typeNoOutputs, "the prompt has no output node",
-		"add a save node, such as SaveImage")
+	shown := p.silents(info)
+	if len(shown) == 0 {
+		return refuse("no_outputs", typeNoOutputs, "the prompt has no output node",
+			"add a save node, such as SaveImage")
+	}
+	const most = 3
+	var said []string
+	for _, s := range shown[:min(len(shown), most)] {
+		said = append(said, p.name(s.id)+" "+s.does)
+	}
+	if more := len(shown) - most; more > 0 {
+		said = append(said, fmt.Sprintf("and %d more", more))
+	}
+	return refuse("previews_only", typeNoOutputs, "the prompt saves nothing that can be delivered: "+strings.Join(said, "; "),
+		"add a save node for your kind of output, such as SaveImage for pictures")
 }
 
 // checkInputs refuses when no save node is left that the server would run.
@@ -100,8 +108,8 @@ func (p *Prompt) doomed(f *faults) map[string]bool {
 func (p *Prompt) inputFaults(info *ObjectInfo) *faults {
 	f := newFaults(p)
 	for _, s := range p.saves(info) {
-		if _, known := info.Class(s.node.class); !known && s.core && s.state == prefixMissing {
-			f.add(s.node.id, missingInput(s.input))
+		if _, known := info.Class(s.node.class); !known && s.row.Pack == packCore && s.state == prefixMissing {
+			f.add(s.node.id, missingInput(s.main))
 		}
 	}
 	needed := reach(p.outputNodes(info), p.sources)

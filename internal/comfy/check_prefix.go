@@ -1,7 +1,9 @@
 package comfy
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -17,6 +19,9 @@ const (
 	counterText = "_00001_."
 	// stepsText is what SaveLoRA puts there in addition, at most.
 	stepsText = "_1000000000_steps"
+	// maxPathParts is the most parts of a path below a node's own folder, its file
+	// name among them: the share is looked into as deep as that.
+	maxPathParts = 16
 )
 
 // checkPrefixes refuses literal prefixes that would leave their folder, that
@@ -60,28 +65,45 @@ func (f prefixFault) plain() string {
 
 func (s save) prefixFaults(p *Prompt) []prefixFault {
 	var out []prefixFault
+	check := func(input string, what role, state prefixState, text string) {
+		if fault, ok := s.faultOf(input, what, state, text); ok {
+			out = append(out, fault)
+		}
+	}
 	state, text := s.state, s.literal
 	if fixed, ok := p.fixedText(s.link); ok && state == prefixLinked {
-		state, text = prefixLiteral, fixed
+		state, text = prefixLiteral, p.ownText(s, fixed)
 	}
-	if fault, ok := s.faultOf(s.input, state, text); ok {
-		out = append(out, fault)
+	if s.main != "" {
+		check(s.main, s.role, state, text)
 	}
-	if value, has := s.node.inputs[s.also]; has {
-		if text, ok := prefixText(value); ok {
-			if fault, ok := s.faultOf(s.also, prefixLiteral, text); ok {
-				out = append(out, fault)
-			}
+	if value, ok := prefixText(s.node.inputs[s.row.Name]); ok {
+		check(s.row.Name, roleName, prefixLiteral, ownPrefix(slashes(value)))
+	}
+	for _, input := range s.row.Also {
+		if value, ok := prefixText(s.node.inputs[input]); ok && climbs(value) {
+			out = append(out, prefixFault{code: "prefix_escape", sentence: "it leads out of its folder with ..", hint: "take the .. out",
+				input: input, value: s.node.inputs[input]})
 		}
+	}
+	if len(out) == 0 && state == prefixLiteral && strings.Count(joined(text, s.name), "/") >= maxPathParts {
+		out = append(out, prefixFault{code: "prefix_too_deep", sentence: fmt.Sprintf("it has more than %d folders, which are not looked into", maxPathParts-1),
+			hint: "use fewer folders", input: s.main, value: s.node.inputs[s.main]})
 	}
 	return out
 }
 
-func (s save) faultOf(input string, state prefixState, text string) (prefixFault, bool) {
+// climbs reports a text of several parts, of which one leads upwards.
+func climbs(text string) bool {
+	parts := strings.FieldsFunc(slashes(text), func(r rune) bool { return r == '/' || r == ',' || unicode.IsSpace(r) })
+	return slices.Contains(parts, "..")
+}
+
+func (s save) faultOf(input string, what role, state prefixState, text string) (prefixFault, bool) {
 	var fault prefixFault
 	switch state {
 	case prefixLiteral:
-		fault = faultyPrefix(text, s.nameLimit())
+		fault = faultyPrefix(text, what, s.nameLimit(what))
 	case prefixFaulty:
 		fault = prefixFault{code: "prefix_not_text", sentence: "it is neither text nor a link", hint: "give a text such as ComfyUI"}
 	}
@@ -101,15 +123,15 @@ func (p *Prompt) fixedText(l link) (string, bool) {
 	return text, ok
 }
 
-// nameLimit is how many bytes the last part of a prefix may have: 244 for a
-// .png, less for longer extensions and for unknown ones.
-func (s save) nameLimit() int {
-	ext := s.ext
-	if ext == "" {
-		ext = "safetensors"
+// nameLimit is how many bytes the last part may have: all that fit where it is
+// a folder or a whole name; of a prefix 244 for a .png, less for longer
+// extensions and for unknown ones.
+func (s save) nameLimit(what role) int {
+	if what == roleFolder || what == rolePath {
+		return maxName
 	}
-	limit := maxName - len(counterText) - len(ext)
-	if s.input == "prefix" {
+	limit := maxName - len(counterText) - len(cmp.Or(s.row.Ext, "safetensors"))
+	if s.main == "prefix" {
 		limit -= len(stepsText)
 	}
 	return limit
@@ -117,42 +139,38 @@ func (s save) nameLimit() int {
 
 // prefixRules are tried in order; the first that is broken is told.
 var prefixRules = []struct {
-	broken func(prefix string) bool
+	broken func(text string, what role) bool
 	fault  prefixFault
 }{
-	{func(s string) bool { return s == "" }, prefixFault{
-		code: "prefix_empty", sentence: "it is empty, and the files would be called ._00001_ and overwrite each other",
-		hint: "give a name such as ComfyUI"}},
-	{func(s string) bool { return strings.ContainsFunc(s, unicode.IsControl) }, prefixFault{
+	{func(s string, _ role) bool { return strings.ContainsFunc(s, unicode.IsControl) }, prefixFault{
 		code: "prefix_control", sentence: "it contains a newline or another control character",
 		hint: "use one line of ordinary text"}},
-	{func(s string) bool { return strings.Contains(s, `\`) }, prefixFault{
-		code: "prefix_backslash", sentence: "it contains a backslash, which is no folder separator on the workers",
-		hint: "write folders with /"}},
-	{isAbsolute, prefixFault{
+	{func(s string, _ role) bool { return isAbsolute(s) }, prefixFault{
 		code: "prefix_absolute", sentence: "it is an absolute path",
 		hint: "name a folder below your outputs, such as portraits/ComfyUI"}},
-	{func(s string) bool { return hasPart(s, "..") }, prefixFault{
+	{func(s string, _ role) bool { return hasPart(s, "..") }, prefixFault{
 		code: "prefix_escape", sentence: "it leads out of its folder with ..",
 		hint: "take the .. out"}},
-	{func(s string) bool { return strings.HasSuffix(s, "/") || lastPart(s) == "." }, prefixFault{
+	{func(s string, what role) bool {
+		return what != roleFolder && (strings.HasSuffix(s, "/") || lastPart(s) == ".")
+	}, prefixFault{
 		code: "prefix_ends_in_slash", sentence: "it names a folder and no file, and the files would overwrite each other",
 		hint: "put a file name behind it, such as portraits/ComfyUI"}},
-	{func(s string) bool { return strings.Contains(s, "%batch_num%") }, prefixFault{
+	{func(s string, what role) bool { return what == rolePrefix && strings.Contains(s, "%batch_num%") }, prefixFault{
 		code: "prefix_batch_num", sentence: "%batch_num% makes ComfyUI overwrite earlier files",
 		hint: "take it out; files are numbered anyway"}},
-	{func(s string) bool { return strings.EqualFold(firstPart(s), Root) }, prefixFault{
+	{func(s string, _ role) bool { return strings.EqualFold(firstPart(s), Root) }, prefixFault{
 		code: "prefix_reserved", sentence: "the folder qm belongs to the queue manager",
 		hint: "use another folder name"}},
 }
 
-func faultyPrefix(prefix string, nameLimit int) prefixFault {
+func faultyPrefix(text string, what role, nameLimit int) prefixFault {
 	for _, rule := range prefixRules {
-		if rule.broken(prefix) {
+		if rule.broken(text, what) {
 			return rule.fault
 		}
 	}
-	return tooLong(prefix, nameLimit)
+	return tooLong(text, nameLimit)
 }
 
 func tooLong(prefix string, nameLimit int) prefixFault {

@@ -90,8 +90,8 @@ func TestRefusals(t *testing.T) {
 		{"no output node", `{` + blank + `}`, nil, "no_outputs", 400, "no output node"},
 		{"no output node, server asked", `{` + blank + `}`, info, "no_outputs", 400, "no output node"},
 		{"previews only", `{` + blank + `,"2":{"class_type":"PreviewImage","inputs":{"images":["1",0]}}}`, nil, "previews_only", 400, "SaveImage"},
-		{"a temp-folder graph only", `{` + blank + `,"2":{"class_type":"LossGraphNode","inputs":{"loss":["1",0],"filename_prefix":"x"}}}`, nil, "previews_only", 400, "previews"},
-		{"video combine that saves nothing", `{` + blank + `,"2":{"class_type":"VHS_VideoCombine","inputs":{"images":["1",0],"filename_prefix":"x","save_output":false}}}`, nil, "previews_only", 400, "previews"},
+		{"a temp-folder graph only", `{` + blank + `,"2":{"class_type":"LossGraphNode","inputs":{"loss":["1",0],"filename_prefix":"x"}}}`, nil, "previews_only", 400, "shows a graph out of the temp folder"},
+		{"video combine that saves nothing", `{` + blank + `,"2":{"class_type":"VHS_VideoCombine","inputs":{"images":["1",0],"filename_prefix":"x","save_output":false}}}`, nil, "previews_only", 400, "saves nothing as it is set (save_output = false)"},
 		{"unknown class", `{` + blank + `,` + saved + `,"77":{"class_type":"NoSuchNode","inputs":{}}}`, info, "unknown_class", 400, "NoSuchNode does not exist"},
 		{"required input missing", `{"9":{"class_type":"SaveImage","inputs":{"filename_prefix":"x"}}}`, info, "bad_inputs", 400, "Required input is missing: images"},
 		{"required input missing upstream", `{"1":{"class_type":"EmptyImage","inputs":{"height":64,"batch_size":1,"color":7}},` + saved + `}`, info, "bad_inputs", 400, `"1" (EmptyImage): Required input is missing: width`},
@@ -105,10 +105,10 @@ func TestRefusals(t *testing.T) {
 		{"prefix ..", saving(`".."`), nil, "prefix_escape", 400, ".."},
 		{"absolute prefix", saving(`"/etc/x"`), nil, "prefix_absolute", 400, "absolute"},
 		{"drive prefix", saving(`"C:/x"`), nil, "prefix_absolute", 400, "absolute"},
-		{"prefix with backslash", saving(`"..\\win\\img"`), nil, "prefix_backslash", 400, "backslash"},
+		{"prefix with backslash", saving(`"..\\win\\img"`), nil, "prefix_escape", 400, "leads out"},
+		{"prefix of 17 parts", saving(`"` + strings.Repeat("d/", 16) + `x"`), nil, "prefix_too_deep", 400, "15 folders"},
 		{"prefix with newline", saving(`"a\nb"`), nil, "prefix_control", 400, "newline"},
 		{"prefix with NUL", saving(`"a\u0000b"`), nil, "prefix_control", 400, "control"},
-		{"empty prefix", saving(`""`), nil, "prefix_empty", 400, "empty"},
 		{"prefix ending in /", saving(`"a/b/"`), nil, "prefix_ends_in_slash", 400, "folder and no file"},
 		{"prefix ending in /.", saving(`"a/."`), nil, "prefix_ends_in_slash", 400, "folder and no file"},
 		{"prefix with %batch_num%", saving(`"a_%batch_num%"`), nil, "prefix_batch_num", 400, "batch_num"},
@@ -123,7 +123,7 @@ func TestRefusals(t *testing.T) {
 		{"prefix that is null", saving(`null`), nil, "prefix_not_text", 400, "neither text nor a link"},
 		{"prefix from a primitive", `{` + blank + `,"2":{"class_type":"PrimitiveString","inputs":{"value":"../x"}},"9":{"class_type":"SaveImage","inputs":{"images":["1",0],"filename_prefix":["2",0]}}}`, nil, "prefix_escape", 400, ".."},
 		{"LoRA prefix", `{"1":{"class_type":"SaveLoRA","inputs":{"prefix":"/x"}}}`, nil, "prefix_absolute", 400, `prefix "/x"`},
-		{"dataset folder", `{"1":{"class_type":"SaveTrainingDataset","inputs":{"folder_name":"../x"}}}`, nil, "prefix_escape", 400, "folder_name"},
+		{"dataset folder", `{"1":{"class_type":"SaveImageDataSetToFolder","inputs":{"folder_name":"../x","filename_prefix":"f"}}}`, nil, "prefix_escape", 400, "folder_name"},
 		{"dataset file", `{"1":{"class_type":"SaveImageDataSetToFolder","inputs":{"folder_name":"d","filename_prefix":"../x"}}}`, nil, "prefix_escape", 400, "filename_prefix"},
 		{"custom node's prefix", `{"1":{"class_type":"SomebodysSaver","inputs":{"filename_prefix":"../x"}}}`, nil, "prefix_escape", 400, "SomebodysSaver"},
 	} {
@@ -153,6 +153,9 @@ func TestAccepted(t *testing.T) {
 	}{
 		{"plain", saving(`"x"`), info},
 		{"byte order mark", "\xef\xbb\xbf" + saving(`"x"`), info},
+		{"empty prefix", saving(`""`), info},
+		{"backslashes", saving(`"a\\b\\img"`), info},
+		{"prefix of 16 parts", saving(`"` + strings.Repeat("d/", 15) + `x"`), nil},
 		{"subfolders", saving(`"a/b c/%year%/img_%width%"`), info},
 		{"dot inside", saving(`"t05/./di"`), nil},
 		{"hostile but harmless", saving("\"q'\\\"`$(x);&|\""), nil},
@@ -237,11 +240,11 @@ func TestRefusalWithoutNodesIsStillWellFormed(t *testing.T) {
 func TestAllPrefixFaultsAreTold(t *testing.T) {
 	r := refusalOf(`{`+blank+`,
 		"9":{"class_type":"SaveImage","inputs":{"images":["1",0],"filename_prefix":"../x"}},
-		"10":{"class_type":"SaveImage","inputs":{"images":["1",0],"filename_prefix":""}}}`, nil)
+		"10":{"class_type":"SaveImage","inputs":{"images":["1",0],"filename_prefix":"a/"}}}`, nil)
 	if r == nil || r.Code != "prefix_escape" || len(r.NodeErrors) != 2 {
 		t.Fatalf("got %v", r)
 	}
-	if code := r.NodeErrors["10"].Errors[0].ExtraInfo["code"]; code != "prefix_empty" {
+	if code := r.NodeErrors["10"].Errors[0].ExtraInfo["code"]; code != "prefix_ends_in_slash" {
 		t.Errorf("node 10 has %v", code)
 	}
 	if !strings.Contains(r.Message, "and 1 more") {

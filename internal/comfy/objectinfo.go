@@ -24,6 +24,11 @@ type Class struct {
 	Required, Optional []Input
 	// Slots is the number of outputs, or -1 when the entry does not say.
 	Slots int
+	// Types are the types of the outputs, "" for one that is a list of choices.
+	Types []string
+	// Core says that it comes with ComfyUI, as far as the entry says, and Lists
+	// that an output is a list: what takes from it may run several times.
+	Core, Lists bool
 }
 
 // Input is one declared input. Type is "STRING", "IMAGE" and so on, "COMBO" for
@@ -93,7 +98,9 @@ func (info *ObjectInfo) lacks(name string) bool {
 
 func readClass(raw json.RawMessage) Class {
 	var entry struct {
-		OutputNode bool `json:"output_node"`
+		OutputNode bool   `json:"output_node"`
+		IsList     []bool `json:"output_is_list"`
+		Module     string `json:"python_module"`
 		Output     []any
 		Input      struct{ Required, Optional map[string]json.RawMessage }
 	}
@@ -104,6 +111,12 @@ func readClass(raw json.RawMessage) Class {
 	if entry.Output != nil {
 		c.Slots = len(entry.Output)
 	}
+	for _, t := range entry.Output {
+		kind, _ := t.(string)
+		c.Types = append(c.Types, kind)
+	}
+	c.Core = entry.Module == "nodes" || strings.HasPrefix(entry.Module, "comfy_extras.")
+	c.Lists = slices.Contains(entry.IsList, true)
 	c.Required = readInputs(entry.Input.Required)
 	c.Optional = readInputs(entry.Input.Optional)
 	return c

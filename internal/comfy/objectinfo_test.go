@@ -11,63 +11,34 @@ func TestTablesAgreeWithARealServer(t *testing.T) {
 	info := selected(t)
 	outputs := 0
 	for name, class := range info.classes {
-		s, saves := savers[name]
+		row, known := builtIn()[name]
 		switch {
 		case class.Output != isCoreOutput(name):
 			t.Errorf("%s: output_node is %v, the tables say %v", name, class.Output, isCoreOutput(name))
-		case saves && previews[name]:
-			t.Errorf("%s both saves and previews", name)
 		case !class.Output && !isCore(name):
 			t.Errorf("%s is ComfyUI's own and in no table", name)
 		}
 		if class.Output {
 			outputs++
 		}
-		if saves {
-			sameSaver(t, name, s, class)
+		if !known || row.None != "" {
+			continue
+		}
+		for _, main := range []string{row.Folder, row.Prefix, row.Name} {
+			if in, ok := class.input(main); main != "" && (!ok || in.Type != "STRING") {
+				t.Errorf("%s: input %q is %+v, want a STRING", name, main, in)
+			}
+			if _, optional := class.optional(main); optional {
+				t.Errorf("%s: input %q is not required", name, main)
+			}
+		}
+		if _, ok := class.input(row.Batch); row.Batch != "" && !ok {
+			t.Errorf("%s has no input %q", name, row.Batch)
 		}
 	}
 	if outputs != 27 {
 		t.Errorf("the fixture has %d output nodes, want 27", outputs)
 	}
-}
-
-func sameSaver(t *testing.T, name string, s saver, class Class) {
-	t.Helper()
-	if in, ok := class.input(s.input); !ok || in.Type != "STRING" {
-		t.Errorf("%s: input %q is %+v, want a STRING", name, s.input, in)
-	}
-	if _, optional := class.optional(s.input); optional || !s.core {
-		t.Errorf("%s: input %q is not required", name, s.input)
-	}
-	for _, also := range []string{s.per, s.also} {
-		if _, ok := class.input(also); also != "" && !ok {
-			t.Errorf("%s has no input %q", name, also)
-		}
-	}
-}
-
-// Every save node that a real server has beyond the table is found by its
-// filename_prefix; every one in the table is in the fixture, but for names that
-// other versions use and one that is not ComfyUI's own.
-func TestTableHasNothingUnheardOf(t *testing.T) {
-	info := selected(t)
-	elsewhere := setOf("SaveLoRANode", "VHS_VideoCombine", "Preview3DAnimation", "SaveImageWebsocket")
-	for _, table := range []map[string]bool{keysOf(savers), previews} {
-		for name := range table {
-			if info.lacks(name) && !elsewhere[name] {
-				t.Errorf("no server was seen with %s", name)
-			}
-		}
-	}
-}
-
-func keysOf(m map[string]saver) map[string]bool {
-	out := map[string]bool{}
-	for key := range m {
-		out[key] = true
-	}
-	return out
 }
 
 func TestParseObjectInfo(t *testing.T) {

@@ -1,55 +1,86 @@
 package comfy
 
 import (
+	"cmp"
 	"encoding/json"
+	"path"
+	"slices"
+	"strings"
 )
 
 // Output is a save node of a prompt: one that will write to the share.
 type Output struct {
 	// Node is its id and Class its class_type.
 	Node, Class string
-	// Prefix is the user's own text of its prefix or folder input, without
-	// what Tagged puts before it. Empty when Linked: then a node gives the
-	// text while the prompt runs.
+	// Prefix is the user's own text of the inputs that lead its files, folder
+	// first, without what Tagged puts before it. Empty when Linked: then a node
+	// gives the text while the prompt runs.
 	Prefix string
 	Linked bool
 	// Count is how many files it will write, 0 when the graph does not tell.
 	Count int
+	// Outside says that its files will not stand in a folder of its own.
+	Outside bool
 	// Kind and Ext (without dot, "" when it varies) are hints, not promises.
 	Kind Kind
 	Ext  string
 }
 
-// Outputs lists the save nodes that will write to the share, by id. Previews,
-// start markers and nodes that the server will reject are not among them. With
-// nil info a node that is not ComfyUI's own counts when it has a
+// Outputs lists the save nodes that are sure to write to the share, by id.
+// Previews, start markers and nodes that the server will reject or that nothing
+// needs are not among them, nor is a node that an input computed in the graph
+// may switch off. With nil info a node that no table has counts when it has a
 // filename_prefix. An output node without any such input is not listed, since
 // nothing tells whether it writes.
 func (p *Prompt) Outputs(info *ObjectInfo) []Output {
-	counts := p.fileCounts()
+	counts := p.fileCounts(info)
 	doomed := p.doomed(p.inputFaults(info))
 	var out []Output
 	for _, s := range p.saves(info) {
-		if doomed[s.node.id] {
+		if doomed[s.node.id] || !s.runs || s.off != no || s.state == prefixMissing {
 			continue
 		}
-		out = append(out, Output{
-			Node: s.node.id, Class: s.node.class,
-			Prefix: s.literal, Linked: s.state == prefixLinked,
-			Count: counts(s), Kind: s.kind, Ext: s.ext,
-		})
+		o := Output{
+			Node: s.node.id, Class: s.node.class, Linked: s.state == prefixLinked,
+			Count: counts(s), Outside: !s.isolated(p), Kind: s.row.Kind, Ext: s.row.Ext,
+		}
+		if !o.Linked {
+			o.Prefix = joined(s.literal, s.name)
+		}
+		out = append(out, o)
 	}
 	return out
 }
 
-// save is a node that writes, and what its prefix input holds.
+// save is a node that writes, and what the inputs hold that lead its files.
 type save struct {
-	saver
+	row     *SaveNode
 	node    *node
+	main    string // the input that gets a folder of ours in front; "" for none
+	role    role
 	state   prefixState
-	literal string // the user's own text; of prefixAbsent, the server's default
+	literal string // the user's own text of it; of prefixAbsent, the server's default
 	link    link   // of prefixLinked: where the user's text comes from
+	// name is the user's own text of the name input; nameLink is set instead
+	// where a node gives it.
+	name        string
+	nameLink    *link
+	redirect    bool // the redirecting input is there, and is set to redirectOff
+	redirectOff string
+	off         truth // whether it is switched off
+	anywhere    truth // whether it writes where nobody can say
+	runs        bool  // it is an output node, or one needs it
 }
+
+// role is what an input that leads files holds.
+type role int
+
+const (
+	rolePrefix role = iota // folders and the beginning of a name
+	roleFolder             // folders
+	rolePath               // folders and a whole name
+	roleName               // a name
+)
 
 type prefixState int
 
@@ -61,69 +92,260 @@ const (
 	prefixFaulty  // neither text nor a link
 )
 
-// saves lists the nodes that write, by id, start markers left out.
+// saves lists the nodes that write or may write, by id, start markers left out.
 func (p *Prompt) saves(info *ObjectInfo) []save {
 	var out []save
+	var needed map[string]bool
 	for _, id := range p.order {
 		n := p.nodes[id]
-		kind, ok := saverOf(n, info)
-		if !ok || p.markers[id] {
+		row := p.saverOf(n, info)
+		if row == nil || p.markers[id] {
 			continue
 		}
-		out = append(out, p.readPrefix(save{saver: kind, node: n}, info))
+		s := save{row: row, node: n, off: p.whether(row.OffWhen, n, row, info)}
+		if s.off == yes {
+			continue
+		}
+		s.anywhere = p.whether(row.AnywhereWhen, n, row, info)
+		s.runs = p.isOutput(n, info)
+		if !s.runs {
+			if needed == nil {
+				needed = reach(p.outputNodes(info), p.sources)
+			}
+			s.runs = needed[id]
+		}
+		out = append(out, p.readInputs(s, info))
 	}
 	return out
 }
 
-// saverOf tells whether and how a node writes: the table knows best, then the
-// server, and of a class that both do not know a filename_prefix is the sign.
-func saverOf(n *node, info *ObjectInfo) (saver, bool) {
-	if s, ok := savers[n.class]; ok {
-		return s, n.inputs["save_output"] != false // VHS_VideoCombine then writes to temp
+// saverOf is what is known of how a node writes, nil when it does not: the
+// tables know best, then the server.
+func (p *Prompt) saverOf(n *node, info *ObjectInfo) *SaveNode {
+	row, known := p.row(n.class)
+	switch {
+	case !known:
+		return guessed(n, info)
+	case row.None != "" || p.writesElsewhere(row, info):
+		return nil
 	}
-	if previews[n.class] {
-		return saver{}, false
-	}
-	class, known := info.Class(n.class)
-	if !known {
-		_, has := n.inputs["filename_prefix"]
-		return saver{input: "filename_prefix", kind: KindOther}, has && !isCore(n.class)
-	}
-	if !class.Output {
-		return saver{}, false
-	}
-	for _, name := range []string{"filename_prefix", "folder_name", "prefix"} {
-		if in, ok := class.input(name); ok && in.Type == "STRING" {
-			return saver{input: name, kind: KindOther}, true
-		}
-	}
-	return saver{}, false
+	return row
 }
 
-// readPrefix fills in what the prefix input holds.
-func (p *Prompt) readPrefix(s save, info *ObjectInfo) save {
-	value, has := s.node.inputs[s.input]
-	if from, slot, ok := LinkOf(value); ok {
-		s.state, s.link = prefixLinked, p.ownLink(link{s.input, from, slot})
-		return s
+// writesElsewhere: newer servers may write to another place than older ones. Of
+// one that nobody asked the newer is assumed.
+func (p *Prompt) writesElsewhere(row *SaveNode, info *ObjectInfo) bool {
+	return row.Elsewhere != "" && (row.Newer == "" || !info.lacks(row.Newer))
+}
+
+// Names of inputs by which a class that no table has is understood. Where there
+// is a folder, the prefix is taken for a plain name: many such nodes join the
+// two and create only the folder.
+var (
+	prefixNames = []string{"filename_prefix", "save_prefix", "file_prefix", "file_name_prefix", "output_prefix", "image_prefix"}
+	folderNames = []string{"output_path", "output_folder", "output_dir", "output_directory", "save_path", "save_folder", "save_dir",
+		"save_directory", "foldername_prefix", "folder_name", "custom_path", "folder_path", "subfolder", "sub_folder",
+		"subdirectory", "foldername", "folder", "directory", "dir", "path"}
+	pathWords = []string{"path", "folder", "file", "name", "prefix", "save", "output", "dir"}
+	saveWords = []string{"save", "export", "write", "output"}
+)
+
+// guessed reads how a class writes that no table has out of its inputs.
+func guessed(n *node, info *ObjectInfo) *SaveNode {
+	class, known := info.Class(n.class)
+	if !known {
+		if _, has := n.inputs["filename_prefix"]; !has || isCore(n.class) {
+			return nil
+		}
 	}
-	if has {
+	has := func(name string) bool {
+		if !known {
+			_, literal := prefixText(n.inputs[name])
+			_, _, linked := LinkOf(n.inputs[name])
+			return literal || linked || name == "filename_prefix"
+		}
+		in, ok := class.input(name)
+		return ok && in.Type == "STRING"
+	}
+	first := func(names []string) string {
+		if i := slices.IndexFunc(names, has); i >= 0 {
+			return names[i]
+		}
+		return ""
+	}
+	row := &SaveNode{Class: n.class, Kind: KindOther, Prefix: first(prefixNames), Folder: first(folderNames), Optional: known && !class.Output}
+	says := named(n.class, saveWords)
+	if row.Prefix == "" && says && has("prefix") {
+		row.Prefix = "prefix"
+	}
+	switch {
+	case row.Prefix == "" && row.Folder == "", known && !class.Output && !(says && row.Prefix != ""):
+		return nil
+	case row.Prefix == "" && !says && row.Folder != "folder_name":
+		return nil // it may as well read that folder
+	case row.Folder != "":
+		row.Name, row.Prefix = row.Prefix, ""
+		for _, name := range []string{"filename", "file_name"} {
+			if row.Name == "" && has(name) {
+				row.Name = name
+			}
+		}
+	}
+	return row
+}
+
+// named reports a name that contains one of the words.
+func named(name string, words []string) bool {
+	name = strings.ToLower(name)
+	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(name, w) })
+}
+
+// readInputs fills in what the inputs hold that lead the files.
+func (p *Prompt) readInputs(s save, info *ObjectInfo) save {
+	class, known := info.Class(s.node.class)
+	has := func(input string) bool { // another version of the node may lack it
+		_, given := s.node.inputs[input]
+		_, declared := class.input(input)
+		return input != "" && (given || declared || !known)
+	}
+	switch row := s.row; {
+	case has(row.Folder):
+		s.main, s.role = row.Folder, roleFolder
+	case has(row.Prefix):
+		s.main, s.role = row.Prefix, rolePrefix
+	case has(row.Path):
+		s.main, s.role = row.Path, rolePath
+	default:
+		return p.readName(s)
+	}
+	value, given := s.node.inputs[s.main]
+	if from, slot, ok := LinkOf(value); ok {
+		s.state, s.link = prefixLinked, p.ownLink(link{s.main, from, slot})
+	} else if given {
 		text, ok := prefixText(value)
-		s.literal, s.state = ownPrefix(text), prefixLiteral
-		if !ok {
+		if s.literal = p.ownText(s, text); !ok {
 			s.state = prefixFaulty
 		}
+	} else {
+		s.state = prefixAbsent
+		in, optional := class.optional(s.main)
+		if !optional && (known || s.row.Pack == packCore) {
+			s.state = prefixMissing
+		}
+		text, _ := s.row.Defaults[s.main].(string)
+		s.literal = p.ownText(s, cmp.Or(in.Default, text))
+	}
+	if _, given := s.node.inputs[s.row.Redirect]; given && s.role != roleFolder {
+		if s.redirectOff, s.redirect = p.redirectOff(s.row, class); s.redirect {
+			text, ok := prefixText(s.node.inputs[s.row.Redirect])
+			if ok && text != s.redirectOff && s.state == prefixLiteral {
+				s.literal = joined(p.userFolder(text, "worker"), s.literal)
+			}
+		}
+	}
+	return p.readName(s)
+}
+
+// redirectOff is the value with which the second input of a node does not send
+// files elsewhere: the row says it, or it is the output folder, which the
+// workers name or which the class declares as its default.
+func (p *Prompt) redirectOff(row *SaveNode, class Class) (string, bool) {
+	if row.RedirectOff != nil {
+		return *row.RedirectOff, true
+	}
+	in, _ := class.input(row.Redirect)
+	text := cmp.Or(p.workers.OutputDir, in.Default)
+	return text, isAbsolute(text)
+}
+
+// readName reads the name input. Folders in it become part of the folder, where
+// there is one: the node would not create them.
+func (p *Prompt) readName(s save) save {
+	value, given := s.node.inputs[s.row.Name]
+	if from, slot, ok := LinkOf(value); ok {
+		l := p.ownLink(link{s.row.Name, from, slot})
+		s.nameLink = &l
 		return s
 	}
-	s.state = prefixMissing
-	class, _ := info.Class(s.node.class)
-	if in, ok := class.optional(s.input); ok {
-		s.state, s.literal = prefixAbsent, in.Default
+	text, _ := prefixText(value)
+	if !given {
+		text, _ = s.row.Defaults[s.row.Name].(string)
 	}
-	if s.literal == "" {
-		s.literal = "ComfyUI"
+	s.name = ownPrefix(slashes(text))
+	if s.role == roleFolder && (s.state == prefixLiteral || s.state == prefixAbsent) && !isAbsolute(s.name) && !hasPart(s.name, "..") {
+		folder, name := path.Split(s.name)
+		s.literal, s.name = joined(s.literal, strings.TrimRight(folder, "/")), name
 	}
 	return s
+}
+
+// ownText is the user's own part of the literal text of the main input.
+func (p *Prompt) ownText(s save, text string) string {
+	switch text = slashes(text); s.role {
+	case roleFolder:
+		return p.userFolder(text, s.row.Base)
+	case rolePath:
+		return ownPrefix(text)
+	}
+	if text = ownPrefix(text); text == "" {
+		text = "ComfyUI" // an empty one would make files that overwrite each other
+	}
+	return text
+}
+
+// slashes writes folders as the workers do; people on Windows write \.
+func slashes(text string) string { return strings.ReplaceAll(text, `\`, "/") }
+
+// userFolder is what of a folder is kept below ours: all of a relative one, and
+// of an absolute one what lies below the workers' output folder, or below a
+// folder of that name, else its last part.
+func (p *Prompt) userFolder(text, base string) string {
+	text = slashes(text)
+	for range maxOwn {
+		before := text
+		if text = p.keptFolder(text, base); text == before {
+			break
+		}
+	}
+	return text
+}
+
+func (p *Prompt) keptFolder(text, base string) string {
+	text = ownFolder(strings.TrimRight(text, "/"))
+	if rest, ok := strings.CutPrefix(text+"/", p.workers.OutputDir+"/"); ok && p.workers.OutputDir != "" {
+		return strings.Trim(rest, "/")
+	}
+	for strings.HasPrefix(text, "./") {
+		text = strings.TrimPrefix(text, "./")
+	}
+	absolute := isAbsolute(text)
+	if absolute || base == "worker" {
+		for _, out := range []string{"output", "outputs"} {
+			if _, rest, ok := strings.Cut("/"+text+"/", "/"+out+"/"); ok {
+				return strings.Trim(rest, "/")
+			}
+		}
+	}
+	switch {
+	case absolute && !hasPart(text, ".."):
+		return path.Base("/" + strings.Trim(text[strings.IndexByte(text, '/'):], "/"))
+	case text == "output" || text == "." || text == "none":
+		return "" // what such nodes take for the output folder itself
+	}
+	return text
+}
+
+// joined puts a folder before a name; either may be empty.
+func joined(folder, name string) string {
+	if folder == "" || name == "" {
+		return folder + name
+	}
+	return folder + "/" + name
+}
+
+// isolated reports whether Tagged can give the node a folder of its own.
+func (s save) isolated(p *Prompt) bool {
+	return s.main != "" && s.row.Place == nil && (s.role != roleFolder || s.row.Base == "" || p.workers.OutputDir != "")
 }
 
 // prefixText reads a literal prefix. Whole numbers become text on the server
@@ -141,17 +363,34 @@ func prefixText(value any) (string, bool) {
 	return "", false
 }
 
-// mayWrite lists nodes of which nobody can say whether they write: output
-// nodes without a prefix input, and unknown classes when no server was asked.
-func (p *Prompt) mayWrite(info *ObjectInfo) []string {
+// isOutput reports a node that the server starts its run from, or may.
+func (p *Prompt) isOutput(n *node, info *ObjectInfo) bool {
+	if class, known := info.Class(n.class); known {
+		return class.Output
+	}
+	if row, known := p.row(n.class); known {
+		return !row.Optional
+	}
+	return !isCore(n.class)
+}
+
+// outputNodes are all ids that the server starts its run from, or may.
+func (p *Prompt) outputNodes(info *ObjectInfo) []string {
+	var out []string
+	for _, id := range p.order {
+		if p.isOutput(p.nodes[id], info) {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// strangers lists output nodes of which nobody can say whether they write.
+func (p *Prompt) strangers(info *ObjectInfo) []string {
 	var out []string
 	for _, id := range p.order {
 		n := p.nodes[id]
-		class, known := info.Class(n.class)
-		_, saves := saverOf(n, info)
-		switch {
-		case saves || isCoreOutput(n.class):
-		case known && class.Output, info == nil && !isCore(n.class):
+		if _, known := p.row(n.class); !known && p.isOutput(n, info) && guessed(n, info) == nil {
 			out = append(out, id)
 		}
 	}
@@ -160,30 +399,47 @@ func (p *Prompt) mayWrite(info *ObjectInfo) []string {
 
 // writers are all ids that write or may.
 func (p *Prompt) writers(info *ObjectInfo) []string {
-	out := p.mayWrite(info)
+	out := p.strangers(info)
 	for _, s := range p.saves(info) {
-		out = append(out, s.node.id)
-	}
-	return out
-}
-
-// outputNodes are all ids that the server starts its run from, or may.
-func (p *Prompt) outputNodes(info *ObjectInfo) []string {
-	out := p.writers(info)
-	for id, n := range p.nodes {
-		if isCoreOutput(n.class) {
-			out = append(out, id)
+		if s.runs {
+			out = append(out, s.node.id)
 		}
 	}
 	return out
 }
 
-// hasPreview reports an output node that is known to put nothing on the share.
-func (p *Prompt) hasPreview() bool {
-	for id, n := range p.nodes {
-		if isCoreOutput(n.class) && !p.markers[id] {
-			return true
+// silent is an output node that puts nothing on the share.
+type silent struct {
+	id, does  string // does continues a sentence: "shows pictures"
+	elsewhere bool   // it writes to a place that is not the output folder
+}
+
+// silents lists the output nodes that are known to put nothing on the share.
+func (p *Prompt) silents(info *ObjectInfo) []silent {
+	var out []silent
+	for _, id := range p.order {
+		n := p.nodes[id]
+		row, known := p.row(n.class)
+		if !known || p.markers[id] || !p.isOutput(n, info) {
+			continue
+		}
+		switch {
+		case p.writesElsewhere(row, info):
+			out = append(out, silent{id, row.Elsewhere, true})
+		case row.None != "":
+			out = append(out, silent{id: id, does: row.None})
+		case p.whether(row.OffWhen, n, row, info) == yes:
+			out = append(out, silent{id: id, does: "saves nothing as it is set (" + p.offBecause(n, row, info) + ")"})
 		}
 	}
-	return false
+	return out
+}
+
+func (p *Prompt) offBecause(n *node, row *SaveNode, info *ObjectInfo) string {
+	for _, s := range row.OffWhen {
+		if p.whether([]string{s}, n, row, info) == yes {
+			return s
+		}
+	}
+	return ""
 }

@@ -61,6 +61,20 @@ var batchRules = map[string]batchRule{
 	"ImageAddNoise":           keep("image"),
 	"ImagePadForOutpaint":     keep("image"),
 
+	// Save nodes and previews pass on what they take since 0.33.
+	"SaveImage":         keep("images"),
+	"SaveImageAdvanced": keep("images"),
+	"SaveAnimatedPNG":   keep("images"),
+	"SaveAnimatedWEBP":  keep("images"),
+	"SaveWEBM":          keep("images"),
+	"PreviewImage":      keep("images"),
+	"SaveAudio":         keep("audio"),
+	"SaveAudioMP3":      keep("audio"),
+	"SaveAudioOpus":     keep("audio"),
+	"SaveAudioAdvanced": keep("audio"),
+	"PreviewAudio":      keep("audio"),
+	"SaveLatent":        keep("samples"),
+
 	"RepeatImageBatch":  times("image"),
 	"RepeatLatentBatch": times("samples"),
 	"ImageBatch":        plus("image1", "image2"),
@@ -71,32 +85,38 @@ var batchRules = map[string]batchRule{
 
 // fileCounts gives a function from save node to its number of files, 0 when
 // unknown.
-func (p *Prompt) fileCounts() func(save) int {
+func (p *Prompt) fileCounts(info *ObjectInfo) func(save) int {
 	sizes := batch{}
 	for _, id := range p.sorted() {
 		if rule, ok := batchRules[p.nodes[id].class]; ok {
 			sizes[id] = bounded(rule(sizes, p.nodes[id]))
 		}
 	}
-	unsure := p.unsure()
+	unsure := p.unsure(info)
 	return func(s save) int {
+		from, slot, _ := LinkOf(s.node.inputs[s.row.Batch])
 		switch {
-		case !s.single && s.per == "", unsure[s.node.id]:
+		case unsure[s.node.id]:
 			return 0
-		case s.single:
+		case s.row.Batch == "":
+			return s.row.Count
+		case isFile3D(p.typeOf(from, slot, info)):
 			return 1
 		}
-		return sizes.of(s.node, s.per)
+		return sizes.of(s.node, s.row.Batch)
 	}
 }
 
 // unsure marks every node that may run several times or not at all: one behind
-// a node that is not ComfyUI's own, which may give a list or block what
-// follows. The core's nodes of the tables do neither.
-func (p *Prompt) unsure() map[string]bool {
+// a node that is not ComfyUI's own, or that gives a list. The core's nodes of
+// the tables, and of which the server says that they come with it, do neither.
+func (p *Prompt) unsure(info *ObjectInfo) map[string]bool {
 	var foreign []string
 	for id, n := range p.nodes {
-		if !isCore(n.class) {
+		class, _ := info.Class(n.class)
+		row, known := p.row(n.class)
+		counts := known && (row.Count > 0 || row.Batch != "")
+		if !isCore(n.class) && !counts && (!class.Core || class.Lists) {
 			foreign = append(foreign, id)
 		}
 	}

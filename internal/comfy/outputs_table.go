@@ -14,69 +14,15 @@ const (
 	KindMesh      Kind = "mesh"
 	KindVector    Kind = "vector"
 	KindDataset   Kind = "dataset"
+	KindText      Kind = "text"
 	KindOther     Kind = "other" // a node that is not ComfyUI's own
 )
 
-// saver is what is known of a class that writes to the output folder.
-type saver struct {
-	input string // the input that names files or their folder
-	kind  Kind
-	ext   string // usual file extension without dot; "" when it varies
-	// per names the input whose batch gives one file an item; single says
-	// that one file is written whatever comes in. Neither: unknown.
-	per    string
-	single bool
-	// also names a second input that becomes part of the file's path below
-	// the first one, and is checked like a prefix but not tagged.
-	also string
-	// core says that ComfyUI declares input as required.
-	core bool
-}
-
-// savers are ComfyUI's own nodes that write to the output folder (0.8.0;
-// SaveGLB and SaveSVGNode write one file an item of something that no graph
-// tells, CLIPSave one a text encoder), and the most used one that is not.
-var savers = map[string]saver{
-	"SaveImage":               {input: "filename_prefix", kind: KindImage, ext: "png", per: "images", core: true},
-	"SaveAnimatedPNG":         {input: "filename_prefix", kind: KindAnimation, ext: "png", single: true, core: true},
-	"SaveAnimatedWEBP":        {input: "filename_prefix", kind: KindAnimation, ext: "webp", single: true, core: true},
-	"SaveVideo":               {input: "filename_prefix", kind: KindVideo, ext: "mp4", single: true, core: true},
-	"SaveWEBM":                {input: "filename_prefix", kind: KindVideo, ext: "webm", single: true, core: true},
-	"SaveAudio":               {input: "filename_prefix", kind: KindAudio, ext: "flac", per: "audio", core: true},
-	"SaveAudioMP3":            {input: "filename_prefix", kind: KindAudio, ext: "mp3", per: "audio", core: true},
-	"SaveAudioOpus":           {input: "filename_prefix", kind: KindAudio, ext: "opus", per: "audio", core: true},
-	"SaveLatent":              {input: "filename_prefix", kind: KindLatent, ext: "latent", single: true, core: true},
-	"CheckpointSave":          {input: "filename_prefix", kind: KindModel, ext: "safetensors", single: true, core: true},
-	"ImageOnlyCheckpointSave": {input: "filename_prefix", kind: KindModel, ext: "safetensors", single: true, core: true},
-	"ModelSave":               {input: "filename_prefix", kind: KindModel, ext: "safetensors", single: true, core: true},
-	"VAESave":                 {input: "filename_prefix", kind: KindModel, ext: "safetensors", single: true, core: true},
-	"CLIPSave":                {input: "filename_prefix", kind: KindModel, ext: "safetensors", core: true},
-	"LoraSave":                {input: "filename_prefix", kind: KindModel, ext: "safetensors", core: true},
-	"SaveLoRA":                {input: "prefix", kind: KindModel, ext: "safetensors", single: true, core: true},
-	"SaveLoRANode":            {input: "prefix", kind: KindModel, ext: "safetensors", single: true, core: true},
-	"SaveGLB":                 {input: "filename_prefix", kind: KindMesh, ext: "glb", core: true},
-	"SaveSVGNode":             {input: "filename_prefix", kind: KindVector, ext: "svg", core: true},
-
-	"SaveImageDataSetToFolder":     {input: "folder_name", kind: KindDataset, ext: "png", also: "filename_prefix", core: true},
-	"SaveImageTextDataSetToFolder": {input: "folder_name", kind: KindDataset, ext: "png", also: "filename_prefix", core: true},
-	"SaveTrainingDataset":          {input: "folder_name", kind: KindDataset, ext: "pkl", core: true},
-
-	"VHS_VideoCombine": {input: "filename_prefix", kind: KindVideo},
-}
-
-// previews are output nodes that put nothing on the share: they write to the
-// temp folder, send to the page, or only show. LossGraphNode has a
-// filename_prefix all the same, and fails when there is a folder in it.
-var previews = map[string]bool{
-	"PreviewImage": true, "MaskPreview": true, "PreviewAudio": true, "Preview3D": true,
-	"Preview3DAnimation": true, "PreviewAny": true, "LossGraphNode": true, "SaveImageWebsocket": true,
-}
-
-// isCoreOutput reports a class that the server starts from, known without
-// asking it.
+// isCoreOutput reports a class of ComfyUI's own that the server starts from,
+// known without asking it.
 func isCoreOutput(class string) bool {
-	_, saves := savers[class]
-	return saves || previews[class]
+	row, ok := builtIn()[class]
+	return ok && row.Pack == packCore && !row.Optional
 }
 
 // plainClasses are nodes of ComfyUI that are no output nodes and give every
@@ -116,5 +62,6 @@ func setOf(names ...string) map[string]bool {
 // isCore reports a class that this program knows to be ComfyUI's own.
 func isCore(class string) bool {
 	_, counted := batchRules[class]
-	return counted || plainClasses[class] || previews[class] || savers[class].core
+	row, saves := builtIn()[class]
+	return counted || plainClasses[class] || saves && row.Pack == packCore
 }

@@ -18,6 +18,7 @@ type Prompt struct {
 	nodes   map[string]*node
 	order   []string        // ids, sorted as ids are: 2 before 10
 	markers map[string]bool // start markers that came along; see tag_own.go
+	workers Workers         // what is known of who will run it; see For
 }
 
 // node is one node. rest holds every other key, such as _meta.

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // MetadataKey is the key of extra_pnginfo under which Tag.Metadata goes, and
@@ -22,6 +24,8 @@ type Tag struct {
 	Metadata map[string]any
 	// Prefix puts every save node's files into Folder(PromptID)/<node>/.
 	Prefix bool
+	// Plain lists node classes that keep the user's own inputs all the same.
+	Plain []string
 	// Embed writes Metadata into extra_data.extra_pnginfo.
 	Embed bool
 	// Marker adds a 1x1 picture under Folder(PromptID)/_started, which a
@@ -54,11 +58,7 @@ func (p *Prompt) Tagged(t Tag, extra json.RawMessage, info *ObjectInfo) (Request
 		return Request{}, fmt.Errorf("tag prompt: %q is not a prompt id", t.PromptID)
 	}
 	nodes := p.objects()
-	if t.Prefix {
-		p.tagPrefixes(nodes, t.PromptID, info)
-	} else {
-		p.cleanPrefixes(nodes, info)
-	}
+	p.tagSaves(nodes, t, info)
 	p.stageFiles(nodes, t.Files, info)
 	p.dropMarkers(nodes)
 	if t.Marker && !info.lacks("EmptyImage") && !info.lacks("SaveImage") {
@@ -75,25 +75,71 @@ func (p *Prompt) Tagged(t Tag, extra json.RawMessage, info *ObjectInfo) (Request
 	return Request{Prompt: prompt, PromptID: t.PromptID, ExtraData: data}, nil
 }
 
-// tagPrefixes replaces in nodes every save node by one with its own folder.
-func (p *Prompt) tagPrefixes(nodes map[string]any, promptID string, info *ObjectInfo) {
+// tagSaves gives every save node a folder of its own, where it can have one. In
+// what is left of the others the tags of an earlier attempt are taken off, into
+// whose folder nobody may write.
+func (p *Prompt) tagSaves(nodes map[string]any, t Tag, info *ObjectInfo) {
+	p.dropHelpers(nodes, info)
 	for _, s := range p.saves(info) {
-		folder := Folder(promptID) + "/" + EncodeNode(s.node.id)
-		switch s.state {
-		case prefixLiteral, prefixAbsent:
-			setInput(nodes, s.node, s.input, folder+"/"+s.literal)
-		case prefixLinked:
-			setInput(nodes, s.node, s.input, linkedPrefix(nodes, s, folder, info))
+		tagged := t.Prefix && !slices.Contains(t.Plain, s.node.class)
+		if tagged && s.row.Place == nil {
+			p.tagSave(nodes, s, Folder(t.PromptID)+"/"+EncodeNode(s.node.id), info)
+			continue
+		}
+		switch text, ok := prefixText(s.node.inputs[s.main]); {
+		case s.state == prefixLinked:
+			setInput(nodes, s.node, s.main, linkValue(s.link.from, s.link.slot))
+		case s.main != "" && ok && s.role == roleFolder && ownFolder(slashes(text)) != text:
+			setInput(nodes, s.node, s.main, ownFolder(slashes(text)))
+		case s.main != "" && ok && s.role != roleFolder && p.ownText(s, text) != text:
+			setInput(nodes, s.node, s.main, p.ownText(s, text))
 		}
 	}
 }
 
-// cleanPrefixes takes off the tags of an earlier attempt, into whose folder
-// nobody may write.
-func (p *Prompt) cleanPrefixes(nodes map[string]any, info *ObjectInfo) {
-	for _, s := range p.saves(info) {
-		if text, ok := prefixText(s.node.inputs[s.input]); ok && text != s.literal {
-			setInput(nodes, s.node, s.input, s.literal)
+// tagSave puts folder before the user's own text of the main input.
+func (p *Prompt) tagSave(nodes map[string]any, s save, folder string, info *ObjectInfo) {
+	if s.role == roleFolder && s.row.Base != "" {
+		if p.workers.OutputDir == "" {
+			if s.row.FolderOff != nil {
+				setInput(nodes, s.node, s.main, *s.row.FolderOff)
+			}
+			p.tagName(nodes, s, info)
+			return
+		}
+		folder = p.workers.OutputDir + "/" + folder
+	}
+	switch {
+	case s.main == "":
+	case s.state == prefixLiteral && s.role == roleFolder && s.literal == "" && s.row.Slash:
+		setInput(nodes, s.node, s.main, folder+"/")
+	case s.state == prefixLiteral, s.state == prefixAbsent:
+		setInput(nodes, s.node, s.main, joined(folder, s.literal))
+	case s.state == prefixLinked:
+		setInput(nodes, s.node, s.main, linkedPrefix(nodes, s, folder, info))
+	}
+	if s.redirect {
+		setInput(nodes, s.node, s.row.Redirect, s.redirectOff)
+	}
+	p.tagName(nodes, s, info)
+}
+
+// tagName keeps slashes out of the name: the node would not create the folders,
+// and they could lead out of its own.
+func (p *Prompt) tagName(nodes map[string]any, s save, info *ObjectInfo) {
+	value := s.node.inputs[s.row.Name]
+	switch text, ok := prefixText(value); {
+	case s.nameLink != nil && info.lacks("StringReplace"):
+		setInput(nodes, s.node, s.row.Name, "ComfyUI")
+	case s.nameLink != nil:
+		id := freeID(nodes, Root+"-name-"+EncodeNode(s.node.id))
+		nodes[id] = newObject("StringReplace", map[string]any{
+			"string": linkValue(s.nameLink.from, s.nameLink.slot), "find": "/", "replace": "_",
+		})
+		setInput(nodes, s.node, s.row.Name, linkValue(id, 0))
+	case ok && s.row.Name != "":
+		if name := strings.ReplaceAll(s.name, "/", "_"); name != text {
+			setInput(nodes, s.node, s.row.Name, name)
 		}
 	}
 }
@@ -105,6 +151,9 @@ func (p *Prompt) cleanPrefixes(nodes map[string]any, info *ObjectInfo) {
 // is found, one in a shared folder may be overwritten.
 func linkedPrefix(nodes map[string]any, s save, folder string, info *ObjectInfo) any {
 	if info.lacks("StringConcatenate") || info.lacks("StringReplace") {
+		if s.role == roleFolder {
+			return folder
+		}
 		return folder + "/ComfyUI"
 	}
 	tame := freeID(nodes, Root+"-tame-"+EncodeNode(s.node.id))
@@ -135,8 +184,7 @@ func setInput(nodes map[string]any, n *node, input string, value any) {
 	nodes[n.id] = object
 }
 
-// dropMarkers takes out start markers that came with the user's prompt. Their
-// EmptyImage stays: nothing takes from it, so it never runs.
+// dropMarkers takes out start markers that came with the user's prompt.
 func (p *Prompt) dropMarkers(nodes map[string]any) {
 	for id := range p.markers {
 		delete(nodes, id)

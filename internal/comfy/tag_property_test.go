@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -53,56 +54,60 @@ func checkTagging(t *testing.T, p *Prompt) {
 	}
 }
 
-// sameElsewhere compares all nodes of p with those of q but for their prefixes.
+// sameElsewhere compares all nodes of p with those of q but for the inputs that
+// lead files.
 func sameElsewhere(t *testing.T, p, q *Prompt) {
 	t.Helper()
-	prefixes := map[string]string{}
+	leading, helpers := map[string][]string{}, p.helpers(nil)
 	for _, s := range p.saves(nil) {
-		prefixes[s.node.id] = s.input
+		leading[s.node.id] = []string{s.main, s.row.Name, s.row.Redirect}
 	}
 	for id, n := range p.nodes {
-		if p.markers[id] {
+		if p.markers[id] || helpers[id] {
 			continue
 		}
 		want, got := n.object(), map[string]any{}
 		if m := q.nodes[id]; m != nil {
 			got = m.object()
+			got["inputs"] = without(m.inputs, leading[id])
 		}
-		want["inputs"], got["inputs"] = without(n.inputs, prefixes[id]), without(q.nodes[id].inputs, prefixes[id])
+		want["inputs"] = without(n.inputs, leading[id])
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("node %q became %v, was %v", id, got, want)
 		}
 	}
 }
 
-func without(inputs map[string]any, name string) map[string]any {
+func without(inputs map[string]any, names []string) map[string]any {
 	out := map[string]any{}
 	for key, value := range inputs {
-		if key != name {
+		if !slices.Contains(names, key) {
 			out[key] = value
 		}
 	}
 	return out
 }
 
-// ownFolders holds that every save node of p writes below a folder that no
-// other one has.
+// ownFolders holds that every save node of p that can writes below a folder
+// that no other one has, and that no name has a slash.
 func ownFolders(t *testing.T, p, q *Prompt) {
 	t.Helper()
 	seen := map[string]bool{}
 	for _, s := range p.saves(nil) {
 		folder := Folder(attempt) + "/" + EncodeNode(s.node.id)
-		value := q.nodes[s.node.id].inputs[s.input]
+		value := q.nodes[s.node.id].inputs[s.main]
 		if from, _, ok := LinkOf(value); ok {
 			value, _ = q.nodes[from].inputs["string_a"].(string)
-			value = value.(string) + "/"
 		}
 		text, _ := value.(string)
-		usable := s.state == prefixLiteral || s.state == prefixLinked
-		if usable && (!strings.HasPrefix(text, folder+"/") || seen[folder]) {
+		usable := s.isolated(p) && (s.state == prefixLiteral || s.state == prefixLinked || s.state == prefixAbsent)
+		if usable && (!strings.HasPrefix(text+"/", folder+"/") || seen[folder]) {
 			t.Errorf("node %q writes to %q, want below %q", s.node.id, text, folder)
 		}
 		seen[folder] = true
+		if name, _ := q.nodes[s.node.id].inputs[s.row.Name].(string); s.row.Name != "" && strings.Contains(name, "/") {
+			t.Errorf("node %q has the name %q", s.node.id, name)
+		}
 	}
 }
 

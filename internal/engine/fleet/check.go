@@ -15,11 +15,12 @@ import (
 // its nodes, they are known; otherwise ComfyUI's own are. The error is a
 // *job.Error of class Invalid or TooLarge.
 func (f *Fleet) Check(workflow, extra []byte) (job.Checked, error) {
-	info := f.nodes()
+	info, workers := f.known()
 	p, err := comfy.ParsePrompt(workflow, f.opts.Limits)
 	if err != nil {
 		return job.Checked{}, refusal(err)
 	}
+	p = p.For(workers)
 	if err := p.Check(info); err != nil {
 		return job.Checked{}, refusal(err)
 	}
@@ -36,7 +37,8 @@ func (f *Fleet) Check(workflow, extra []byte) (job.Checked, error) {
 		return job.Checked{}, fmt.Errorf("write prompt: %w", err)
 	}
 	expect := expected(p.Outputs(info))
-	return job.Checked{Workflow: canonical, Extra: scrubbed, Expect: expect, Models: p.Models(), Inputs: files, Warnings: f.warnings(expect)}, nil
+	return job.Checked{Workflow: canonical, Extra: scrubbed, Expect: expect, Places: p.Places(info, f.opts.Tag.Prefix),
+		Models: p.Models(), Inputs: files, Warnings: f.warnings(expect, p.Cautions(info))}, nil
 }
 
 // inputs are the files to be brought to the workers; none when that is not
@@ -63,36 +65,41 @@ func (f *Fleet) inputs(files []comfy.InputFile) ([]job.Input, error) {
 	return all, nil
 }
 
-// nodes is what the deployment in use knows; nil when nobody asked it yet.
-func (f *Fleet) nodes() *comfy.ObjectInfo {
+// known is what the deployment in use has, nil when nobody asked it yet, and
+// what is known of its workers.
+func (f *Fleet) known() (*comfy.ObjectInfo, comfy.Workers) {
 	f.mu.Lock()
 	s := f.used
 	f.mu.Unlock()
 	if s == nil {
-		return nil
+		return nil, comfy.Workers{SaveNodes: f.opts.SaveNodes}
 	}
-	return s.knownNodes()
+	return s.knownNodes(), s.workers()
 }
 
 func expected(outputs []comfy.Output) []job.Expected {
 	out := make([]job.Expected, 0, len(outputs))
 	for _, o := range outputs {
-		x := job.Expected{Node: o.Node, Class: o.Class, Prefix: o.Prefix, Count: o.Count}
-		if o.Linked {
-			x.Prefix = ""
-		}
-		out = append(out, x)
+		out = append(out, job.Expected{Node: o.Node, Class: o.Class, Prefix: o.Prefix, Count: o.Count, Outside: o.Outside})
 	}
 	return out
 }
 
-func (f *Fleet) warnings(expect []job.Expected) []job.Warning {
-	if len(expect) > 0 {
-		return nil
+func (f *Fleet) warnings(expect []job.Expected, cautions []comfy.Caution) []job.Warning {
+	var out []job.Warning
+	for _, c := range cautions {
+		w := job.Warning{Code: "no_own_folder", At: f.opts.Now(), Message: c.Message, Hint: c.Hint}
+		if c.Lost {
+			w = job.Warning{Code: "writes_elsewhere", At: f.opts.Now(), Message: c.Message, Hint: c.Hint}
+		}
+		out = append(out, w)
 	}
-	return []job.Warning{{Code: "outputs_unknown", At: f.opts.Now(),
-		Message: "nothing in the prompt tells which files will come, so quiet time decides when it is done",
-		Hint:    "use a save node that has a filename_prefix"}}
+	if len(expect) == 0 {
+		out = append(out, job.Warning{Code: "outputs_unknown", At: f.opts.Now(),
+			Message: "nothing in the prompt tells which files will come, so quiet time decides when it is done",
+			Hint:    "use a save node that has a filename_prefix"})
+	}
+	return out
 }
 
 // refusal turns a *comfy.Refusal into a *job.Error; ComfyUI's node_errors come along.

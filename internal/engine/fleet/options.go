@@ -21,6 +21,8 @@ type Options struct {
 	Tag Tagging
 	// Inputs says that the files which prompts load are brought to the workers.
 	Inputs bool
+	// SaveNodes are the installation's own rows of comfy's table; they win.
+	SaveNodes comfy.SaveNodes
 	// Limits bound a prompt; see comfy.Limits.
 	Limits comfy.Limits
 	// Memory keeps measured times over a restart. Nil forgets them.

@@ -36,7 +36,7 @@ func (f *Fleet) Submit(ctx context.Context, s job.Submission) job.Fact {
 	if err != nil {
 		fact = settle(fact, err, s.Timeout)
 	} else {
-		fact = acknowledge(fact, receipt, p.Outputs(at.knownNodes()))
+		fact = acknowledge(fact, receipt, p.For(at.workers()).Outputs(at.knownNodes()))
 	}
 	return f.hinted(fact)
 }

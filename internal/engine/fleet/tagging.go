@@ -5,6 +5,7 @@ import (
 	"errors"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/comfyume/qmtui/internal/comfy"
 	"github.com/comfyume/qmtui/internal/job"
@@ -22,9 +23,21 @@ func (s *site) tagged(p *comfy.Prompt, sub job.Submission) (comfy.Request, error
 		PromptID: sub.PromptID, Prefix: s.opts.Tag.Prefix, Embed: s.opts.Tag.Metadata,
 		Marker:   s.opts.Tag.Marker && !noMarker,
 		Files:    staged(sub),
+		Plain:    sub.Plain,
 		Metadata: map[string]any{"job": string(sub.Job), "attempt": sub.Attempt, "prompt_id": sub.PromptID},
 	}
-	return p.Tagged(tag, sub.Extra, nodes)
+	return p.For(s.workers()).Tagged(tag, sub.Extra, nodes)
+}
+
+// workers is what is known of who runs prompts there.
+func (s *site) workers() comfy.Workers {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := comfy.Workers{SaveNodes: s.opts.SaveNodes}
+	if s.system != nil && strings.HasPrefix(s.system.OutputDirectory, "/") {
+		w.OutputDir = s.system.OutputDirectory
+	}
+	return w
 }
 
 // staged are the names under which the workers find the inputs.
