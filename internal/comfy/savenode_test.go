@@ -331,3 +331,107 @@ func TestSaveNodesReferenceIsFresh(t *testing.T) {
 		t.Errorf("docs/save-nodes.md is stale: run make generate (%v)", err)
 	}
 }
+
+// newer is what ComfyUI 0.33 says of some of its nodes.
+func newer(t *testing.T) *ObjectInfo {
+	t.Helper()
+	class := func(output bool, out, required string) string {
+		node := "false"
+		if output {
+			node = "true"
+		}
+		return `{"output_node":` + node + `,"output":` + out + `,"python_module":"comfy_extras.nodes_new","input":{"required":` + required + `}}`
+	}
+	prefix := `"filename_prefix":["STRING",{"default":"ComfyUI"}]`
+	return objectInfo(t, `{"EmptyImage":`+class(false, `["IMAGE"]`, `{"width":["INT"]}`)+
+		`,"EmptyLatentAudio":`+class(false, `["LATENT"]`, `{"batch_size":["INT"]}`)+
+		`,"VAEDecodeAudio":`+class(false, `["AUDIO"]`, `{"samples":["LATENT"]}`)+
+		`,"NewFilter":`+class(false, `["IMAGE"]`, `{"image":["IMAGE"]}`)+
+		`,"NewText":`+class(false, `["STRING"]`, `{}`)+
+		`,"NewMesh":`+class(false, `["FILE_3D_GLB","STRING"]`, `{}`)+
+		`,"Meshes":`+class(false, `["MESH"]`, `{}`)+
+		`,"SaveImage":`+class(true, `["IMAGE"]`, `{"images":["IMAGE"],`+prefix+`}`)+
+		`,"SaveImageAdvanced":`+class(true, `["IMAGE"]`, `{"images":["IMAGE"],`+prefix+`,"format":["COMFY_DYNAMICCOMBO_V3",{}]}`)+
+		`,"SaveAudioAdvanced":`+class(true, `["AUDIO"]`, `{"audio":["AUDIO"],`+prefix+`,"format":["COMFY_DYNAMICCOMBO_V3",{}]}`)+
+		`,"SaveText":`+class(true, `["STRING"]`, `{"text":["STRING"],`+prefix+`}`)+
+		`,"SaveGLB":`+class(true, `[]`, `{"mesh":["MESH,FILE_3D_GLB"],`+prefix+`}`)+
+		`,"Save3DAdvanced":`+class(true, `["FILE_3D"]`, `{"model_3d":["FILE_3D"],`+prefix+`}`)+
+		`,"SavePointCloud":`+class(true, `["FILE_3D"]`, `{"model_3d":["FILE_3D"],`+prefix+`}`)+
+		`,"SaveGaussianSplat":`+class(true, `["FILE_3D"]`, `{"model_3d":["FILE_3D"],`+prefix+`}`)+
+		`,"SaveVideo":`+class(true, `["VIDEO"]`, `{"video":["VIDEO"],`+prefix+`,"format":["COMFY_DYNAMICCOMBO_V3",{}]}`)+
+		`,"Preview3D":`+class(true, `[]`, `{"model_file":["STRING,FILE_3D_GLB",{}]}`)+
+		`,"SaveTrainingDataset":`+class(true, `[]`, `{"folder_name":["STRING",{}]}`)+
+		`,"ImageCompare":`+class(true, `[]`, `{}`)+`,"Preview3DAdvanced":`+class(true, `[]`, `{}`)+
+		`,"CreateBoundingBoxes":`+class(true, `["IMAGE"]`, `{}`)+`,"SAM3_TrackPreview":`+class(true, `[]`, `{}`)+`}`)
+}
+
+func TestRow19NewSaveNodesHaveACount(t *testing.T) {
+	info := newer(t)
+	pictures := `"1":{"class_type":"EmptyImage","inputs":{"width":64,"batch_size":3}}`
+	for name, c := range map[string]struct {
+		raw  string
+		want map[string]int
+	}{
+		"pictures":     {`{` + pictures + `,"9":{"class_type":"SaveImageAdvanced","inputs":{"images":["1",0],"filename_prefix":"x","format":"png","format.bit_depth":"8-bit"}}}`, map[string]int{"9": 3}},
+		"passed on":    {`{` + pictures + `,"9":{"class_type":"SaveImageAdvanced","inputs":{"images":["1",0],"filename_prefix":"x","format":"png"}},"10":{"class_type":"SaveImage","inputs":{"images":["9",0],"filename_prefix":"x"}}}`, map[string]int{"9": 3, "10": 3}},
+		"sound":        {`{"1":{"class_type":"EmptyLatentAudio","inputs":{"batch_size":2}},"2":{"class_type":"VAEDecodeAudio","inputs":{"samples":["1",0]}},"9":{"class_type":"SaveAudioAdvanced","inputs":{"audio":["2",0],"filename_prefix":"x","format":"flac"}}}`, map[string]int{"9": 2}},
+		"text":         {`{"1":{"class_type":"NewText","inputs":{}},"9":{"class_type":"SaveText","inputs":{"text":["1",0],"filename_prefix":"x","format":"md"}}}`, map[string]int{"9": 1}},
+		"3D":           {`{"1":{"class_type":"NewMesh","inputs":{}},"9":{"class_type":"Save3DAdvanced","inputs":{"model_3d":["1",0],"filename_prefix":"x"}}}`, map[string]int{"9": 1}},
+		"points":       {`{"1":{"class_type":"NewMesh","inputs":{}},"9":{"class_type":"SavePointCloud","inputs":{"model_3d":["1",0],"filename_prefix":"x"}}}`, map[string]int{"9": 1}},
+		"splats":       {`{"1":{"class_type":"NewMesh","inputs":{}},"9":{"class_type":"SaveGaussianSplat","inputs":{"model_3d":["1",0],"filename_prefix":"x"}}}`, map[string]int{"9": 1}},
+		"a 3D file":    {`{"1":{"class_type":"NewMesh","inputs":{}},"9":{"class_type":"SaveGLB","inputs":{"mesh":["1",0],"filename_prefix":"x"}}}`, map[string]int{"9": 1}},
+		"meshes":       {`{"1":{"class_type":"Meshes","inputs":{}},"9":{"class_type":"SaveGLB","inputs":{"mesh":["1",0],"filename_prefix":"x"}}}`, map[string]int{"9": 0}},
+		"a new filter": {`{` + pictures + `,"2":{"class_type":"NewFilter","inputs":{"image":["1",0]}},"9":{"class_type":"SaveVideo","inputs":{"video":["2",0],"filename_prefix":"x","format":"mp4"}}}`, map[string]int{"9": 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := parse(t, c.raw)
+			if err := p.Check(info); err != nil {
+				t.Fatal(err)
+			}
+			got := map[string]int{}
+			for _, o := range p.Outputs(info) {
+				got[o.Node] = o.Count
+			}
+			if !reflect.DeepEqual(got, c.want) {
+				t.Errorf("counts %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestRow20ShowOnlyNodesAreRefused(t *testing.T) {
+	for _, class := range []string{"ImageCompare", "Preview3DAdvanced", "CreateBoundingBoxes", "SAM3_TrackPreview"} {
+		r := refusalOf(`{"9":{"class_type":"`+class+`","inputs":{}}}`, newer(t))
+		if r == nil || r.Code != "previews_only" || !strings.Contains(r.Message, class) || !strings.Contains(r.Message, "temp folder") {
+			t.Errorf("%s gives %v", class, r)
+		}
+	}
+}
+
+func TestRow21Preview3DWritesIntoTheRoot(t *testing.T) {
+	mesh := `"1":{"class_type":"NewMesh","inputs":{}}`
+	leads(t, []leadCase{{name: "a 3D file", raw: `{` + mesh + `,"9":{"class_type":"Preview3D","inputs":{"model_file":["1",0]}}}`, info: newer(t),
+		places: []string{"preview3d_"}, outputs: []Output{{Node: "9", Class: "Preview3D", Count: 1, Outside: true}}}})
+	for _, from := range []string{`"a.glb"`, `["1",1]`} {
+		r := refusalOf(`{`+mesh+`,"9":{"class_type":"Preview3D","inputs":{"model_file":`+from+`}}}`, newer(t))
+		if r == nil || r.Code != "previews_only" {
+			t.Errorf("a text (%s) gives %v", from, r)
+		}
+	}
+}
+
+func TestRow24TrainingDataset(t *testing.T) {
+	alone := `{"9":{"class_type":"SaveTrainingDataset","inputs":{"folder_name":"mine"}}}`
+	if r := refusalOf(alone, newer(t)); r == nil || r.Code != "previews_only" || !strings.Contains(r.Message, "datasets/") {
+		t.Errorf("alone it gives %v", r)
+	}
+	beside := `{` + strings.TrimSuffix(strings.TrimPrefix(alone, "{"), "}") + `,"1":{"class_type":"EmptyImage","inputs":{"width":64,"batch_size":1}},"10":{"class_type":"SaveImage","inputs":{"images":["1",0],"filename_prefix":"x"}}}`
+	leads(t, []leadCase{{name: "beside a save node", raw: beside, info: newer(t), want: map[string]any{"folder_name": "mine"},
+		outputs: []Output{{Node: "10", Class: "SaveImage", Prefix: "x", Count: 1}}}})
+	if c := parse(t, beside).Cautions(newer(t)); len(c) != 1 || !c[0].Lost || !strings.Contains(c[0].Message, "datasets/") {
+		t.Errorf("cautions %+v", c)
+	}
+	leads(t, []leadCase{{name: "ComfyUI 0.8 wrote into the output folder", raw: alone, want: map[string]any{"folder_name": own("9") + "/mine"},
+		info:    objectInfo(t, `{"SaveTrainingDataset":{"output_node":true,"input":{"required":{"folder_name":["STRING"]}}}}`),
+		outputs: []Output{{Node: "9", Class: "SaveTrainingDataset", Prefix: "mine"}}}})
+}

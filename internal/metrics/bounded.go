@@ -54,7 +54,7 @@ var knownCodes = []string{
 	"execution_error", "interrupted", "dead_worker", "deployment_paused", "deployment_unhealthy", "quota_reached", "endpoint_or_key",
 	"unreachable", "no_answer", "unreadable_answer", "request_failed", "no_prompt_id", "no_output_directory", "no_token",
 	"partial", "late_files", "worker_refused", "cold_start_long", "control_api", "clock_skew", "disk_low", "share_changed", "share_not_looked_at",
-	"folder_blocked", "hostile_file", "not_looked_at", "input_changed", "input_changing", "input_missing", "input_refused", "inputs_not_mounted", "came_late", "nodes_dropped", "outputs_dropped", "outputs_unknown", "no_own_folder", "writes_elsewhere", "orphans",
+	"folder_blocked", "hostile_file", "not_looked_at", "input_changed", "input_changing", "input_missing", "input_refused", "inputs_not_mounted", "came_late", "nodes_dropped", "outputs_dropped", "outputs_unknown", "no_own_folder", "writes_elsewhere", "previews_saved", "orphans",
 	"copy_failed", "dest_taken", "disk_full", "hostile_source", "no_free_name", "not_readable", "not_whole", "not_writable", "source_vanished",
 	"share_not_mounted", "share_read_only", "share_stalled", "state_closed", "state_failed", "state_not_writable", "internal",
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/comfyume/qmtui/internal/comfy"
 	"github.com/comfyume/qmtui/internal/job"
@@ -20,7 +21,11 @@ func (f *Fleet) Check(workflow, extra []byte) (job.Checked, error) {
 	if err != nil {
 		return job.Checked{}, refusal(err)
 	}
-	p = p.For(workers)
+	p = p.For(workers).Expanded(f.opts.Now(), info)
+	var turned []string
+	if f.opts.SavePreviews {
+		p, turned = p.SavingPreviews(info)
+	}
 	if err := p.Check(info); err != nil {
 		return job.Checked{}, refusal(err)
 	}
@@ -38,7 +43,7 @@ func (f *Fleet) Check(workflow, extra []byte) (job.Checked, error) {
 	}
 	expect := expected(p.Outputs(info))
 	return job.Checked{Workflow: canonical, Extra: scrubbed, Expect: expect, Places: p.Places(info, f.opts.Tag.Prefix),
-		Models: p.Models(), Inputs: files, Warnings: f.warnings(expect, p.Cautions(info))}, nil
+		Models: p.Models(), Inputs: files, Warnings: f.warnings(expect, turned, p.Cautions(info))}, nil
 }
 
 // inputs are the files to be brought to the workers; none when that is not
@@ -85,8 +90,13 @@ func expected(outputs []comfy.Output) []job.Expected {
 	return out
 }
 
-func (f *Fleet) warnings(expect []job.Expected, cautions []comfy.Caution) []job.Warning {
+func (f *Fleet) warnings(expect []job.Expected, turned []string, cautions []comfy.Caution) []job.Warning {
 	var out []job.Warning
+	if len(turned) > 0 {
+		out = append(out, job.Warning{Code: "previews_saved", At: f.opts.Now(),
+			Message: "the prompt only showed previews, so these nodes save what they show: " + strings.Join(turned, ", "),
+			Hint:    "use save nodes, such as SaveImage, to choose the names"})
+	}
 	for _, c := range cautions {
 		w := job.Warning{Code: "no_own_folder", At: f.opts.Now(), Message: c.Message, Hint: c.Hint}
 		if c.Lost {

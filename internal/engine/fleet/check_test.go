@@ -3,6 +3,7 @@ package fleet
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -121,5 +122,46 @@ func TestCheckListsInputs(t *testing.T) {
 	spare := strings.ReplaceAll(loadsFiles, "spare.png [output]", "")
 	if _, err := open(t, &fake{}, spec(), carried).Check([]byte(spare), nil); err != nil {
 		t.Errorf("nobody needs the node without a file: %v", err)
+	}
+}
+
+func TestCheckSaysWhereFilesGo(t *testing.T) {
+	const picture = `"1":{"class_type":"EmptyImage","inputs":{"width":64,"height":64,"batch_size":1,"color":7}}`
+	text := `{"9":{"class_type":"Save Text File","inputs":{"text":"a","path":"texts","filename_prefix":"a"}}}`
+	dataset := `{` + picture + `,"8":{"class_type":"SaveTrainingDataset","inputs":{"folder_name":"d"}},"9":{"class_type":"SaveImage","inputs":{"images":["1",0],"filename_prefix":"a"}}}`
+	preview := `{` + picture + `,"9":{"class_type":"PreviewImage","inputs":{"images":["1",0]}}}`
+	tagged := func(o *Options) { o.Tag.Prefix, o.SavePreviews = true, true }
+	site := func(o *Options) {
+		tagged(o)
+		o.SaveNodes = comfy.NewSaveNodes([]comfy.SaveNode{{Class: "Save Text File", Folder: "path", Name: "filename_prefix"}})
+	}
+	for name, c := range map[string]struct {
+		raw     string
+		options func(*Options)
+		places  []string
+		warning string
+		outside bool
+	}{
+		"an own folder":           {workflow, tagged, nil, "", false},
+		"no own folder":           {text, tagged, []string{""}, "no_own_folder", true},
+		"the installation's row":  {text, site, nil, "", false},
+		"elsewhere":               {dataset, tagged, nil, "writes_elsewhere", false},
+		"a preview":               {preview, tagged, nil, "previews_saved", false},
+		"without tags, by prefix": {workflow, func(o *Options) { o.Tag.Prefix = false }, []string{"portrait"}, "", false},
+	} {
+		got, err := open(t, &fake{}, spec(), c.options).Check([]byte(c.raw), nil)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if !slices.Equal(got.Places, c.places) || len(got.Expect) != 1 || got.Expect[0].Outside != c.outside {
+			t.Errorf("%s: places %q, expected %+v", name, got.Places, got.Expect)
+		}
+		if c.warning == "" && len(got.Warnings) != 0 || c.warning != "" && (len(got.Warnings) != 1 || got.Warnings[0].Code != c.warning || got.Warnings[0].Hint == "") {
+			t.Errorf("%s: warnings %+v, want %q", name, got.Warnings, c.warning)
+		}
+	}
+	if got, err := open(t, &fake{}, spec(), tagged).Check([]byte(preview), nil); err != nil || !strings.Contains(string(got.Workflow), `"SaveImage"`) {
+		t.Errorf("stored as %s, %v", got.Workflow, err)
 	}
 }

@@ -23,6 +23,9 @@ type Options struct {
 	Inputs bool
 	// SaveNodes are the installation's own rows of comfy's table; they win.
 	SaveNodes comfy.SaveNodes
+	// SavePreviews turns the previews of a prompt that would save nothing into
+	// save nodes; otherwise such a prompt is refused.
+	SavePreviews bool
 	// Limits bound a prompt; see comfy.Limits.
 	Limits comfy.Limits
 	// Memory keeps measured times over a restart. Nil forgets them.
