@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/comfyume/qmtui/internal/comfy"
 	"github.com/comfyume/qmtui/internal/config"
 	"github.com/comfyume/qmtui/internal/doctor"
 	"github.com/comfyume/qmtui/internal/engine"
@@ -184,6 +185,13 @@ func shareOptions(cfg config.Config, memory share.Memory, log *slog.Logger) shar
 func fleetOptions(cfg config.Config, memory fleet.Memory, settings fleet.Settings, zone *time.Location, log *slog.Logger) fleet.Options {
 	o := fleet.Options{Zone: zone, Inputs: cfg.CarriesInputs(), Tag: fleet.Tagging{Prefix: cfg.Tag.Prefix, Metadata: cfg.Tag.Metadata, Marker: cfg.Tag.Marker}, Memory: memory, Settings: settings, Logger: log,
 		Control: fleet.Control{URL: cfg.Verda.APIURL, ClientID: cfg.Verda.ClientID, Secret: cfg.Verda.ClientSecret.Reveal()}}
+	o.SavePreviews = cfg.Queue.Previews == "save"
+	var rows []comfy.SaveNode
+	for _, n := range cfg.SaveNodes {
+		rows = append(rows, comfy.SaveNode{Class: n.Class, Folder: n.Folder, Prefix: n.Prefix, Path: n.Path, Name: n.Name,
+			OffWhen: n.OffWhen, Metadata: n.Metadata, None: n.None, Kind: comfy.KindOther})
+	}
+	o.SaveNodes = comfy.NewSaveNodes(rows)
 	for _, d := range cfg.Deployments {
 		o.Deployments = append(o.Deployments, fleet.Spec{
 			Name: d.Name, Driver: d.Driver, URL: d.URL, Key: d.Key.Reveal(), Capacity: d.Capacity, PricePerHour: d.PricePerHour,

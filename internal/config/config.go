@@ -31,6 +31,7 @@ type Config struct {
 	Metrics     Metrics      `toml:"metrics" doc:"What Prometheus may read at /metrics."`
 	Log         Log          `toml:"log" doc:"What is logged, to stderr."`
 	Deployments []Deployment `toml:"deployment" doc:"One table for each place that runs prompts."`
+	SaveNodes   []SaveNode   `toml:"save_node" doc:"What is known of a node class that saves files, one table for each: see save-nodes.md. It wins over what qmtui knows itself."`
 }
 
 // Server is where qmtui listens, and whom it believes about the user.
@@ -87,6 +88,7 @@ type Queue struct {
 	RunTimeout      Duration `toml:"run_timeout" default:"30m" doc:"Time from the first evidence until the job must have ended."`
 	Settle          Duration `toml:"settle" default:"3s" doc:"Time that an attempt's folder must be quiet before its outputs count as complete when nothing else says so. Where the number of files is unknown it is three times that, or three times the longest pause between two of them."`
 	LateWindow      Duration `toml:"late_window" default:"15m" doc:"Time after the end of an attempt in which its folder is still looked into, for late files."`
+	Previews        string   `toml:"previews" default:"refuse" one:"refuse,save" doc:"What becomes of a prompt that only shows previews: it is refused, or its PreviewImage and PreviewAudio nodes are turned into save nodes."`
 	Retries         int      `toml:"retries" default:"2" max:"100" zero:"never" doc:"New attempts that are made without being asked, for lost and for transiently refused ones."`
 	Partial         string   `toml:"partial" default:"retry" one:"retry,accept" doc:"What becomes of an attempt that was broken off with some of its files delivered: retry tries it again while retries are left, accept ends the job as done with a warning."`
 }
@@ -187,6 +189,28 @@ type Deployment struct {
 
 	// Key is filled by Load; it is never in the file and prints as stars.
 	Key Secret `toml:"-" secret:"key"`
+}
+
+// SaveNode is what an installation knows of a node class. Every input is that of
+// the node; one that is empty is not there.
+type SaveNode struct {
+	Class    string   `toml:"class" doc:"The class name, as it stands in a prompt."`
+	Folder   string   `toml:"folder" zero:"none" doc:"Its input that names a folder; it gets the folder of the attempt in front."`
+	Prefix   string   `toml:"prefix" zero:"none" doc:"Its input that names folders and the beginning of a file name, as ComfyUI's own filename_prefix does; the same."`
+	Path     string   `toml:"path" zero:"none" doc:"Its input that names folders and a whole file name; the same."`
+	Name     string   `toml:"name" zero:"none" doc:"Its input that names a file without folders; with folder only. It never gets a slash."`
+	OffWhen  []string `toml:"off_when" zero:"always saves" doc:"When it saves nothing: input = value, or input != value, one of them is enough."`
+	Metadata bool     `toml:"metadata" default:"false" doc:"Its files carry the prompt."`
+	None     string   `toml:"none" zero:"it saves files" doc:"It saves nothing; what it does instead, such as shows pictures on the page."`
+}
+
+// NewSaveNode is a save node with every default.
+func NewSaveNode() SaveNode {
+	var n SaveNode
+	for _, f := range n.fields(0) {
+		f.setDefault()
+	}
+	return n
 }
 
 // Default is the configuration when nobody has said anything. It has no deployment.

@@ -43,6 +43,9 @@ func (p *printer) config(cfg Config) []byte {
 	for i := range cfg.Deployments {
 		p.table("[[deployment]]", "", cfg.Deployments[i].fields(i))
 	}
+	for i := range cfg.SaveNodes {
+		p.table("[[save_node]]", "", cfg.SaveNodes[i].fields(i))
+	}
 	return p.Bytes()
 }
 

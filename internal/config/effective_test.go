@@ -14,6 +14,7 @@ func TestEffectiveLoadsToAnEqualConfig(t *testing.T) {
 	}{
 		"empty":  {"", nil},
 		"sample": {sample, []string{"SERVERLESS_API_KEY=sesame", "QMTUI_QUEUE_MODE=fifo", "QMTUI_DEPLOYMENT_H200_KEY=other"}},
+		"nodes":  {"[[save_node]]\nclass = 'Keep It'\nfolder = 'where'\nname = 'what'\noff_when = ['keep = no']\nmetadata = true\n[[save_node]]\nclass = 'B'\nnone = 'shows'", nil},
 		"header": {"[server]\nuser_header = 'X-Remote-User'\ntrusted_proxies = []\n[auth]\nadmins = []", nil},
 		"quotes": {"[users]\noutputs = '/a \"b\" \\ c #é'\nsubfolder = \"tab\\t\"", []string{"QMTUI_SHARE_OUTPUTS=/line\nbreak"}},
 	} {

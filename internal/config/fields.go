@@ -68,7 +68,7 @@ func structFields(section, prefix string, v reflect.Value) []field {
 type section struct {
 	name  string
 	doc   string
-	value reflect.Value // invalid for deployment
+	value reflect.Value // invalid for a list of tables
 }
 
 // sections lists the tables in the order of the struct.
@@ -93,7 +93,7 @@ func (s section) fields() []field {
 	return structFields(s.name, s.name, s.value)
 }
 
-// sectionFields lists every field outside of the deployments.
+// sectionFields lists every field outside of the lists of tables.
 func (c *Config) sectionFields() []field {
 	var fs []field
 	for _, s := range c.sections() {
@@ -108,11 +108,20 @@ func (d *Deployment) fields(i int) []field {
 
 func deploymentKey(i int) string { return fmt.Sprintf("deployment[%d]", i) }
 
+func (n *SaveNode) fields(i int) []field {
+	return structFields("save_node", saveNodeKey(i), reflect.ValueOf(n).Elem())
+}
+
+func saveNodeKey(i int) string { return fmt.Sprintf("save_node[%d]", i) }
+
 // fields lists every field of the configuration.
 func (c *Config) fields() []field {
 	fs := c.sectionFields()
 	for i := range c.Deployments {
 		fs = append(fs, c.Deployments[i].fields(i)...)
+	}
+	for i := range c.SaveNodes {
+		fs = append(fs, c.SaveNodes[i].fields(i)...)
 	}
 	return fs
 }

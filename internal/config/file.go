@@ -46,8 +46,12 @@ func (l *loader) syntax(err error) {
 func (r fileReader) at(key string) Origin { return Origin{Kind: FromFile, Line: r.lines[key]} }
 
 func (r fileReader) table(name string, raw any) {
-	if name == "deployment" {
-		r.deployments(raw)
+	switch name {
+	case "deployment":
+		tables(r, name, raw, &r.cfg.Deployments, func() Deployment { return NewDeployment("") }, (*Deployment).fields)
+		return
+	case "save_node":
+		tables(r, name, raw, &r.cfg.SaveNodes, NewSaveNode, (*SaveNode).fields)
 		return
 	}
 	sections := r.cfg.sections()
@@ -121,26 +125,25 @@ func (r fileReader) unknown(key, prefix, name string, fs []field) {
 			names = append(names, f.name)
 		}
 	}
-	other := NewDeployment("")
-	for _, f := range append(r.cfg.sectionFields(), other.fields(0)...) {
+	deployment, node := NewDeployment(""), NewSaveNode()
+	for _, f := range slices.Concat(r.cfg.sectionFields(), deployment.fields(0), node.fields(0)) {
 		keys = append(keys, f.section+"."+f.name)
 	}
 	r.add(CodeUnknownKey, key, r.at(key), cut(key)+" is not a known key", "the nearest is "+nearestKey(prefix, name, names, keys))
 }
 
-func (r fileReader) deployments(raw any) {
+// tables reads a list of tables, each beginning with its defaults.
+func tables[T any](r fileReader, name string, raw any, to *[]T, blank func() T, fields func(*T, int) []field) {
 	items, ok := raw.([]any)
 	if !ok {
-		r.add(CodeWrongType, "deployment", r.at("deployment"), "deployment: expected a list of tables, got "+kindOf(raw), "write [[deployment]] with two brackets")
+		r.add(CodeWrongType, name, r.at(name), name+": expected a list of tables, got "+kindOf(raw), "write [["+name+"]] with two brackets")
 		return
 	}
-	r.cfg.Deployments = make([]Deployment, len(items))
-	for i, item := range items {
-		r.cfg.Deployments[i] = NewDeployment("")
-		d := &r.cfg.Deployments[i]
-		r.section(deploymentKey(i), d.fields(i), item)
+	*to = nil
+	for range items {
+		*to = append(*to, blank())
 	}
-	if len(items) == 0 {
-		r.cfg.Deployments = nil
+	for i, item := range items {
+		r.section(fmt.Sprintf("%s[%d]", name, i), fields(&(*to)[i], i), item)
 	}
 }

@@ -43,11 +43,12 @@ func Reference() string {
 	var b strings.Builder
 	b.WriteString(referenceHead)
 	cfg := Default()
-	cfg.Deployments = []Deployment{NewDeployment("")}
+	deployment, node := NewDeployment(""), NewSaveNode()
+	lists := map[string][]field{"deployment": deployment.fields(0), "save_node": node.fields(0)}
 	for _, s := range cfg.sections() {
 		header, fs := "["+s.name+"]", s.fields()
 		if !s.value.IsValid() {
-			header, fs = "[["+s.name+"]]", cfg.Deployments[0].fields(0)
+			header, fs = "[["+s.name+"]]", lists[s.name]
 		}
 		fmt.Fprintf(&b, "\n## `%s`\n\n%s\n\n| key | type | default | |\n|---|---|---|---|\n", header, s.doc)
 		for _, f := range fs {

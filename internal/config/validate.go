@@ -18,7 +18,7 @@ type verdict struct {
 // Validate judges every value and returns all Problems at once, or nil. It is
 // pure: it asks no disk and no network, which is what `qmtui doctor` is for.
 func (c Config) Validate() error {
-	c.Deployments = slices.Clone(c.Deployments) // fields are addressed, never changed
+	c.Deployments, c.SaveNodes = slices.Clone(c.Deployments), slices.Clone(c.SaveNodes) // fields are addressed, never changed
 	v := &verdict{cfg: c}
 	for _, f := range v.cfg.fields() {
 		v.field(f)
@@ -30,6 +30,7 @@ func (c Config) Validate() error {
 	v.login()
 	v.verda()
 	v.deployments()
+	v.saveNodes()
 	v.upkeep()
 	return v.problems.orNil()
 }
@@ -165,6 +166,33 @@ func (v *verdict) names(key string, users []string) {
 	for _, name := range users {
 		if !userName.MatchString(name) {
 			v.add(CodeValue, key, key+" has "+quoteShort(name), "a user is letters, digits, _ and -, at most 100")
+		}
+	}
+}
+
+// saveNodes reports rows that say nothing, twice, or what cannot be true.
+func (v *verdict) saveNodes() {
+	seen := map[string]bool{}
+	for i, n := range v.cfg.SaveNodes {
+		key, who := saveNodeKey(i), "the save node "+quoteShort(n.Class)
+		saves := n.Folder != "" || n.Prefix != "" || n.Path != ""
+		switch {
+		case n.Class != "" && seen[n.Class]:
+			v.add(CodeValue, key+".class", who+" stands in the file twice", "keep one of the two tables")
+		case !saves && n.None == "":
+			v.add(CodeValue, key+".class", who+" says neither which input leads its files nor that it saves nothing", "give folder, prefix, path or none")
+		case n.None != "" && (saves || n.Name != "" || len(n.OffWhen) > 0):
+			v.add(CodeValue, key+".none", who+" saves nothing and yet names inputs that lead files", "take none out, or the others")
+		case n.Name != "" && n.Folder == "":
+			v.add(CodeValue, key+".name", who+" has a plain name and no folder", "give folder, or write prefix when the name may have folders")
+		case n.Folder != "" && (n.Prefix != "" || n.Path != "") || n.Prefix != "" && n.Path != "":
+			v.add(CodeValue, key+".folder", who+" has several inputs that get a folder in front", "keep folder and make the other its name, or keep one of them")
+		}
+		seen[n.Class] = true
+		for _, c := range n.OffWhen {
+			if input, _, ok := strings.Cut(c, "="); !ok || strings.Trim(input, " !") == "" {
+				v.add(CodeValue, key+".off_when", fmt.Sprintf("%s has the condition %s", who, quoteShort(c)), "write input = value or input != value")
+			}
 		}
 	}
 }

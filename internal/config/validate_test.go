@@ -46,6 +46,14 @@ func TestInvalidConfigurations(t *testing.T) {
 		change    func(*Config)
 		code, key string
 	}{
+		"node says nothing":    {func(c *Config) { c.SaveNodes = []SaveNode{{Class: "A", OffWhen: []string{"a = b"}}} }, CodeValue, "save_node[0].class"},
+		"node, no class":       {func(c *Config) { c.SaveNodes = []SaveNode{{Folder: "f"}} }, CodeRequired, "save_node[0].class"},
+		"node twice":           {func(c *Config) { c.SaveNodes = []SaveNode{{Class: "A", Prefix: "p"}, {Class: "A", None: "shows"}} }, CodeValue, "save_node[1].class"},
+		"node does both":       {func(c *Config) { c.SaveNodes = []SaveNode{{Class: "A", Prefix: "p", None: "shows"}} }, CodeValue, "save_node[0].none"},
+		"node, name alone":     {func(c *Config) { c.SaveNodes = []SaveNode{{Class: "A", Prefix: "p", Name: "n"}} }, CodeValue, "save_node[0].name"},
+		"node led by two":      {func(c *Config) { c.SaveNodes = []SaveNode{{Class: "A", Prefix: "p", Folder: "f"}} }, CodeValue, "save_node[0].folder"},
+		"node's condition":     {func(c *Config) { c.SaveNodes = []SaveNode{{Class: "A", Prefix: "p", OffWhen: []string{"never"}}} }, CodeValue, "save_node[0].off_when"},
+		"previews":             {func(c *Config) { c.Queue.Previews = "show" }, CodeValue, "queue.previews"},
 		"same folders":         {func(c *Config) { c.Users.Outputs = "/mnt/sfs/outputs/" }, CodeOverlap, "users.outputs"},
 		"users in share":       {func(c *Config) { c.Users.Outputs = "/mnt/sfs/outputs/users" }, CodeOverlap, "users.outputs"},
 		"share in users":       {func(c *Config) { c.Share.Outputs = "/outputs/share" }, CodeOverlap, "share.outputs"},

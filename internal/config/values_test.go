@@ -95,7 +95,7 @@ func TestSecretNeverPrints(t *testing.T) {
 
 func TestEveryTagIsUsable(t *testing.T) {
 	cfg := Default()
-	cfg.Deployments = []Deployment{NewDeployment("a")}
+	cfg.Deployments, cfg.SaveNodes = []Deployment{NewDeployment("a")}, []SaveNode{NewSaveNode()}
 	for _, f := range cfg.fields() {
 		if f.tag.Get("doc") == "" && !f.isSecret() {
 			t.Errorf("%s has no doc", f.key)
