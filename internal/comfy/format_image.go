@@ -1,31 +1,73 @@
 package comfy
 
-import "encoding/binary"
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"io"
+)
 
-// wholeJPEG walks the segments up to the picture, so that a thumbnail's end mark is not
-// taken for the file's, and wants the end mark last.
+// wholeJPEG walks the segments and the picture's data to the end mark: a thumbnail's
+// stands within a segment, and a letter of the data is never taken for one.
 func wholeJPEG(s *source) Verdict {
 	const startOfScan, endOfImage = 0xda, 0xd9
-	off := int64(2)
-	for range 1 << 12 {
-		head := s.bytes(off, 4)
-		if head == nil || head[0] != 0xff {
+	in := s.stream(2, s.size-2)
+	scanning := false
+	for {
+		if scanning {
+			for { // to the next mark
+				_, err := in.ReadSlice(0xff)
+				if err == nil {
+					break
+				}
+				if err != bufio.ErrBufferFull {
+					return Partial
+				}
+			}
+		} else if c, err := in.ReadByte(); err != nil || c != 0xff {
 			return Partial
 		}
-		if head[1] == 0xff { // a fill byte
+		mark, err := in.ReadByte()
+		for err == nil && mark == 0xff { // fill bytes
+			mark, err = in.ReadByte()
+		}
+		switch {
+		case err != nil || !scanning && !s.part():
+			return Partial
+		case mark == 0 || mark >= 0xd0 && mark <= 0xd7: // a letter of the data, or a restart
+			continue
+		case mark == endOfImage:
+			if _, err := in.ReadByte(); err == nil {
+				return Settling // something follows
+			}
+			return Complete
+		}
+		var length [2]byte
+		if _, err := io.ReadFull(in, length[:]); err != nil || !skipBytes(in, int64(binary.BigEndian.Uint16(length[:]))-2) {
+			return Partial
+		}
+		scanning = mark == startOfScan
+	}
+}
+
+// metadataJPEG reads the EXIF segment, as nodes write it that save WebP too.
+func metadataJPEG(s *source, t *tags) {
+	off := int64(2)
+	for {
+		head := s.bytes(off, 4)
+		if head == nil || head[0] != 0xff || head[1] == 0xda || !s.part() {
+			return
+		}
+		if head[1] == 0xff {
 			off++
 			continue
 		}
-		off += 2 + int64(binary.BigEndian.Uint16(head[2:]))
-		if head[1] == startOfScan {
-			break
+		n := int64(binary.BigEndian.Uint16(head[2:]))
+		if exif, found := bytes.CutPrefix(s.upTo(off+4, int(max(0, n-2))), []byte("Exif\x00\x00")); head[1] == 0xe1 && found {
+			t.addEXIF(exif)
 		}
+		off += 2 + n
 	}
-	tail := s.bytes(s.size-2, 2)
-	if tail == nil || s.size < off+2 || tail[0] != 0xff || tail[1] != endOfImage {
-		return Partial
-	}
-	return Complete
 }
 
 // wholeGIF walks the blocks to the trailer, which has to be the last byte.
@@ -35,10 +77,10 @@ func wholeGIF(s *source) Verdict {
 		return Partial
 	}
 	off := 13 + colours(screen[10])
-	for range maxParts {
+	for {
 		head := s.upTo(off, 10)
 		switch {
-		case len(head) == 0:
+		case len(head) == 0 || !s.part():
 			return Partial
 		case head[0] == 0x3b:
 			if off == s.size-1 {
@@ -53,7 +95,6 @@ func wholeGIF(s *source) Verdict {
 			return Partial
 		}
 	}
-	return Partial
 }
 
 // colours is the length of the table that a GIF flag byte announces.
@@ -67,9 +108,9 @@ func colours(flags byte) int64 {
 // skipSubBlocks returns the offset after a chain of sub-blocks, past the end of the
 // file when it is cut.
 func (s *source) skipSubBlocks(off int64) int64 {
-	for range maxParts {
+	for {
 		n := s.bytes(off, 1)
-		if n == nil {
+		if n == nil || !s.part() {
 			return s.size
 		}
 		off += 1 + int64(n[0])
@@ -77,5 +118,19 @@ func (s *source) skipSubBlocks(off int64) int64 {
 			return off
 		}
 	}
-	return s.size
+}
+
+// wholeBMP compares the length in the header with the file.
+func wholeBMP(s *source) Verdict {
+	head := s.bytes(0, 14)
+	if head == nil {
+		return Partial
+	}
+	switch size := int64(binary.LittleEndian.Uint32(head[2:])); {
+	case size > s.size:
+		return Partial
+	case size < s.size: // also 0, which some writers leave there
+		return Settling
+	}
+	return Complete
 }

@@ -17,6 +17,9 @@ func wholeSafetensors(s *source) Verdict {
 	}
 	var largest int64
 	err := eachKey(dec, func(key string) error {
+		if s.parts += 3; !s.part() { // a key costs as much as four boxes
+			return errNotJSON
+		}
 		var tensor struct {
 			Offsets [2]int64 `json:"data_offsets"`
 		}
@@ -110,15 +113,19 @@ func plainText(value json.RawMessage) string {
 }
 
 // wholeGLB wants the length in the header to be the file's, and chunks that sum up to it.
+// The first version of the format had other chunks.
 func wholeGLB(s *source) Verdict {
 	head := s.bytes(0, 12)
 	if head == nil || int64(binary.LittleEndian.Uint32(head[8:])) != s.size {
 		return Partial
 	}
+	if binary.LittleEndian.Uint32(head[4:]) == 1 {
+		return Complete
+	}
 	off, first := int64(12), ""
-	for part := 0; off < s.size; part++ {
+	for off < s.size {
 		chunk := s.bytes(off, 8)
-		if chunk == nil || part > maxParts {
+		if chunk == nil || !s.part() {
 			return Partial
 		}
 		if first == "" {

@@ -37,9 +37,9 @@ func (s *source) boxAt(off, end int64) (box, bool) {
 
 // walkBoxes visits the boxes from off to end and reports that they sum up exactly.
 func (s *source) walkBoxes(off, end int64, visit func(box)) bool {
-	for part := 0; off < end; part++ {
+	for off < end {
 		b, ok := s.boxAt(off, end)
-		if !ok || part > maxParts {
+		if !ok || !s.part() {
 			return false
 		}
 		visit(b)
@@ -150,7 +150,7 @@ func (s *source) metaKeys(meta box) []string {
 func (s *source) walkItems(ilst box, visit func(uint32, box)) {
 	for off := ilst.body; off+8 <= ilst.end; {
 		head := s.bytes(off, 8)
-		if head == nil {
+		if head == nil || !s.part() {
 			return
 		}
 		n := int64(binary.BigEndian.Uint32(head))

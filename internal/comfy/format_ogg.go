@@ -41,9 +41,9 @@ func wholeOgg(s *source) Verdict {
 // sound up to the end of the file.
 func walkOgg(s *source, visit func(oggPage) bool) bool {
 	off := int64(0)
-	for part := 0; off < s.size; part++ {
+	for off < s.size {
 		p, n := s.oggPageAt(off)
-		if n == 0 || part > maxParts || !visit(p) {
+		if n == 0 || !s.part() || !visit(p) {
 			return false
 		}
 		off += n

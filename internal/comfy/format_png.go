@@ -20,9 +20,9 @@ func wholePNG(s *source) Verdict {
 	in := s.stream(int64(len(pngMagic)), left)
 	var first, last string
 	pixels := false
-	for part := 0; left > 0 && last != "IEND"; part++ {
+	for left > 0 && last != "IEND" {
 		kind, n, ok := checkChunk(s, in, left)
-		if !ok || part > maxParts {
+		if !ok || !s.part() {
 			return Partial
 		}
 		if first == "" {
@@ -64,9 +64,9 @@ func checkChunk(s *source, in *bufio.Reader, left int64) (kind string, n int64, 
 // "prompt" in extra_pnginfo follows ComfyUI's.
 func metadataPNG(s *source, t *tags) {
 	off := int64(len(pngMagic))
-	for range maxParts {
+	for {
 		head := s.bytes(off, 8)
-		if head == nil {
+		if head == nil || !s.part() {
 			return
 		}
 		n := int64(binary.BigEndian.Uint32(head))

@@ -38,9 +38,9 @@ func wholeWebP(s *source) Verdict {
 // where the walk ended: the size of the file when all is well.
 func walkRIFF(s *source, visit func(kind string, off, n int64)) int64 {
 	off := int64(12)
-	for part := 0; off < s.size && part < maxParts; part++ {
+	for off < s.size {
 		head := s.bytes(off, 8)
-		if head == nil || !printable(head[:4]) {
+		if head == nil || !s.part() || !printable(head[:4]) {
 			return -1
 		}
 		n := int64(binary.LittleEndian.Uint32(head[4:]))

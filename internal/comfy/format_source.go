@@ -7,8 +7,9 @@ import (
 	"io"
 )
 
-// maxParts bounds every walk over chunks, boxes or elements, so that a hostile file
-// made of nothing but headers ends the walk instead of holding a processor.
+// maxParts bounds the walks over one file, all chunks, boxes, elements, tags and keys
+// together: a file made of nothing but headers ends them within a second, instead of
+// holding a processor. Walks that are linear in the bytes need no bound.
 const maxParts = 1 << 20
 
 // windowSize is how far a small read looks ahead, in bytes: over a network share each
@@ -22,6 +23,7 @@ type source struct {
 	size  int64
 	err   error
 	short bool
+	parts int // visited so far; see part
 
 	window   []byte
 	windowAt int64
@@ -46,6 +48,13 @@ func (s *source) bytes(off int64, n int) []byte {
 		return bytes.Clone(b[:n])
 	}
 	return b[:n]
+}
+
+// part counts one more part of the file; false when there were too many. What the file
+// is, is unknown then.
+func (s *source) part() bool {
+	s.parts++
+	return s.parts <= maxParts
 }
 
 // upTo returns at most n bytes at off, fewer at the end of the file.

@@ -7,7 +7,6 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
-	"strings"
 )
 
 // maxSVG bounds what is read of an SVG to judge it, in bytes.
@@ -25,6 +24,8 @@ func wholeSVG(s *source) Verdict {
 	for {
 		token, err := dec.RawToken()
 		switch {
+		case !s.part():
+			return Unknown
 		case errors.Is(err, io.EOF):
 			return closedRoot(root, depth)
 		case err != nil && dec.InputOffset() >= s.size:
@@ -82,17 +83,25 @@ func metadataSVG(s *source, t *tags) {
 		return
 	}
 	dec := svgDecoder(s)
+	var text []byte
+	inside := false
 	for {
-		token, err := dec.Token()
-		if err != nil {
+		token, err := dec.RawToken()
+		if err != nil || !s.part() {
 			return
 		}
-		if start, ok := token.(xml.StartElement); ok && start.Name.Local == "metadata" {
-			var text string
-			if dec.DecodeElement(&text, &start) == nil {
-				_ = t.addObject(json.NewDecoder(strings.NewReader(text)))
+		switch e := token.(type) {
+		case xml.StartElement:
+			inside = inside || e.Name.Local == "metadata"
+		case xml.CharData:
+			if inside {
+				text = append(text, e...)
 			}
-			return
+		case xml.EndElement:
+			if inside {
+				_ = t.addObject(json.NewDecoder(bytes.NewReader(text)))
+				return
+			}
 		}
 	}
 }

@@ -64,9 +64,9 @@ func vint(b []byte, longest int) (value uint64, n int) {
 
 // walkElements visits the elements from off to end and reports that they sum up.
 func (s *source) walkElements(off, end int64, visit func(element)) bool {
-	for part := 0; off < end; part++ {
+	for off < end {
 		e, ok := s.elementAt(off, end)
-		if !ok || part > maxParts {
+		if !ok || !s.part() {
 			return false
 		}
 		visit(e)

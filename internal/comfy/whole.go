@@ -42,18 +42,23 @@ func (v Verdict) String() string {
 // Whole judges a file by its content first and by the extension of name second.
 // size is the count of bytes that can really be read, not what stat said: over a
 // network share the two differ. PNG and Ogg are read to the end because only their
-// checksums show a hole of NUL bytes, WebP to look for empty pages; of MP4, WebM, GLB
-// and safetensors only the headers are read, so that a hole in their data stays unseen.
+// checksums show a hole of NUL bytes, WebP to look for empty pages, JSON, PLY and JPEG to
+// find their end; of MP4, WebM, GLB, EXR and safetensors only the headers are read, so
+// that a hole in their data stays unseen. Text, STL and splats have no mark, so that only
+// the extension tells them.
 // Memory stays bounded whatever the file claims.
 //
 // A file that turns out shorter than size is Partial. The error is that of r, never
 // one of the format. Whole may be called from any goroutine.
 func Whole(r io.ReaderAt, size int64, name string) (Verdict, error) {
 	if size <= 0 {
-		return Partial, nil
+		return emptyVerdict(name), nil
 	}
 	s := &source{r: r, size: size}
 	verdict := judge(s, name)
+	if s.parts > maxParts {
+		verdict = Unknown
+	}
 	s.bytes(size-1, 1) // verdicts from headers alone: the end has to be there too
 	if s.err != nil {
 		return Partial, fmt.Errorf("judge %s: %w", name, s.err)
@@ -64,15 +69,41 @@ func Whole(r io.ReaderAt, size int64, name string) (Verdict, error) {
 	return verdict, nil
 }
 
+// emptyVerdict is that of a file without a byte: a text may be empty for good, any
+// other format has not begun.
+func emptyVerdict(name string) Verdict {
+	if f := byExtension(name); f != nil && f.text {
+		return Unknown
+	}
+	return Partial
+}
+
 func judge(s *source, name string) Verdict {
+	named := byExtension(name)
+	if named != nil && named.is == nil {
+		return named.whole(s) // without a mark of its own it may begin like any other
+	}
 	head := s.bytes(0, int(min(s.size, sniffLength)))
 	if f := sniff(head); f != nil {
 		return f.whole(s)
 	}
-	if f := byExtension(name); f != nil && mayBecome(head) {
+	if named != nil && mayBecome(head) {
 		return Partial
 	}
 	return Unknown
+}
+
+// maxOneWrite is the largest file, in bytes, that OneWrite vouches for: more may reach
+// a share in several requests. The kernel's FUSE takes 128 KiB at once, NFS and SMB more.
+const maxOneWrite = 64 << 10
+
+// OneWrite reports that ComfyUI writes a file of this name and size with one call: its
+// first bytes come with its last ones, so that a Settling one is whole when the second
+// look finds the same, without a quiet period. SaveText, SaveAudio and the 3D save nodes
+// hand all bytes to one write (ComfyUI 0.33.0).
+func OneWrite(name string, size int64) bool {
+	f := byExtension(name)
+	return f != nil && f.oneWrite && size > 0 && size <= maxOneWrite
 }
 
 // mayBecome reports that a head without any known mark can still be the beginning of
