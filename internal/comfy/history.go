@@ -5,9 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io/fs"
+	"maps"
 	"net/url"
+	"path"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -33,7 +38,7 @@ type HistoryFile struct {
 	Node, Filename, Subfolder string
 	// Type is "output", or "temp" for previews, or "input".
 	Type string
-	// Kind is the key under which the node lists it: images, gifs, audio, video, 3d, ...
+	// Kind is the key under which the node lists it: images, gifs, audio, video, 3d, files, result, ...
 	Kind string
 }
 
@@ -73,10 +78,10 @@ func (c *Client) History(ctx context.Context, promptID string) (*HistoryEntry, e
 	return entry, nil
 }
 
-// readHistory reads one entry. The prompt in it is skipped; parts of a shape that is
-// not ComfyUI's are left out.
+// readHistory reads one entry. Parts of a shape that is not ComfyUI's are left out.
 func readHistory(raw json.RawMessage) (*HistoryEntry, error) {
 	var wire struct {
+		Prompt  json.RawMessage            `json:"prompt"`
 		Outputs map[string]json.RawMessage `json:"outputs"`
 		Status  struct {
 			Text      string            `json:"status_str"`
@@ -88,8 +93,9 @@ func readHistory(raw json.RawMessage) (*HistoryEntry, error) {
 		return nil, err
 	}
 	h := &HistoryEntry{Status: wire.Status.Text, Completed: wire.Status.Completed}
+	classes := historyClasses(wire.Prompt)
 	for node, outputs := range wire.Outputs {
-		h.Outputs = append(h.Outputs, readFiles(node, outputs)...)
+		h.Outputs = append(h.Outputs, readFiles(node, classes(node), outputs)...)
 	}
 	slices.SortStableFunc(h.Outputs, func(a, b HistoryFile) int {
 		return cmp.Or(cmp.Compare(len(a.Node), len(b.Node)), strings.Compare(a.Node, b.Node), strings.Compare(a.Kind, b.Kind))
@@ -100,37 +106,124 @@ func readHistory(raw json.RawMessage) (*HistoryEntry, error) {
 	return h, nil
 }
 
-// readFiles finds the files among what a node reported: texts, flags and whatever else
-// custom nodes add are passed over.
-func readFiles(node string, raw json.RawMessage) []HistoryFile {
-	var kinds map[string]json.RawMessage
+// historyClasses gives the class of a node by the prompt of an entry, [number, id, nodes,
+// ...]; "" for one that it does not have. It is read when the first node is asked for.
+func historyClasses(raw json.RawMessage) func(node string) string {
+	read := sync.OnceValue(func() map[string]struct {
+		Class string `json:"class_type"`
+	} {
+		var parts []json.RawMessage
+		var nodes map[string]struct {
+			Class string `json:"class_type"`
+		}
+		if json.Unmarshal(raw, &parts) == nil && len(parts) > 2 {
+			_ = json.Unmarshal(parts[2], &nodes)
+		}
+		return nodes
+	})
+	return func(node string) string { return read()[node].Class }
+}
+
+// Bounds of what one history entry is read for.
+const (
+	maxHistoryFiles = 100_000
+	maxHistoryDepth = 8
+)
+
+// fileKeys are the keys under which nodes list plain paths: "result" of the 3D nodes
+// is [path, camera, info], and a text node's "text" is no path whatever it says.
+var fileKeys = []string{"result", "files", "model_file", "glb", "mesh"}
+
+// readFiles finds the files among what a node reported, {filename, subfolder, type} at any
+// depth and plain paths under fileKeys. What leads out of the folder is left out, and
+// texts, flags and whatever else custom nodes add.
+func readFiles(node, class string, raw json.RawMessage) []HistoryFile {
+	var kinds map[string]any
 	if json.Unmarshal(raw, &kinds) != nil {
 		return nil
 	}
-	var files []HistoryFile
-	for kind, list := range kinds {
-		var items []json.RawMessage
-		_ = json.Unmarshal(list, &items) // no list, no files
-		for _, item := range items {
-			if f, ok := readFile(item); ok {
-				f.Node, f.Kind = node, kind
-				files = append(files, f)
-			}
-		}
+	r := historyReader{node: node, class: class}
+	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+		r.kind, r.paths = kind, slices.Contains(fileKeys, kind)
+		r.read(kinds[kind], 0)
 	}
-	return files
+	return r.files
 }
 
-func readFile(raw json.RawMessage) (HistoryFile, bool) {
-	var wire struct {
-		Filename  string `json:"filename"`
-		Subfolder string `json:"subfolder"`
-		Type      string `json:"type"`
+// historyReader collects what one node reported under one key.
+type historyReader struct {
+	node, class, kind string
+	paths             bool // plain texts are paths
+	files             []HistoryFile
+}
+
+func (r *historyReader) read(value any, depth int) {
+	if depth > maxHistoryDepth || len(r.files) >= maxHistoryFiles {
+		return
 	}
-	if json.Unmarshal(raw, &wire) != nil || wire.Filename == "" {
-		return HistoryFile{}, false
+	switch v := value.(type) {
+	case string:
+		if r.paths && hasExtension(v) {
+			base, name := cutBase(v)
+			if base == BaseInput && !strings.HasSuffix(v, "]") {
+				base = shownBase(r.class, name)
+			}
+			r.add(path.Dir(name), path.Base(name), string(base))
+		}
+	case []any:
+		for _, item := range v {
+			r.read(item, depth+1)
+		}
+	case map[string]any:
+		name, _ := v["filename"].(string)
+		kind, _ := v["type"].(string)
+		if name != "" && kind != "" {
+			folder, _ := v["subfolder"].(string)
+			r.add(folder, name, kind)
+			return
+		}
+		in := *r
+		in.paths = false // the texts of an object are no list of paths
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			in.read(v[key], depth+1)
+		}
+		r.files = in.files
 	}
-	return HistoryFile{Filename: wire.Filename, Subfolder: wire.Subfolder, Type: wire.Type}, true
+}
+
+// add takes a file whose path cannot lead out of its folder.
+func (r *historyReader) add(folder, name, kind string) {
+	if folder == "." {
+		folder = ""
+	}
+	if !fs.ValidPath(path.Join(folder, name)) || strings.Contains("/"+folder+"/"+name+"/", "/../") || strings.ContainsAny(folder+name, "\x00\r\n") {
+		return
+	}
+	r.files = append(r.files, HistoryFile{Node: r.node, Filename: name, Subfolder: strings.TrimSuffix(folder, "/"), Type: kind, Kind: r.kind})
+}
+
+var (
+	extensionForm = regexp.MustCompile(`^[^\r\n]*[^/]\.[0-9A-Za-z]{1,8}(?: ?\[(?:output|input|temp)\])?$`)
+	shown3DForm   = regexp.MustCompile(`^preview3d_[0-9a-f]{32}\.`)
+	hidden3DForm  = regexp.MustCompile(`^(?:preview3d_advanced|preview_splat|preview_pointcloud)_[0-9a-f]{32}\.`)
+)
+
+func hasExtension(text string) bool {
+	return len(text) <= maxFilePath && extensionForm.MatchString(text)
+}
+
+// shownBase is where the file of a plain path is: with the outputs, unless a node only
+// shows it. Preview3D writes a model that it is given into the root of the outputs, and
+// repeats a name that it is given, whoever's file that is; the newer preview nodes write
+// into the temp folder (nodes_load_3d.py, ComfyUI 0.33.0).
+func shownBase(class, name string) Base {
+	switch {
+	case hidden3DForm.MatchString(name):
+		return BaseTemp
+	case strings.HasPrefix(class, "Preview") && !shown3DForm.MatchString(name):
+		return BaseTemp
+	}
+	return BaseOutput
 }
 
 // read takes one of the messages, [name, data], into account.

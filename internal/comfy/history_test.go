@@ -123,6 +123,47 @@ func TestHistoryOfOddShapes(t *testing.T) {
 	}
 }
 
+// TestRow21HistoryNamesFilesInEveryShape: entries as ComfyUI 0.33.0 and node packs write
+// them. The theft of another user's file by Preview3D's input is no evidence.
+func TestRow21HistoryNamesFilesInEveryShape(t *testing.T) {
+	const hex = "3a63df736c0842c8a80bc67862c98f70"
+	for _, c := range []struct {
+		name, class, outputs string
+		want                 []string // kind subfolder/filename type
+	}{
+		{"Save3DAdvanced", "Save3DAdvanced", `{"result":["qm/p/9/s3d_00001.glb",null,[]]}`, []string{"result qm/p/9/s3d_00001.glb output"}},
+		{"in the root", "SavePointCloud", `{"result":["pc_00001.ply",{"position":"x.y"},[]]}`, []string{"result /pc_00001.ply output"}},
+		{"Preview3D of a model", "Preview3D", `{"result":["preview3d_` + hex + `.glb",null,"temp/bg_` + hex + `.png"]}`,
+			[]string{"result /preview3d_" + hex + ".glb output", "result temp/bg_" + hex + ".png temp"}},
+		{"Preview3D of a name", "Preview3D", `{"result":["mesh/victim_00001_.glb",null,null]}`, []string{"result mesh/victim_00001_.glb temp"}},
+		{"Preview3DAdvanced", "Preview3DAdvanced", `{"result":["preview3d_advanced_` + hex + `.glb",null,[]]}`, []string{"result /preview3d_advanced_" + hex + ".glb temp"}},
+		{"a splat of an unknown class", "", `{"result":["preview_splat_` + hex + `.spz",null,[]]}`, []string{"result /preview_splat_" + hex + ".spz temp"}},
+		{"annotated", "X", `{"files":["a/b.glb [temp]","c.glb [output]","d.glb[output]"]}`, []string{"files a/b.glb temp", "files /c.glb output", "files /d.gl output"}},
+		{"SaveText", "SaveText", `{"text":["notes/a.txt"],"files":[{"filename":"text_00001.txt","subfolder":"t","type":"output"}]}`, []string{"files t/text_00001.txt output"}},
+		{"SaveGLB", "SaveGLB", `{"3d":[{"filename":"m_00001_.glb","subfolder":"mesh","type":"output","id":"x"}]}`, []string{"3d mesh/m_00001_.glb output"}},
+		{"audio and animated", "SaveVideo", `{"images":[{"filename":"v.mp4","subfolder":"","type":"output"}],"animated":[true],"audio":[{"filename":"a.flac","subfolder":"","type":"output"}]}`,
+			[]string{"audio /a.flac output", "images /v.mp4 output"}},
+		{"nested", "X", `{"previews":{"a":[[{"filename":"n.png","subfolder":"s","type":"output"}]]}}`, []string{"previews s/n.png output"}},
+		{"out of the folder", "X", `{"result":["/etc/passwd.txt","../x.glb","a/../../x.glb","C:\\x\u0000.glb"],"images":[{"filename":"x.png","subfolder":"..","type":"output"},
+			{"filename":"x.png","subfolder":"/abs","type":"output"},{"filename":"../x.png","subfolder":"a/b","type":"output"},{"filename":"a\nb.png","subfolder":"","type":"output"}]}`, nil},
+		{"texts", "X", `{"text":["a.txt"],"string":"b.png","result":["no extension","a sentence. And more","two\nlines.png",".png",7,true,"{}"]}`, nil},
+		{"no type", "X", `{"images":[{"filename":"x.png","subfolder":""}]}`, nil},
+	} {
+		raw := `{"prompt":[1,"p",{"9":{"class_type":"` + c.class + `","inputs":{}}},{},["9"]],"outputs":{"9":` + c.outputs + `},"status":{"status_str":"success"}}`
+		h, err := readHistory(nullBareNumbers([]byte(raw)))
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		var got []string
+		for _, f := range h.Outputs {
+			got = append(got, f.Kind+" "+f.Subfolder+"/"+f.Filename+" "+f.Type)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
 func FuzzHistory(f *testing.F) {
 	for _, scenario := range []string{"02-prompt-ok", "15-cycle"} {
 		for _, e := range transcript(f, scenario) {
