@@ -40,9 +40,11 @@ type Node struct {
 
 // ParsePrompt reads an API-format prompt. The error is a *Refusal. What it
 // accepts has only well-formed nodes; whether they fit together is for Check.
+// Of a prompt that was read back from a picture it leaves out what a server has
+// added; see CleanPrompt.
 func ParsePrompt(raw []byte, lim Limits) (*Prompt, error) {
 	lim = lim.withDefaults()
-	raw = bytes.TrimPrefix(raw, byteOrderMark)
+	raw = CleanPrompt(raw)
 	if r := scan("the prompt", raw, lim); r != nil {
 		return nil, r
 	}
@@ -145,6 +147,7 @@ func newNode(id string, value any) (*node, *ComfyError) {
 	n.rest = maps.Clone(object)
 	delete(n.rest, "class_type")
 	delete(n.rest, "inputs")
+	delete(n.rest, changedKey)
 	switch {
 	case n.class == "":
 		return n, invalidNode(id, "Cannot execute because a node is missing the class_type property.")
