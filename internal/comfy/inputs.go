@@ -60,7 +60,8 @@ func (p *Prompt) InputFiles(info *ObjectInfo) []InputFile {
 	needed := p.neededFiles(consumers, info)
 	for _, id := range p.order {
 		n := p.nodes[id]
-		for _, l := range loadersOf(n.class, info) {
+		load := loadersOf(n.class, info)
+		for _, l := range load {
 			for _, f := range n.files(l) {
 				if f.Needed = needed[id]; len(all) < maxFaults { // nobody is told of more
 					f.Outputs = p.outputsBehind(id, consumers)
@@ -68,14 +69,14 @@ func (p *Prompt) InputFiles(info *ObjectInfo) []InputFile {
 				all = append(all, f)
 			}
 		}
-		all = append(all, n.stray(info)...)
+		all = append(all, n.stray(load)...)
 	}
 	return all
 }
 
 // stray are the texts of a node that name what is staged and are not undone:
 // somebody else's files, for all that is known.
-func (n *node) stray(info *ObjectInfo) []InputFile {
+func (n *node) stray(load []loader) []InputFile {
 	var all []InputFile
 	for _, name := range slices.Sorted(maps.Keys(n.inputs)) {
 		value := n.inputs[name]
@@ -83,7 +84,7 @@ func (n *node) stray(info *ObjectInfo) []InputFile {
 			value = wrapped["__value__"]
 		}
 		text, ok := value.(string)
-		isFile := slices.ContainsFunc(loadersOf(n.class, info), func(l loader) bool { return l.input == name })
+		isFile := slices.ContainsFunc(load, func(l loader) bool { return l.input == name })
 		if !ok || isFile || !namesStaged(text, folderLoaders[n.class] == name) {
 			continue
 		}
@@ -100,22 +101,22 @@ func (n *node) files(l loader) []InputFile {
 	}
 	one := InputFile{Node: n.id, Class: n.class, Input: l.input, Below: l.below, Noun: l.noun}
 	if l.parts == nil {
-		return one.read(value, l.optional)
+		return one.read(value, l)
 	}
 	object, ok := value.(map[string]any)
 	if !ok {
-		return one.read(value, true)
+		return one.read(value, loader{optional: true})
 	}
 	var all []InputFile
 	for _, part := range l.parts {
 		one.Part = part
-		all = append(all, one.read(object[part], true)...)
+		all = append(all, one.read(object[part], loader{optional: true})...)
 	}
 	return all
 }
 
-// read completes f by a value; none for a value that names no file.
-func (f InputFile) read(value any, optional bool) []InputFile {
+// read completes f by a value; none for a value that names no file of the user's.
+func (f InputFile) read(value any, l loader) []InputFile {
 	if wrapped, ok := value.(map[string]any); ok {
 		value = wrapped["__value__"] // ComfyUI unwraps it before it looks
 	}
@@ -125,8 +126,10 @@ func (f InputFile) read(value any, optional bool) []InputFile {
 	}
 	text, ok := value.(string)
 	switch {
-	case !ok, optional && (text == "" || text == "none"):
+	case !ok, l.optional && (strings.TrimSpace(text) == "" || text == "none"), hashForm.MatchString(text):
 		return nil
+	case l.text && (strings.Contains(text, "://") || strings.HasPrefix(text, "data:")):
+		return nil // the node fetches or reads it itself
 	case text == "":
 		f.Fault = &faultUnnamed
 		return []InputFile{f}

@@ -42,14 +42,20 @@ func ownFile(name string) string {
 	return name
 }
 
-// stagedSomewhere is a staged name wherever it stands in a text.
-var stagedSomewhere = regexp.MustCompile(`(?:^|/)` + Root + `/+[a-zA-Z0-9_-]{1,100}/+[0-9a-f]{64}`)
-
 // namesStaged reports a text that leads to what is staged; a folder does so
-// when it is ours or anything above it.
+// when it is ours or anything above it. Texts are large and many, so that one
+// without our folder's name costs a search for it, and any other two or three
+// passes over it.
 func namesStaged(text string, folder bool) bool {
-	if stagedSomewhere.MatchString(text) || stagedSomewhere.MatchString(path.Clean(text)) {
-		return true
+	if strings.Contains(text, Root) {
+		if found, _ := stagedSomewhere(text); found {
+			return true
+		}
+		if strings.Contains(text, "/.") || strings.Contains(text, "//") { // detours
+			if found, _ := stagedSomewhere(path.Clean(text)); found {
+				return true
+			}
+		}
 	}
 	if !folder {
 		return false
@@ -57,6 +63,51 @@ func namesStaged(text string, folder bool) bool {
 	clean := path.Clean("/" + strings.TrimPrefix(text, "3d/"))
 	return clean == "/" || clean == "/"+Root || strings.HasPrefix(clean, "/"+Root+"/") || strings.Contains(text, "..")
 }
+
+// stagedSomewhere finds the beginning of a staged name, qm/<user>/<sum>, wherever it
+// stands in a text, with any number of slashes between. looked is how many bytes it
+// compared one by one: never more than a few for each byte of the text.
+func stagedSomewhere(text string) (found bool, looked int) {
+	for at := 0; ; {
+		i := strings.Index(text[at:], Root+"/")
+		if i < 0 {
+			return false, looked
+		}
+		at += i
+		if at == 0 || text[at-1] == '/' {
+			rest := text[at+len(Root):]
+			slash := run(rest, 1<<30, isSlash)
+			user := run(rest[slash:], 101, isUserLetter)
+			after := run(rest[slash+user:], 1<<30, isSlash)
+			sum := run(rest[slash+user+after:], 64, isHex)
+			looked += slash + user + after + sum
+			if user >= 1 && user <= 100 && after >= 1 && sum == 64 {
+				return true, looked
+			}
+		}
+		at += len(Root)
+	}
+}
+
+// run is how many bytes at the beginning of text are of a kind, at most so many.
+func run(text string, most int, is func(byte) bool) int {
+	n := 0
+	for n < len(text) && n < most && is(text[n]) {
+		n++
+	}
+	return n
+}
+
+func isSlash(c byte) bool { return c == '/' }
+func isHex(c byte) bool   { return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' }
+
+func isUserLetter(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c == '-'
+}
+
+// hashForm is a name that stands for content: a worker with --enable-assets finds the
+// file by it (ComfyUI 0.33.0), so that there is nothing to bring.
+var hashForm = regexp.MustCompile(`^blake3:[0-9a-fA-F]{64}(?: \[(?:input|output|temp)\])?$`)
 
 // Bounds of the path of a file in bytes, below the folder of its user.
 const (

@@ -9,10 +9,11 @@ type loader struct {
 	// below is the folder in which a class without a check of its own lists its choices.
 	below    string
 	optional bool // it may be empty, or "none"
+	text     bool // any text may stand there, not only a choice
 }
 
 // loaders are ComfyUI's own nodes that load a file from its input folder
-// (0.8.0, with the older Load3DAnimation), and the most used ones that are not.
+// (0.8.0 and 0.33.0, with the older Load3DAnimation), and the most used ones that are not.
 // Those of the API nodes are left out: they need an account's token, which is
 // never passed on.
 var loaders = map[string][]loader{
@@ -25,6 +26,8 @@ var loaders = map[string][]loader{
 	"RecordAudio":     {{input: "audio", noun: "audio"}},
 	"LoadVideo":       {{input: "file", noun: "video"}},
 	"Load3D":          {model3D, views3D},
+	"Load3DAdvanced":  {model3D},
+	"Painter":         {{input: "mask", noun: "image", optional: true}},
 
 	"Load3DAnimation": {model3D, views3D},
 
@@ -44,11 +47,12 @@ var (
 // folder, by the input that names it.
 var folderLoaders = map[string]string{
 	"LoadImageDataSetFromFolder": "folder", "LoadImageTextDataSetFromFolder": "folder", "LoadImageSetFromFolderNode": "folder",
-	"LoadImageTextSetFromFolderNode": "folder", "VHS_LoadImages": "directory",
+	"LoadImageTextSetFromFolderNode": "folder", "LoadVideoDataSetFromFolder": "folder", "LoadVideoTextDataSetFromFolder": "folder",
+	"VHS_LoadImages": "directory",
 }
 
-// uploads are the options by which a class declares that a choice is a file
-// that people upload (comfy_api/latest/_io.py, UploadType; the last is older).
+// uploads are the options by which a class declares that a choice, or a text, is a
+// file that people upload (comfy_api/latest/_io.py, UploadType; the last is older).
 var uploads = []string{"image_upload", "video_upload", "audio_upload", "file_upload", "animated_image_upload"}
 
 // loadersOf are the inputs of a class that name files.
@@ -63,12 +67,13 @@ func loadersOf(class string, info *ObjectInfo) []loader {
 	var all []loader
 	for _, in := range declared.Required {
 		if in.Upload {
-			all = append(all, loader{input: in.Name})
+			text := in.Type == "STRING"
+			all = append(all, loader{input: in.Name, optional: text, text: text})
 		}
 	}
 	for _, in := range declared.Optional {
 		if in.Upload {
-			all = append(all, loader{input: in.Name, optional: true})
+			all = append(all, loader{input: in.Name, optional: true, text: in.Type == "STRING"})
 		}
 	}
 	return all

@@ -227,7 +227,7 @@ func FuzzInputPath(f *testing.F) {
 					t.Errorf("%q passes as %q", name, f.Path)
 				}
 			}
-			staged := f.InputFile().read(StagedName(f, "user001", sum), false)
+			staged := f.InputFile().read(StagedName(f, "user001", sum), loader{})
 			if len(staged) != 1 || staged[0].Base != f.Base || staged[0].Path != f.Path || staged[0].Fault != nil {
 				t.Errorf("%q staged and undone is %+v", name, staged)
 			}
@@ -238,4 +238,65 @@ func FuzzInputPath(f *testing.F) {
 // InputFile is f without what its name said.
 func (f InputFile) InputFile() InputFile {
 	return InputFile{Node: f.Node, Class: f.Class, Input: f.Input, Noun: f.Noun}
+}
+
+// Row 22: a text that people upload a file for is carried like a choice, in any class;
+// what names no file of the user's is left to the worker.
+func TestRow22UploadsOfAnyInput(t *testing.T) {
+	info, err := ParseObjectInfo([]byte(`{"SaveImage":{"output_node":true},
+		"Sketch":{"input":{"required":{"mask":["STRING",{"default":"","widgetType":"PAINTER","image_upload":true}],"other":["STRING",{"default":"a.png"}],
+			"clip":["STRING",{"video_upload":true}],"sound":["COMBO",{"audio_upload":true}],"model":["STRING",{"file_upload":true}]}}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, raw string
+		info      *ObjectInfo
+		want      []string // input base path below fault
+	}{
+		{"Painter", loading("Painter", `"mask":"painter/painter-9-1.png [input]","width":64`), nil, []string{"mask|input|painter/painter-9-1.png||"}},
+		{"Painter in a sub-folder of temp", loading("Painter", `"mask":"a/b.png [temp]"`), nil, []string{"mask|temp|a/b.png||"}},
+		{"Painter without a stroke", loading("Painter", `"mask":" "`), nil, nil},
+		{"Painter by a link", loading("Painter", `"mask":["11",0]`), nil, []string{"mask||||input_computed"}},
+		{"Load3DAdvanced", loading("Load3DAdvanced", `"model_file":"3d/m.glb","viewport_state":""`), nil, []string{"model_file|input|3d/m.glb|3d|"}},
+		{"Load3DAdvanced without a model", loading("Load3DAdvanced", `"model_file":"none"`), nil, nil},
+		{"LoadImage of an EXR", loading("LoadImage", `"image":"in.exr"`), nil, []string{"image|input|in.exr||"}},
+		{"any text that is uploaded", loading("Sketch", `"mask":"m/a.png [input]","other":"b.png","clip":"c.mp4","sound":"d.wav","model":"e.glb"`), info,
+			[]string{"clip|input|c.mp4||", "mask|input|m/a.png||", "model|input|e.glb||", "sound|input|d.wav||"}},
+		{"an empty text", loading("Sketch", `"mask":"","clip":"","model":"none"`), info, nil},
+		{"an address", loading("Sketch", `"mask":"https://example.com/a.png","clip":"data:video/mp4;base64,AA=="`), info, nil},
+		{"climbing", loading("Sketch", `"mask":"../a.png"`), info, []string{"mask|input|../a.png||input_name_refused"}},
+		{"a hash", loading("LoadImage", `"image":"blake3:`+strings.Repeat("0a", 32)+`"`), nil, nil},
+		{"a hash in the outputs", loading("LoadImage", `"image":"blake3:`+sum+` [output]"`), nil, nil},
+		{"no hash", loading("LoadImage", `"image":"blake3:abc"`), nil, []string{"image|input|blake3:abc||"}},
+		{"a folder of ours with videos", loading("LoadVideoDataSetFromFolder", `"folder":"qm"`), nil, []string{"folder|input|qm||input_name_refused"}},
+	} {
+		var got []string
+		for _, f := range parse(t, c.raw).InputFiles(c.info) {
+			code := ""
+			if f.Fault != nil {
+				code = f.Fault.Code
+			}
+			if f.Fault == &faultComputed {
+				f.Base = ""
+			}
+			got = append(got, strings.TrimSuffix(strings.Join([]string{f.Input, string(f.Base), f.Path, f.Below, code}, "|"), "\x00"))
+		}
+		if !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// Row 22: the staged name of a text is undone as that of a choice is.
+func TestRow22PainterIsStagedAndUndone(t *testing.T) {
+	raw := loading("Painter", `"mask":"painter/p.png [input]"`)
+	f := parse(t, raw).InputFiles(nil)[0]
+	back, _ := tagged(t, raw, Tag{Prefix: true, Files: []StagedFile{{"10", "mask", "", StagedName(f, "user001", sum)}}}, nil)
+	if got := input(t, back, "10", "mask"); got != "qm/user001/"+sum+"/input/painter/p.png" {
+		t.Errorf("sent as %q", got)
+	}
+	if again := back.InputFiles(nil); len(again) != 1 || again[0].Path != "painter/p.png" {
+		t.Errorf("read back as %+v", again)
+	}
 }

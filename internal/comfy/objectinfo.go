@@ -33,8 +33,8 @@ type Class struct {
 
 // Input is one declared input. Type is "STRING", "IMAGE" and so on, "COMBO" for
 // a list of choices, "" when the entry does not say. Default is the default of
-// a STRING input, "" otherwise. Upload says that it is a choice of files that
-// people upload.
+// a STRING input, "" otherwise. Upload says that it names a file that people
+// upload: a choice, or a text such as the mask of Painter.
 type Input struct {
 	Name, Type, Default string
 	Upload              bool
@@ -148,7 +148,7 @@ func readInput(name string, raw json.RawMessage) Input {
 			in.Default, _ = options.Default.(string)
 		}
 	}
-	if in.Type == "COMBO" && len(spec) > 1 {
+	if (in.Type == "COMBO" || in.Type == "STRING") && len(spec) > 1 {
 		in.Upload = isUpload(spec[1])
 	}
 	return in
