@@ -16,13 +16,13 @@ const maxNodeFolder = 200
 // would write outside its own folder. The error is a *Refusal.
 //
 // With nil info only ComfyUI's own nodes are known, and a node of another
-// class gets the benefit of the doubt. With info, unknown classes and missing
-// inputs are found too. Like ComfyUI it lets a prompt pass as long as one save
-// node can run; Outputs then leaves the others out.
+// class gets the benefit of the doubt; so it does with an Unsure one. With any
+// other, MissingClasses and BadInputs are found too. Like ComfyUI it lets a
+// prompt pass as long as one save node can run; Outputs then leaves the others out.
 func (p *Prompt) Check(info *ObjectInfo) error {
 	for _, check := range []func(*Prompt, *ObjectInfo) *Refusal{
-		(*Prompt).checkClasses, (*Prompt).checkIDs, (*Prompt).checkLinks, (*Prompt).checkCycle,
-		(*Prompt).checkWriters, (*Prompt).checkPrefixes, (*Prompt).checkInputs,
+		(*Prompt).MissingClasses, (*Prompt).checkIDs, (*Prompt).checkLinks, (*Prompt).checkCycle,
+		(*Prompt).checkWriters, (*Prompt).checkPrefixes, (*Prompt).BadInputs,
 	} {
 		if r := check(p, info); r != nil {
 			return r
@@ -31,9 +31,12 @@ func (p *Prompt) Check(info *ObjectInfo) error {
 	return nil
 }
 
-// checkClasses refuses unknown classes, reachable or not, as ComfyUI does
-// (03-prompt-errors/unknown_class_not_reachable).
-func (p *Prompt) checkClasses(info *ObjectInfo) *Refusal {
+// MissingClasses refuses classes that the server lacks, reachable or not, as
+// ComfyUI does (03-prompt-errors/unknown_class_not_reachable); nil for none.
+func (p *Prompt) MissingClasses(info *ObjectInfo) *Refusal {
+	if info != nil && info.unsure {
+		return nil
+	}
 	f := newFaults(p)
 	for _, id := range p.order {
 		if class := p.nodes[id].class; info.lacks(class) {
@@ -59,7 +62,7 @@ func (p *Prompt) checkIDs(*ObjectInfo) *Refusal {
 
 // checkWriters refuses a prompt after which nothing would stand on the share.
 func (p *Prompt) checkWriters(info *ObjectInfo) *Refusal {
-	if len(p.writers(info)) > 0 {
+	if len(p.writers(info)) > 0 || p.mayLack(info) {
 		return nil
 	}
 	shown := p.silents(info)
@@ -79,16 +82,29 @@ func (p *Prompt) checkWriters(info *ObjectInfo) *Refusal {
 		"add a save node for your kind of output, such as SaveImage for pictures")
 }
 
-// checkInputs refuses when no save node is left that the server would run.
-func (p *Prompt) checkInputs(info *ObjectInfo) *Refusal {
+// mayLack reports a class that an unsure list lacks: it may well write.
+func (p *Prompt) mayLack(info *ObjectInfo) bool {
+	return info != nil && info.unsure && slices.ContainsFunc(p.order, func(id string) bool {
+		return info.lacks(p.nodes[id].class) && !isCore(p.nodes[id].class)
+	})
+}
+
+// BadInputs refuses when no save node is left that the server would run,
+// because of inputs that are missing or have values that it does not take; nil
+// otherwise. It names the nearest choice where it can.
+func (p *Prompt) BadInputs(info *ObjectInfo) *Refusal {
+	if info != nil && info.unsure {
+		info = nil
+	}
 	f := p.inputFaults(info)
+	p.valueFaults(f, info, true)
 	doomed := p.doomed(f)
 	for _, id := range p.writers(info) {
 		if !doomed[id] {
 			return nil
 		}
 	}
-	return f.refusal("bad_inputs", "complete the inputs named, then export again")
+	return f.refusal("bad_inputs", "correct the inputs named, then submit again")
 }
 
 // doomed marks every node that takes, at any distance, from a faulty one.

@@ -12,8 +12,11 @@ import (
 // *ObjectInfo is valid and knows nothing. It never changes after
 // ParseObjectInfo and may be shared by goroutines.
 type ObjectInfo struct {
-	classes map[string]Class
-	raw     []byte
+	classes  map[string]Class
+	entries  map[string]json.RawMessage // one for each class, as it was read
+	replaced map[string]bool            // classes that the server replaces by others
+	unsure   bool                       // see Unsure
+	raw      []byte
 }
 
 // Class is one entry of /object_info, reduced to what a check needs.
@@ -22,11 +25,11 @@ type Class struct {
 	Output bool
 	// Required and Optional are the declared inputs, hidden ones left out.
 	Required, Optional []Input
-	// Slots is the number of outputs, or -1 when the entry does not say.
+	// Slots is the number of outputs, or -1 when the entry does not say. Types
+	// are their types, "" for one that is a list of choices.
 	Slots int
-	// Types are the types of the outputs, "" for one that is a list of choices.
 	Types []string
-	// Core says that it comes with ComfyUI, as far as the entry says, and Lists
+	// Core says that the class is ComfyUI's own and not a custom node's, and Lists
 	// that an output is a list: what takes from it may run several times.
 	Core, Lists bool
 }
@@ -38,6 +41,11 @@ type Class struct {
 type Input struct {
 	Name, Type, Default string
 	Upload              bool
+	// Choices are those of a COMBO: text, json.Number and bool. They are nil
+	// where the entry does not list what the server would accept.
+	Choices []any
+	// Min and Max are the bounds of an INT or FLOAT; "" for none.
+	Min, Max json.Number
 }
 
 // ParseObjectInfo reads the answer of GET /object_info or /object_info/{class}.
@@ -53,7 +61,7 @@ func ParseObjectInfo(raw []byte) (*ObjectInfo, error) {
 	if entries == nil {
 		return nil, errors.New("read object_info: it is not an object")
 	}
-	info := &ObjectInfo{classes: make(map[string]Class, len(entries)), raw: raw}
+	info := &ObjectInfo{classes: make(map[string]Class, len(entries)), entries: entries, raw: raw}
 	for name, entry := range entries {
 		info.classes[name] = readClass(entry)
 	}
@@ -87,13 +95,37 @@ func (info *ObjectInfo) Len() int {
 	return len(info.classes)
 }
 
-// lacks reports whether the server is known not to have a class.
-func (info *ObjectInfo) lacks(name string) bool {
+// Unsure is the same list for checks that must refuse nothing because of what
+// it lacks: it is old, or another replica may answer otherwise.
+func (info *ObjectInfo) Unsure() *ObjectInfo {
 	if info == nil {
-		return false
+		return nil
 	}
-	_, ok := info.classes[name]
-	return !ok
+	out := *info
+	out.unsure = true
+	return &out
+}
+
+// Replacing is the same list on a server that replaces old classes, as GET
+// /node_replacements of newer servers lists them. Nil info stays nil.
+func (info *ObjectInfo) Replacing(old []string) *ObjectInfo {
+	if info == nil || len(old) == 0 {
+		return info
+	}
+	out := *info
+	out.replaced = setOf(old...)
+	return &out
+}
+
+// lacks reports whether the server is known not to have a class, nor to
+// replace it by one that it has.
+func (info *ObjectInfo) lacks(name string) bool {
+	return info != nil && !info.has(name) && !info.replaced[name]
+}
+
+func (info *ObjectInfo) has(name string) bool {
+	_, ok := info.Class(name)
+	return ok
 }
 
 func readClass(raw json.RawMessage) Class {
@@ -107,7 +139,7 @@ func readClass(raw json.RawMessage) Class {
 	if err := json.Unmarshal(raw, &entry); err != nil {
 		return Class{Slots: -1}
 	}
-	c := Class{Output: entry.OutputNode, Slots: -1}
+	c := Class{Output: entry.OutputNode, Slots: -1, Core: isCoreModule(entry.Module)}
 	if entry.Output != nil {
 		c.Slots = len(entry.Output)
 	}
@@ -115,11 +147,15 @@ func readClass(raw json.RawMessage) Class {
 		kind, _ := t.(string)
 		c.Types = append(c.Types, kind)
 	}
-	c.Core = entry.Module == "nodes" || strings.HasPrefix(entry.Module, "comfy_extras.")
 	c.Lists = slices.Contains(entry.IsList, true)
 	c.Required = readInputs(entry.Input.Required)
 	c.Optional = readInputs(entry.Input.Optional)
 	return c
+}
+
+// isCoreModule reports a Python module of ComfyUI itself (0.3.64 to 0.33.0).
+func isCoreModule(name string) bool {
+	return name == "nodes" || strings.HasPrefix(name, "comfy_extras.") || strings.HasPrefix(name, "comfy_api_nodes.")
 }
 
 func readInputs(declared map[string]json.RawMessage) []Input {
@@ -131,36 +167,60 @@ func readInputs(declared map[string]json.RawMessage) []Input {
 	return out
 }
 
-// readInput reads [type] or [type, options]; type is a word or a list of choices.
+// readInput reads [type] or [type, options]; type is a word or a list of
+// choices, which newer entries have among the options.
 func readInput(name string, raw json.RawMessage) Input {
 	in := Input{Name: name}
 	var spec []json.RawMessage
 	if json.Unmarshal(raw, &spec) != nil || len(spec) == 0 {
 		return in
 	}
-	var choices []any
-	if json.Unmarshal(spec[0], &in.Type) != nil && json.Unmarshal(spec[0], &choices) == nil {
-		in.Type = "COMBO"
+	var options map[string]any
+	if len(spec) > 1 {
+		options, _ = readExact(spec[1]).(map[string]any)
 	}
-	if in.Type == "STRING" && len(spec) > 1 {
-		var options struct{ Default any }
-		if json.Unmarshal(spec[1], &options) == nil {
-			in.Default, _ = options.Default.(string)
+	switch t := readExact(spec[0]).(type) {
+	case string:
+		in.Type = t
+		in.Choices = choicesOf(options["options"])
+	case []any:
+		in.Type, in.Choices = "COMBO", choicesOf(t)
+	}
+	in.Upload = slices.ContainsFunc(uploads, func(name string) bool { return options[name] == true })
+	switch in.Type {
+	case "STRING":
+		in.Default, _ = options["default"].(string)
+	case "COMBO":
+		if options["remote"] != nil || options["multiselect"] == true {
+			in.Choices = nil
 		}
-	}
-	if (in.Type == "COMBO" || in.Type == "STRING") && len(spec) > 1 {
-		in.Upload = isUpload(spec[1])
+	case "INT", "FLOAT":
+		in.Min, _ = options["min"].(json.Number)
+		in.Max, _ = options["max"].(json.Number)
 	}
 	return in
 }
 
-// isUpload reads the options of a choice.
-func isUpload(raw json.RawMessage) bool {
-	var options map[string]any
-	if json.Unmarshal(raw, &options) != nil {
-		return false
+// readExact reads JSON with the text of its numbers; nil when it is none.
+func readExact(raw json.RawMessage) any {
+	value, err := decodeExact(raw)
+	if err != nil {
+		return nil
 	}
-	return slices.ContainsFunc(uploads, func(name string) bool { return options[name] == true })
+	return value
+}
+
+// choicesOf are plain choices; nil for anything else.
+func choicesOf(value any) []any {
+	list, _ := value.([]any)
+	for _, x := range list {
+		switch x.(type) {
+		case string, json.Number, bool:
+		default:
+			return nil
+		}
+	}
+	return list
 }
 
 // input finds a declared input.

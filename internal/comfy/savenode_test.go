@@ -355,10 +355,10 @@ func newer(t *testing.T) *ObjectInfo {
 		`,"SaveAudioAdvanced":`+class(true, `["AUDIO"]`, `{"audio":["AUDIO"],`+prefix+`,"format":["COMFY_DYNAMICCOMBO_V3",{}]}`)+
 		`,"SaveText":`+class(true, `["STRING"]`, `{"text":["STRING"],`+prefix+`}`)+
 		`,"SaveGLB":`+class(true, `[]`, `{"mesh":["MESH,FILE_3D_GLB"],`+prefix+`}`)+
-		`,"Save3DAdvanced":`+class(true, `["FILE_3D"]`, `{"model_3d":["FILE_3D"],`+prefix+`}`)+
-		`,"SavePointCloud":`+class(true, `["FILE_3D"]`, `{"model_3d":["FILE_3D"],`+prefix+`}`)+
-		`,"SaveGaussianSplat":`+class(true, `["FILE_3D"]`, `{"model_3d":["FILE_3D"],`+prefix+`}`)+
-		`,"SaveVideo":`+class(true, `["VIDEO"]`, `{"video":["VIDEO"],`+prefix+`,"format":["COMFY_DYNAMICCOMBO_V3",{}]}`)+
+		`,"Save3DAdvanced":`+class(true, `["FILE_3D"]`, `{"model_3d":["FILE_3D,FILE_3D_GLB"],`+prefix+`}`)+
+		`,"SavePointCloud":`+class(true, `["FILE_3D"]`, `{"model_3d":["FILE_3D,FILE_3D_GLB"],`+prefix+`}`)+
+		`,"SaveGaussianSplat":`+class(true, `["FILE_3D"]`, `{"model_3d":["FILE_3D,FILE_3D_GLB"],`+prefix+`}`)+
+		`,"SaveVideo":`+class(true, `["VIDEO"]`, `{"video":["VIDEO,IMAGE"],`+prefix+`,"format":["COMFY_DYNAMICCOMBO_V3",{}]}`)+
 		`,"Preview3D":`+class(true, `[]`, `{"model_file":["STRING,FILE_3D_GLB",{}]}`)+
 		`,"SaveTrainingDataset":`+class(true, `[]`, `{"folder_name":["STRING",{}]}`)+
 		`,"ImageCompare":`+class(true, `[]`, `{}`)+`,"Preview3DAdvanced":`+class(true, `[]`, `{}`)+
