@@ -36,6 +36,9 @@ type Client struct {
 	// start can delay by a quarter of an hour. Redirects are never followed, whatever
 	// it says.
 	HTTP *http.Client
+	// Fresh makes every call on a connection of its own, so that a balancer may
+	// choose anew; it has no effect on an HTTP client given.
+	Fresh bool
 	// Prepare, when not nil, may add headers that a platform wants to any request,
 	// before it is sent.
 	Prepare func(*http.Request)
@@ -52,13 +55,15 @@ type AnswerError struct {
 	Message string
 	// RetryAfter is what the server asked for, at most an hour; zero when it did not.
 	RetryAfter time.Duration
+
+	body []byte // its beginning
 }
 
 // Error is the code and the sentence. It never contains the key.
 func (e *AnswerError) Error() string { return e.Code + ": " + e.Message }
 
-// lookHTTP serves the calls that may be repeated, submitHTTP the one that may not: a
-// connection of its own each time, because a kept one that the balancer has just
+// lookHTTP serves the calls that may be repeated, submitHTTP the one that may not, and
+// those of a Fresh client: a connection of its own each time, because a kept one that the balancer has just
 // closed leaves nobody knowing whether the prompt arrived.
 var (
 	lookHTTP   = &http.Client{Transport: transport(false), CheckRedirect: stay}
@@ -145,7 +150,11 @@ func (c *Client) call(ctx context.Context, method, path string, in []byte, limit
 	if err != nil {
 		return nil, err
 	}
-	resp, err := c.http(lookHTTP).Do(req)
+	own := lookHTTP
+	if c.Fresh {
+		own = submitHTTP
+	}
+	resp, err := c.http(own).Do(req)
 	if err != nil {
 		return nil, c.clean(err)
 	}
@@ -189,13 +198,14 @@ func (c *Client) clean(err error) error {
 }
 
 func (c *Client) answerError(resp *http.Response) error {
-	code, message, hint := explain(resp.StatusCode, c.readSome(resp.Body))
+	body := c.readSome(resp.Body)
+	code, message, hint := explain(resp.StatusCode, body)
 	if hint != "" {
 		message += "; " + hint
 	}
 	return &AnswerError{
 		Status: resp.StatusCode, Code: code, Message: message,
-		RetryAfter: retryAfter(resp.Header, time.Now()),
+		RetryAfter: retryAfter(resp.Header, time.Now()), body: body,
 	}
 }
 

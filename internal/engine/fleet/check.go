@@ -11,22 +11,24 @@ import (
 	"github.com/comfyume/qmtui/internal/job"
 )
 
-// Check reads a prompt as a deployment would, before anything is recorded. It
-// asks nobody: if the deployment that was submitted to last has once listed
-// its nodes, they are known; otherwise ComfyUI's own are. The error is a
+// Check reads a prompt as a deployment would, before anything is recorded: if
+// the deployment that was submitted to last has once listed its nodes, they are
+// known; otherwise ComfyUI's own are. It asks only a deployment that is awake,
+// for a few seconds, when its list speaks against the prompt. The error is a
 // *job.Error of class Invalid or TooLarge.
 func (f *Fleet) Check(workflow, extra []byte) (job.Checked, error) {
-	info, workers := f.known()
 	p, err := comfy.ParsePrompt(workflow, f.opts.Limits)
 	if err != nil {
 		return job.Checked{}, refusal(err)
 	}
+	info, workers := f.known()
 	p = p.For(workers).Expanded(f.opts.Now(), info)
 	var turned []string
 	if f.opts.SavePreviews {
 		p, turned = p.SavingPreviews(info)
 	}
-	if err := p.Check(info); err != nil {
+	info, doubts, err := f.compare(p)
+	if err != nil {
 		return job.Checked{}, refusal(err)
 	}
 	files, err := f.inputs(p.InputFiles(info))
@@ -43,7 +45,7 @@ func (f *Fleet) Check(workflow, extra []byte) (job.Checked, error) {
 	}
 	expect := expected(p.Outputs(info))
 	return job.Checked{Workflow: canonical, Extra: scrubbed, Expect: expect, Places: p.Places(info, f.opts.Tag.Prefix),
-		Models: p.Models(), Inputs: files, Warnings: f.warnings(expect, turned, p.Cautions(info))}, nil
+		Models: p.Models(), Inputs: files, Warnings: append(doubts, f.warnings(expect, turned, p.Cautions(info))...)}, nil
 }
 
 // inputs are the files to be brought to the workers; none when that is not
@@ -73,9 +75,7 @@ func (f *Fleet) inputs(files []comfy.InputFile) ([]job.Input, error) {
 // known is what the deployment in use has, nil when nobody asked it yet, and
 // what is known of its workers.
 func (f *Fleet) known() (*comfy.ObjectInfo, comfy.Workers) {
-	f.mu.Lock()
-	s := f.used
-	f.mu.Unlock()
+	s := f.inUse()
 	if s == nil {
 		return nil, comfy.Workers{SaveNodes: f.opts.SaveNodes}
 	}

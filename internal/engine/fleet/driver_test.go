@@ -51,13 +51,13 @@ func testDriver(t *testing.T, server func(t *testing.T, f *fake) driver) {
 			return ""
 		}}
 		d := server(t, f)
-		if got, err := d.Evidence(t.Context(), promptID(1)); err != nil || got == nil || got.Error == nil || got.Error.NodeID != "9" {
-			t.Errorf("%+v, %v", got, err)
+		if state, got, err := d.Evidence(t.Context(), promptID(1)); err != nil || state != comfy.JobEnded || got == nil || got.Error == nil || got.Error.NodeID != "9" {
+			t.Errorf("%v %+v, %v", state, got, err)
 		}
-		if got, err := d.Evidence(t.Context(), promptID(2)); err != nil || got != nil {
-			t.Errorf("{} gave %+v, %v", got, err)
+		if state, got, err := d.Evidence(t.Context(), promptID(2)); err != nil || state != comfy.JobUnsaid || got != nil {
+			t.Errorf("{} gave %v %+v, %v", state, got, err)
 		}
-		if f.count("") != 2 {
+		if f.count("GET /history/") != 2 || f.count("GET /api/jobs/") != 1 || f.count("") != 3 {
 			t.Errorf("requests: %v", f.requests)
 		}
 	})
@@ -80,11 +80,16 @@ func testDriver(t *testing.T, server func(t *testing.T, f *fake) driver) {
 	t.Run("stop by id only", func(t *testing.T) {
 		f := &fake{}
 		d := server(t, f)
-		if d.Dequeue(t.Context(), "") == nil || d.Stop(t.Context(), "") == nil || f.count("") != 0 {
+		if d.Stop(t.Context(), "") == nil || f.count("") != 0 {
 			t.Errorf("sent without an id: %v", f.requests)
 		}
-		if err := errors.Join(d.Dequeue(t.Context(), "a"), d.Stop(t.Context(), "a")); err != nil || len(f.stopped) != 2 {
-			t.Errorf("%v, %v", err, f.stopped)
+		for range 2 {
+			if err := d.Stop(t.Context(), "a"); err != nil {
+				t.Error(err)
+			}
+		}
+		if len(f.stopped) != 4 || f.count("POST /api/jobs/") != 1 {
+			t.Errorf("%v, %v", f.stopped, f.requests)
 		}
 	})
 }

@@ -38,8 +38,9 @@ type fake struct {
 // posted is the body of POST /prompt.
 type posted struct {
 	Prompt map[string]struct {
-		Class  string         `json:"class_type"`
-		Inputs map[string]any `json:"inputs"`
+		Class  string            `json:"class_type"`
+		Inputs map[string]any    `json:"inputs"`
+		Meta   map[string]string `json:"_meta"`
 	} `json:"prompt"`
 	PromptID  string         `json:"prompt_id"`
 	ExtraData map[string]any `json:"extra_data"`

@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 
@@ -114,11 +113,10 @@ func (f *Fleet) Interrupt(ctx context.Context, x job.Flight) error {
 }
 
 func (s *site) interrupt(ctx context.Context, promptID string) error {
-	err := errors.Join(
-		s.ask("POST /queue", func() error { return s.driver.Dequeue(ctx, promptID) }),
-		s.ask("POST /interrupt", func() error { return s.driver.Stop(ctx, promptID) }),
-	)
-	if err != nil {
+	s.mu.Lock()
+	s.tracks.stopped[promptID] = true
+	s.mu.Unlock()
+	if err := s.ask("POST /interrupt", func() error { return s.driver.Stop(ctx, promptID) }); err != nil {
 		return fmt.Errorf("interrupt %s on %s: %w", promptID, s.spec.Name, err)
 	}
 	return nil

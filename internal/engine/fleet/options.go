@@ -51,6 +51,9 @@ type Options struct {
 	// StatsEvery is the time between two looks at /system_stats and /queue
 	// while attempts are in flight. Zero means 1m.
 	StatsEvery time.Duration
+	// NodesEvery is the time between two readings of the list of nodes while
+	// attempts are in flight. Zero means 5m.
+	NodesEvery time.Duration
 	// WarmTimeout bounds Warm and Refresh. Zero means 20m.
 	WarmTimeout time.Duration
 	// spread is the time between two polls, of KeepAlive. Nil means jitter.
@@ -119,6 +122,7 @@ func (o Options) withDefaults() Options {
 	}
 	orElse(&o.ColdAfter, 5*time.Second)
 	orElse(&o.StatsEvery, time.Minute)
+	orElse(&o.NodesEvery, 5*time.Minute)
 	orElse(&o.WarmTimeout, 20*time.Minute)
 	orElse(&o.Control.Every, 15*time.Second)
 	return o

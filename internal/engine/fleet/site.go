@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/comfyume/qmtui/internal/comfy"
 	"github.com/comfyume/qmtui/internal/job"
 )
 
@@ -18,6 +17,8 @@ type site struct {
 	wake   chan struct{} // of capacity one: there may be something to ask about
 	stir   chan struct{} // the same, for the look through the control API
 
+	confirming sync.Mutex // one check at a time asks what the replicas really have
+
 	mu         sync.Mutex // guards what follows; never held during a request
 	health     health
 	cold       []float64 // measured seconds, oldest first
@@ -26,10 +27,12 @@ type site struct {
 	coldAt     time.Time    // when the last measured cold start ended
 	system     *job.System
 	systemAt   time.Time
+	lookedAt   time.Time // when an attempt was last asked about
 	examinedAt time.Time // when a worker was last asked about itself, whatever it answered
-	nodes      *comfy.ObjectInfo
+	list       nodeList
 	noMarker   bool // it does not know the marker's nodes, and would not list what it knows
 	tracks     tracks
+	solo       solo
 	over       overseen
 }
 
@@ -111,6 +114,7 @@ func (s *site) snapshot() job.Deployment {
 		State: r.state, Because: r.because, Evidence: r.evidence, Since: r.since, At: r.at, Error: r.err,
 		Cold: timing(s.cold), Usual: usual, Warm: timing(s.warm), System: cloneSystem(s.system), SystemAt: s.systemAt,
 	}
+	d.Single = s.solo.is()
 	if d.Error == nil {
 		d.Error = outputTrouble(s.spec, s.system)
 	}

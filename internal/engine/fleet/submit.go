@@ -56,6 +56,7 @@ func (f *Fleet) use(s *site) {
 // submit tags and sends. While it waits, nothing else is asked about that
 // prompt: a second waiting request can make a platform start a second machine.
 func (s *site) submit(ctx context.Context, p *comfy.Prompt, sub job.Submission) (comfy.Receipt, error) {
+	p = p.Titled(s.knownNodes())
 	req, err := s.tagged(p, sub)
 	if err != nil {
 		return comfy.Receipt{}, err
@@ -69,7 +70,7 @@ func (s *site) submit(ctx context.Context, p *comfy.Prompt, sub job.Submission) 
 			receipt, err = s.post(ctx, plain, sub.Timeout, models)
 		}
 	}
-	if s.arrives(sub.PromptID) {
+	if s.arrives(sub.PromptID, err == nil) {
 		s.stopLate(ctx, sub, err)
 	}
 	return receipt, err

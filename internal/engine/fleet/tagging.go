@@ -17,7 +17,7 @@ var addedClasses = []string{"EmptyImage", "SaveImage", "StringConcatenate", "Str
 // tagged makes the request of one attempt, fitted to what the server is known to have.
 func (s *site) tagged(p *comfy.Prompt, sub job.Submission) (comfy.Request, error) {
 	s.mu.Lock()
-	nodes, noMarker := s.nodes, s.noMarker
+	nodes, noMarker := s.list.union, s.noMarker
 	s.mu.Unlock()
 	tag := comfy.Tag{
 		PromptID: sub.PromptID, Prefix: s.opts.Tag.Prefix, Embed: s.opts.Tag.Metadata,
@@ -90,29 +90,4 @@ func missingClass(err error) string {
 		return m[1]
 	}
 	return ""
-}
-
-func (s *site) knownNodes() *comfy.ObjectInfo {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.nodes
-}
-
-// askNodes asks a worker that is awake which node classes it has.
-func (s *site) askNodes(ctx context.Context) error {
-	var nodes *comfy.ObjectInfo
-	err := s.ask("GET /object_info", func() error {
-		var err error
-		nodes, err = s.driver.Nodes(ctx)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if nodes.Len() > 0 {
-		s.nodes = nodes
-	}
-	return nil
 }

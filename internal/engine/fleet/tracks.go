@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -20,8 +21,21 @@ type tracks struct {
 	waiting map[string]bool      // prompt ids whose POST waits for its answer; true: stop it then
 	loads   []load               // the same prompts with what they load, in the order in which they were sent
 	ended   map[string]time.Time // prompt ids whose end was reported
-	stuck   map[string]int       // prompt ids seen waiting where nothing runs: in how many looks in a row
+	stopped map[string]bool      // prompt ids that we stopped ourselves
+	told    map[string]acceptance
+	stuck   map[string]int // prompt ids seen waiting where nothing runs: in how many looks in a row
 }
+
+// acceptance is when a prompt was accepted, or first known to be there, and how
+// often it was asked about since.
+type acceptance struct {
+	at    time.Time
+	asked int
+}
+
+// early are the times after acceptance at which one server is asked about a
+// prompt, before it comes to its turn like all others: short runs end by then.
+var early = []time.Duration{time.Second, 2 * time.Second, 4 * time.Second}
 
 // load is what a prompt whose POST waits will make a machine load.
 type load struct {
@@ -30,7 +44,8 @@ type load struct {
 }
 
 func newTracks() tracks {
-	return tracks{waiting: map[string]bool{}, ended: map[string]time.Time{}, stuck: map[string]int{}}
+	return tracks{waiting: map[string]bool{}, ended: map[string]time.Time{}, stopped: map[string]bool{},
+		told: map[string]acceptance{}, stuck: map[string]int{}}
 }
 
 // follow replaces the flights and forgets what was known of others.
@@ -39,22 +54,46 @@ func (t *tracks) follow(flights []job.Flight) {
 	gone := func(id string) bool {
 		return !slices.ContainsFunc(flights, func(f job.Flight) bool { return f.PromptID == id })
 	}
-	for id := range t.ended {
-		if gone(id) {
-			delete(t.ended, id)
+	left := func(id string) bool { return gone(id) && !t.awaits(id) }
+	maps.DeleteFunc(t.ended, func(id string, _ time.Time) bool { return gone(id) })
+	maps.DeleteFunc(t.stopped, func(id string, _ bool) bool { return left(id) })
+	maps.DeleteFunc(t.told, func(id string, _ acceptance) bool { return left(id) })
+	maps.DeleteFunc(t.stuck, func(id string, _ int) bool { return gone(id) })
+}
+
+// awaits reports a prompt whose POST waits for its answer.
+func (t *tracks) awaits(id string) bool {
+	_, waits := t.waiting[id]
+	return waits
+}
+
+// soon is the flight that is to be asked about next before its turn, and when;
+// false for none.
+func (t *tracks) soon(now time.Time) (f job.Flight, due time.Time, ok bool) {
+	for _, x := range t.flights {
+		a, told := t.told[x.PromptID]
+		if !told || a.asked >= len(early) || !t.open(x, now) {
+			continue
+		}
+		if at := a.at.Add(early[a.asked]); !ok || at.Before(due) {
+			f, due, ok = x, at, true
 		}
 	}
-	for id := range t.stuck {
-		if gone(id) {
-			delete(t.stuck, id)
-		}
+	return f, due, ok
+}
+
+// asks counts a question about a prompt.
+func (t *tracks) asks(id string) {
+	if a, ok := t.told[id]; ok {
+		a.asked++
+		t.told[id] = a
 	}
 }
 
 // open reports a flight that may be asked about: not while its own POST waits,
 // and not soon after its end was reported.
 func (t *tracks) open(f job.Flight, now time.Time) bool {
-	_, waits := t.waiting[f.PromptID]
+	waits := t.awaits(f.PromptID)
 	end, ended := t.ended[f.PromptID]
 	return !waits && (!ended || now.Sub(end) >= askAgain)
 }
@@ -138,8 +177,11 @@ func (s *site) departs(promptID string, models []string) {
 }
 
 // arrives says that the POST is over; true when somebody wanted it stopped meanwhile.
-func (s *site) arrives(promptID string) bool {
+func (s *site) arrives(promptID string, accepted bool) bool {
 	s.mu.Lock()
+	if accepted {
+		s.tracks.told[promptID] = acceptance{at: s.opts.Now()}
+	}
 	stop := s.tracks.waiting[promptID]
 	delete(s.tracks.waiting, promptID)
 	s.tracks.loads = slices.DeleteFunc(s.tracks.loads, func(l load) bool { return l.promptID == promptID })
@@ -152,7 +194,7 @@ func (s *site) arrives(promptID string) bool {
 func (s *site) postpone(promptID string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, waits := s.tracks.waiting[promptID]; !waits {
+	if !s.tracks.awaits(promptID) {
 		return false
 	}
 	s.tracks.waiting[promptID] = true

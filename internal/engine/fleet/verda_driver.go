@@ -32,7 +32,7 @@ type verda struct {
 }
 
 func newVerda(s Spec, o Options) driver {
-	v := &verda{comfyUI: comfyUI{&comfy.Client{Base: s.URL, Key: s.Key, HTTP: o.HTTP}}, name: platformName(s),
+	v := &verda{comfyUI: comfyUIOf(s, o), name: platformName(s),
 		way: newWayChoice(s.Name, o), stages: map[string]Stage{}, sent: map[string]bool{}}
 	v.root = &url.URL{}
 	if u, err := url.Parse(s.URL); err == nil { // New has checked it

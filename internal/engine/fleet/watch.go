@@ -3,6 +3,8 @@ package fleet
 import (
 	"context"
 	"math/rand/v2"
+	"path"
+	"slices"
 	"time"
 
 	"github.com/comfyume/qmtui/internal/comfy"
@@ -13,15 +15,50 @@ import (
 // and nothing when there are none. The requests also keep the deployment from
 // scaling down in mid-render (field.md: the platform counts HTTP messages).
 func (s *site) watch(ctx context.Context, report func(job.Fact)) {
+	var next time.Time // when it is the turn of the next attempt; zero: not set yet
 	for ctx.Err() == nil {
 		if !s.inFlight() || s.spec.KeepAlive <= 0 {
 			s.rest(ctx)
+			next = time.Time{}
 			continue
 		}
-		if pause(ctx, s.opts.spread(s.spec.KeepAlive)) {
-			s.look(ctx, report)
+		if next.IsZero() {
+			next = s.opts.Now().Add(s.opts.spread(s.spec.KeepAlive))
 		}
+		f, due := s.upcoming(next)
+		if wait := due.Sub(s.opts.Now()); wait > 0 {
+			s.restFor(ctx, wait)
+			continue
+		}
+		s.look(ctx, f, report)
+		next = time.Time{}
 	}
+}
+
+// suspectEvery is the time between two looks at a server that may have restarted.
+const suspectEvery = 2 * time.Second
+
+// upcoming is when to look next, and at which attempt, if not simply the one
+// whose turn it is: where one server may answer, a young attempt is asked about
+// sooner, and so is any while that server may have restarted.
+func (s *site) upcoming(next time.Time) (f job.Flight, due time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.mayBeSingle() {
+		return f, next
+	}
+	if x, at, ok := s.tracks.soon(s.opts.Now()); ok && at.Before(next) {
+		f, next = x, at
+	}
+	if at := s.lookedAt.Add(suspectEvery); s.solo.suspects() && at.Before(next) {
+		f, next = job.Flight{}, at
+	}
+	return f, next
+}
+
+// mayBeSingle reports a deployment of which one server may answer. The caller holds mu.
+func (s *site) mayBeSingle() bool {
+	return s.spec.Driver == "comfyui" && !s.spec.ScaleToZero && s.solo.open()
 }
 
 // rest waits until something may have changed.
@@ -29,6 +66,17 @@ func (s *site) rest(ctx context.Context) {
 	select {
 	case <-ctx.Done():
 	case <-s.wake:
+	}
+}
+
+// restFor is rest for at most d.
+func (s *site) restFor(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-s.wake:
+	case <-t.C:
 	}
 }
 
@@ -55,11 +103,16 @@ func (s *site) inFlight() bool {
 	return s.tracks.any()
 }
 
-// look asks about the attempt whose turn it is and, when the deployment has
-// just shown that it is awake, now and then about the worker.
-func (s *site) look(ctx context.Context, report func(job.Fact)) {
+// look asks about an attempt, the one whose turn it is when none is given, and,
+// when the deployment has just shown that it is awake, now and then about the worker.
+func (s *site) look(ctx context.Context, f job.Flight, report func(job.Fact)) {
 	s.mu.Lock()
-	f, ok := s.tracks.turn(s.opts.Now())
+	ok := f.PromptID != ""
+	if !ok {
+		f, ok = s.tracks.turn(s.opts.Now())
+	}
+	s.tracks.asks(f.PromptID)
+	s.lookedAt = s.opts.Now()
 	s.mu.Unlock()
 	if !ok {
 		return
@@ -67,34 +120,138 @@ func (s *site) look(ctx context.Context, report func(job.Fact)) {
 	if s.admission(ctx, f, report) {
 		return
 	}
-	entry, err := s.evidence(ctx, f.PromptID)
+	state, entry, err := s.evidence(ctx, f.PromptID)
 	if err != nil {
 		s.opts.Logger.Debug("ask for evidence", "job", f.Job, "deployment", s.spec.Name, "prompt", f.PromptID, "error", err)
+		s.unreached(err)
 		return
 	}
-	s.tell(f, entry, report)
+	if s.weigh(f, state) {
+		report(restarted(f, s.opts.Now()))
+		return
+	}
+	switch state {
+	case comfy.JobRunning:
+		report(job.Fact{Job: f.Job, Attempt: f.Attempt, PromptID: f.PromptID,
+			Kind: job.Started, At: s.opts.Now(), Evidence: job.ByPlatform})
+	case comfy.JobEnded:
+		s.tell(ctx, f, entry, report)
+	}
 	s.examine(ctx, report)
 }
 
-func (s *site) evidence(ctx context.Context, promptID string) (entry *comfy.HistoryEntry, err error) {
-	err = s.ask("GET /history", func() error {
+// evidence asks what a replica knows of a prompt. The history of an old server
+// does not tell a prompt that waits or runs from one that it never had; where
+// one server may answer, its queue does.
+func (s *site) evidence(ctx context.Context, promptID string) (state comfy.JobState, entry *comfy.HistoryEntry, err error) {
+	ask := func() error {
 		var err error
-		entry, err = s.driver.Evidence(ctx, promptID)
+		state, entry, err = s.driver.Evidence(ctx, promptID)
 		return err
-	})
-	return entry, err
+	}
+	if err = s.ask("GET /history", ask); err != nil || state != comfy.JobUnsaid {
+		return state, entry, err
+	}
+	s.mu.Lock()
+	single := s.mayBeSingle()
+	s.mu.Unlock()
+	if !single {
+		return state, nil, nil
+	}
+	running, pending, err := s.askQueue(ctx)
+	switch {
+	case err != nil:
+		return state, nil, err
+	case slices.Contains(running, promptID):
+		return comfy.JobRunning, nil, nil
+	case slices.Contains(pending, promptID):
+		return comfy.JobQueued, nil, nil
+	}
+	if err = s.ask("GET /history", ask); err == nil && state == comfy.JobUnsaid {
+		state = comfy.JobUnknown // neither waiting nor running before, nor ended afterwards
+	}
+	return state, entry, err
 }
 
-// tell reports what an entry says. Nil, the answer of any other replica, says nothing.
-func (s *site) tell(f job.Flight, entry *comfy.HistoryEntry, report func(job.Fact)) {
-	if entry == nil {
+// unreached takes in that a question found nobody.
+func (s *site) unreached(err error) {
+	if !mayWake(err) {
 		return
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.solo = s.solo.unreachable(s.opts.Now())
+}
+
+// weigh takes in what was said of an attempt; true when its server has
+// restarted and lost it. Behind a balancer, an answer that knows nothing means nothing.
+func (s *site) weigh(f job.Flight, state comfy.JobState) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ended := s.tracks.ended[f.PromptID]; ended || s.tracks.stopped[f.PromptID] || !s.mayBeSingle() || state == comfy.JobUnsaid {
+		return false
+	}
 	now := s.opts.Now()
+	accepted, ours := s.tracks.told[f.PromptID]
+	switch {
+	case state != comfy.JobUnknown && !ours:
+		// The first answer that knows it is no evidence: nobody asked where it stands.
+		s.tracks.told[f.PromptID] = acceptance{at: now, asked: len(early)}
+	case state != comfy.JobUnknown:
+		s.solo = s.solo.knows(accepted.at, now)
+	case ours || f.State == job.Accepted || f.State == job.Running:
+		next, lost := s.solo.misses(accepted.at, now)
+		s.solo = next
+		if lost {
+			s.tracks.ended[f.PromptID] = now
+		}
+		return lost
+	}
+	return false
+}
+
+// restarted is the fact of an attempt that its server has forgotten.
+func restarted(f job.Flight, now time.Time) job.Fact {
+	return job.Fact{Job: f.Job, Attempt: f.Attempt, PromptID: f.PromptID, Kind: job.Broke, At: now, Evidence: job.ByPlatform,
+		Error: &job.Error{Code: "worker_restarted", Class: job.Unavailable, Transient: true,
+			Message: "the server has restarted and no longer knows the prompt", Hint: "retry the job; see the log of the server for why it restarted"}}
+}
+
+// tell reports what an entry says, with the files that the server itself
+// counts to the prompt where it keeps track of them.
+func (s *site) tell(ctx context.Context, f job.Flight, entry *comfy.HistoryEntry, report func(job.Fact)) {
+	now := s.opts.Now()
+	files := s.assets(ctx, f.PromptID)
 	for _, fact := range testimony(f, entry, now) {
+		if fact.Kind != job.Started {
+			for _, p := range files {
+				if !slices.Contains(fact.Files, p) {
+					fact.Files = append(fact.Files, p)
+				}
+			}
+		}
 		report(fact)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tracks.ended[f.PromptID] = now
+}
+
+// assets are the files that a server with --enable-assets counts to a prompt.
+func (s *site) assets(ctx context.Context, promptID string) []job.Path {
+	s.mu.Lock()
+	keeps := s.system != nil && hasFlag(s.system.Argv, "--enable-assets")
+	s.mu.Unlock()
+	if !keeps {
+		return nil
+	}
+	files, err := s.driver.Assets(ctx, promptID)
+	if err != nil {
+		s.opts.Logger.Debug("ask for assets", "deployment", s.spec.Name, "prompt", promptID, "error", err)
+	}
+	var out []comfy.HistoryFile
+	for _, name := range files {
+		out = append(out, comfy.HistoryFile{Subfolder: path.Dir(name), Filename: path.Base(name), Type: "output"})
+	}
+	return reported(promptID, out)
 }

@@ -21,13 +21,12 @@ func (s *site) examine(ctx context.Context, report func(job.Fact)) {
 	if due {
 		s.examinedAt = now
 	}
-	known := s.nodes != nil
 	s.mu.Unlock()
 	if !due || s.askStats(ctx) != nil {
 		return
 	}
-	s.askQueue(ctx, report)
-	if !known {
+	s.lookInQueue(ctx, report)
+	if s.nodesDue() {
 		if err := s.askNodes(ctx); err != nil {
 			s.opts.Logger.Debug("ask for nodes", "deployment", s.spec.Name, "error", err)
 		}
@@ -50,15 +49,10 @@ func (s *site) askStats(ctx context.Context) error {
 	return nil
 }
 
-// askQueue looks for our attempts among what a replica runs, and for a worker
-// that takes prompts and runs none.
-func (s *site) askQueue(ctx context.Context, report func(job.Fact)) {
-	var running, pending []string
-	err := s.ask("GET /queue", func() error {
-		var err error
-		running, pending, err = s.driver.Queue(ctx)
-		return err
-	})
+// lookInQueue looks for our attempts among what a replica runs, and for a
+// worker that takes prompts and runs none.
+func (s *site) lookInQueue(ctx context.Context, report func(job.Fact)) {
+	running, pending, err := s.askQueue(ctx)
 	if err != nil {
 		return
 	}
@@ -66,6 +60,15 @@ func (s *site) askQueue(ctx context.Context, report func(job.Fact)) {
 		report(job.Fact{Job: f.Job, Attempt: f.Attempt, PromptID: f.PromptID,
 			Kind: job.Started, At: s.opts.Now(), Evidence: job.ByPlatform})
 	}
+}
+
+func (s *site) askQueue(ctx context.Context) (running, pending []string, err error) {
+	err = s.ask("GET /queue", func() error {
+		var err error
+		running, pending, err = s.driver.Queue(ctx)
+		return err
+	})
+	return running, pending, err
 }
 
 // queued keeps what the look says and returns the attempts that run there.

@@ -146,7 +146,7 @@ func TestInterruptNamesThePrompt(t *testing.T) {
 		}
 		x := flight(1, job.Running)
 		x.PromptID = ""
-		if err := fl.Interrupt(t.Context(), x); err == nil || f.count("") != 2 {
+		if err := fl.Interrupt(t.Context(), x); err == nil || f.count("POST /queue") != 1 || f.count("POST /interrupt") != 1 {
 			t.Errorf("without an id: %v, %v", err, f.requests)
 		}
 	})
@@ -176,10 +176,10 @@ func TestInterruptOfALostAttemptWakesNobody(t *testing.T) {
 		if err := fl.Interrupt(t.Context(), flight(1, job.Lost)); err != nil || f.count("") != 0 {
 			t.Errorf("%v, %v", err, f.requests)
 		}
-		if err := fl.Interrupt(t.Context(), flight(1, job.Cancelled)); err != nil || f.count("") != 2 {
+		if err := fl.Interrupt(t.Context(), flight(1, job.Cancelled)); err != nil || f.count("POST /interrupt") != 1 {
 			t.Errorf("%v, %v", err, f.requests)
 		}
-		if err := fl.Interrupt(t.Context(), flight(2, job.Lost)); err != nil || f.count("") != 4 {
+		if err := fl.Interrupt(t.Context(), flight(2, job.Lost)); err != nil || f.count("POST /interrupt") != 2 {
 			t.Errorf("on one that answers: %v, %v", err, f.requests)
 		}
 	})
