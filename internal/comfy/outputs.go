@@ -19,6 +19,9 @@ type Output struct {
 	Linked bool
 	// Count is how many files it will write, 0 when the graph does not tell.
 	Count int
+	// Custom says that the class is not ComfyUI's own, so that what is known of it
+	// may not fit the installed version.
+	Custom bool
 	// Outside says that its files will not stand in a folder of its own.
 	Outside bool
 	// Kind and Ext (without dot, "" when it varies) are hints, not promises.
@@ -42,7 +45,7 @@ func (p *Prompt) Outputs(info *ObjectInfo) []Output {
 		}
 		o := Output{
 			Node: s.node.id, Class: s.node.class, Linked: s.state == prefixLinked,
-			Count: counts(s), Outside: !s.isolated(p), Kind: s.row.Kind, Ext: s.row.Ext,
+			Count: counts(s), Custom: s.row.Pack != packCore, Outside: !s.isolated(p), Kind: s.row.Kind, Ext: s.row.Ext,
 		}
 		if !o.Linked {
 			o.Prefix = joined(s.literal, s.name)
@@ -396,6 +399,9 @@ func (p *Prompt) strangers(info *ObjectInfo) []string {
 	}
 	return out
 }
+
+// Unsure reports an output node of which nobody can say whether it writes.
+func (p *Prompt) Unsure(info *ObjectInfo) bool { return len(p.strangers(info)) > 0 }
 
 // writers are all ids that write or may.
 func (p *Prompt) writers(info *ObjectInfo) []string {

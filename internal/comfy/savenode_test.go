@@ -103,7 +103,7 @@ func leads(t *testing.T, cases []leadCase) {
 			}
 			var got []Output
 			for _, o := range p.Outputs(c.info) {
-				o.Kind, o.Ext = "", ""
+				o.Kind, o.Ext, o.Custom = "", "", false
 				got = append(got, o)
 			}
 			if !reflect.DeepEqual(got, c.outputs) {

@@ -1,9 +1,7 @@
 package engine
 
 import (
-	"cmp"
 	"slices"
-	"strings"
 
 	"github.com/comfyume/qmtui/internal/job"
 )
@@ -41,16 +39,10 @@ func customClasses(j job.Job) []string {
 // places are where an attempt of the job may write outside its own folder when
 // these classes are sent as the user wrote them; nil for nowhere.
 func (v View) places(j job.Job, plain []string) []string {
-	out := slices.Clone(j.Places)
 	if len(plain) > 0 {
 		return []string{""}
 	}
-	if v.Policy.Untagged {
-		for _, x := range j.Expect {
-			out = append(out, strings.ToLower(cmp.Or(x.Prefix, "")))
-		}
-	}
-	return out
+	return j.Places
 }
 
 // waitsFor is the job that writes to a place where this one would write too:
@@ -94,7 +86,7 @@ func (v View) writing(j job.Job, a job.Attempt) bool {
 func (v View) exclusiveWaits() map[job.ID]job.ID {
 	out := map[job.ID]job.ID{}
 	for _, j := range v.Jobs {
-		if j.State() != job.Queued || j.Places == nil && !v.Policy.Untagged && len(v.Learned) == 0 {
+		if j.State() != job.Queued || j.Places == nil && len(v.Learned) == 0 {
 			continue
 		}
 		for name := range v.Deployments {

@@ -44,7 +44,7 @@ func (f *Fleet) Check(workflow, extra []byte) (job.Checked, error) {
 		return job.Checked{}, fmt.Errorf("write prompt: %w", err)
 	}
 	expect := expected(p.Outputs(info))
-	return job.Checked{Workflow: canonical, Extra: scrubbed, Expect: expect, Places: p.Places(info, f.opts.Tag.Prefix),
+	return job.Checked{Workflow: canonical, Extra: scrubbed, Expect: expect, Places: p.Places(info, f.opts.Tag.Prefix), Unsure: p.Unsure(info),
 		Models: p.Models(), Inputs: files, Warnings: append(doubts, f.warnings(expect, turned, p.Cautions(info))...)}, nil
 }
 
@@ -85,7 +85,7 @@ func (f *Fleet) known() (*comfy.ObjectInfo, comfy.Workers) {
 func expected(outputs []comfy.Output) []job.Expected {
 	out := make([]job.Expected, 0, len(outputs))
 	for _, o := range outputs {
-		out = append(out, job.Expected{Node: o.Node, Class: o.Class, Prefix: o.Prefix, Count: o.Count, Outside: o.Outside})
+		out = append(out, job.Expected{Node: o.Node, Class: o.Class, Prefix: o.Prefix, Count: o.Count, Custom: o.Custom, Outside: o.Outside})
 	}
 	return out
 }
