@@ -26,6 +26,7 @@ const hang = 2 * time.Second
 type request struct {
 	method string
 	path   string // escaped, without the deployment and /api
+	api    bool   // the path began with /api
 	query  url.Values
 	body   []byte
 	host   string
@@ -62,7 +63,7 @@ func (d *deployment) deliver(w http.ResponseWriter, r *http.Request, path string
 	q.reached = reached
 	switch {
 	case q.plan.has(badGateway):
-		http.Error(w, "<html><h1>502 Bad Gateway</h1></html>", http.StatusBadGateway)
+		gatewayError(w)
 	case q.plan.has(unavailable):
 		w.Header().Set("Retry-After", "1")
 		http.Error(w, "no healthy upstream", http.StatusServiceUnavailable)
@@ -77,12 +78,31 @@ func (d *deployment) read(r *http.Request, path string) (*request, error) {
 	if errors.As(err, &tooBig) {
 		return nil, err
 	}
-	if rest, ok := strings.CutPrefix(path, "/api/"); ok {
+	rest, api := strings.CutPrefix(path, "/api/")
+	if api {
 		path = "/" + rest
 	}
-	q := &request{method: r.Method, path: path, query: r.URL.Query(), body: body, host: r.Host}
+	q := &request{method: r.Method, path: path, api: api, query: r.URL.Query(), body: body, host: r.Host}
 	d.fleet.throw(q)
+	if q.is("POST", "/prompt") {
+		q.plan |= d.gateway()
+	}
 	return q, nil
+}
+
+// gateway is what becomes of the next prompt's answer.
+func (d *deployment) gateway() fault {
+	g := d.spec.Gateway
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.posts++
+	switch {
+	case g.Of == 0 || (d.posts-1)%g.Of >= g.Fail:
+		return 0
+	case g.Accepted:
+		return gatewayAccepted
+	}
+	return badGateway
 }
 
 // throw decides what goes wrong with a request. Only 502 and 503 happen to
@@ -161,7 +181,15 @@ func (d *deployment) submit(w http.ResponseWriter, ctx context.Context, q *reque
 		d.fleet.sleep(ctx, hang)
 		panic(http.ErrAbortHandler)
 	}
+	if answer.code == http.StatusOK && q.plan.has(gatewayAccepted) {
+		gatewayError(w)
+		return
+	}
 	answer.send(w)
+}
+
+func gatewayError(w http.ResponseWriter) {
+	http.Error(w, "<html><h1>502 Bad Gateway</h1></html>", http.StatusBadGateway)
 }
 
 // heldAnswer keeps a replica's answer until the balancer has decided what
@@ -195,7 +223,7 @@ func (d *deployment) chooser(q *request) choice {
 	switch {
 	case d.fleet.cfg.Balance == Sticky:
 		return func(live []*replica, dice *rand.Rand) *replica { return stick(live, dice, q) }
-	case d.fleet.cfg.Balance == Never && strings.HasPrefix(q.path, "/history"):
+	case d.fleet.cfg.Balance == Never && (strings.HasPrefix(q.path, "/history") || strings.HasPrefix(q.path, "/jobs/")):
 		return func(live []*replica, dice *rand.Rand) *replica { return avoid(live, dice, q) }
 	}
 	return anyOf
@@ -267,6 +295,9 @@ func (q *request) promptIDs() []string {
 }
 
 func historyID(path string) string {
+	if id, ok := jobID(path); ok {
+		return id
+	}
 	id, err := url.PathUnescape(strings.TrimPrefix(path, "/history/"))
 	if err != nil || !strings.HasPrefix(path, "/history/") {
 		return ""

@@ -75,8 +75,8 @@ func (x *execution) store(id string, entry cached) {
 	x.replica.cache[x.keys[id]] = entry
 }
 
-// forget drops what this prompt does not use, as the default cache does, and
-// lists the nodes that need not run.
+// forget drops what this prompt does not use, as the default cache of 0.8
+// does, and lists the nodes that need not run.
 func (x *execution) forget() []any {
 	r := x.replica
 	r.mu.Lock()
@@ -88,6 +88,8 @@ func (x *execution) forget() []any {
 			nodes = append(nodes, id)
 		}
 	}
-	r.cache = kept
+	if !r.modern() {
+		r.cache = kept
+	}
 	return nodes
 }

@@ -24,6 +24,7 @@ type deployment struct {
 	last   time.Time     // when the last message came or was answered
 	births []time.Time   // replicas on their way
 	named  int
+	posts  int     // prompts that came
 	least  int     // replicas that stay whatever happens: the platform's min_replica_count
 	leases []Lease // one for each replica there ever was
 	dice   *rand.Rand

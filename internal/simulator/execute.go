@@ -159,7 +159,7 @@ func (x *execution) run(ctx context.Context) (node string, err error) {
 func (x *execution) node(ctx context.Context, id string) error {
 	if entry, ok := x.lookup(id); ok {
 		x.values[id] = entry.values
-		x.report(id, entry.ui, x.task.extra.values["client_id"] != nil)
+		x.report(id, entry.ui, x.replica.modern() || x.task.extra.values["client_id"] != nil)
 		return nil
 	}
 	if !x.replica.dep.fleet.sleep(ctx, x.cost[id]) {
@@ -176,8 +176,9 @@ func (x *execution) node(ctx context.Context, id string) error {
 	return nil
 }
 
-// report adds a node's outputs to history; those of cached nodes only when
-// somebody listens (transcripts 06-cache, 3_identical_noclient).
+// report adds a node's outputs to history; before 0.33 those of
+// cached nodes only when somebody listens (transcripts 06-cache,
+// 3_identical_noclient).
 func (x *execution) report(id string, ui *object, heard bool) {
 	if ui == nil || !heard {
 		return

@@ -31,6 +31,8 @@ type Faults struct {
 	HardLink        float64
 	Pipe            float64
 	HostileName     float64
+	PartialBatch    float64
+	GatewayAccepted float64
 }
 
 // fault is one kind, as a bit of a plan.
@@ -52,6 +54,8 @@ const (
 	hardLink
 	pipe
 	hostileName
+	partialBatch
+	gatewayAccepted
 )
 
 // kind describes a fault: its name on the command line, its usual
@@ -82,6 +86,8 @@ var kinds = []kind{
 	{hardLink, "hard-link", 0.03, false, false, "a hard link in the attempt's folder to a stranger's file", func(f *Faults) *float64 { return &f.HardLink }},
 	{pipe, "pipe", 0.03, false, false, "a FIFO in the attempt's folder; opening it plainly hangs", func(f *Faults) *float64 { return &f.Pipe }},
 	{hostileName, "hostile-name", 0.04, false, false, "one more whole output, named with a newline, escape sequences or 240 letters", func(f *Faults) *float64 { return &f.HostileName }},
+	{partialBatch, "partial-batch", 0.04, true, true, "the worker dies in a batch: the last file is missing, the one before it truncated", func(f *Faults) *float64 { return &f.PartialBatch }},
+	{gatewayAccepted, "bad-gateway-accepted", 0.04, true, false, "the prompt is queued, and the balancer answers 502", func(f *Faults) *float64 { return &f.GatewayAccepted }},
 }
 
 // FaultNames lists what ParseFaults understands, with a sentence for each.

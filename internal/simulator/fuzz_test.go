@@ -37,12 +37,12 @@ func FuzzSavePathStaysInside(f *testing.F) {
 		if strings.Count(prefix, "/") > 20 {
 			return
 		}
-		p, err := savePathOf(output, prefix, 1, 1, time.Unix(0, 0))
+		p, err := savePathOf(output, prefix, 1, 1, time.Unix(0, 0), false)
 		if err == nil && !within(output, p.folder) {
 			t.Fatalf("%q goes to %s", prefix, p.folder)
 		}
-		if err == nil && strings.ContainsAny(p.file(0, 0, ".png"), "/") {
-			t.Fatalf("%q names %q", prefix, p.file(0, 0, ".png"))
+		if err == nil && strings.ContainsAny(p.stem(0), "/") {
+			t.Fatalf("%q names %q", prefix, p.stem(0))
 		}
 	})
 }

@@ -1,7 +1,7 @@
 package simulator
 
 func (x *execution) class(id string) *class {
-	return classes()[text(x.task.prompt.values[id].(*object).values["class_type"])]
+	return x.replica.dep.spec.Version.catalog().classes[text(x.task.prompt.values[id].(*object).values["class_type"])]
 }
 
 func (x *execution) inputs(id string) *object {

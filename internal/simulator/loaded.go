@@ -14,8 +14,18 @@ import (
 // exampleFile is what every replica has in its input folder.
 const exampleFile = "example.png"
 
-// loads reports a class that reads a picture from the input folder.
-func (c *class) loads() bool { return c.name == "LoadImage" || c.name == "LoadImageMask" }
+// pictures are the classes that read a picture from the input folder, with the
+// input that names it.
+var pictures = map[string]string{"LoadImage": "image", "LoadImageMask": "image", "Painter": "mask"}
+
+// picture is the name of the picture that a node reads; empty for none.
+func (c *class) picture(in map[string]any) string {
+	name, _ := in[pictures[c.name]].(string)
+	return name
+}
+
+// loads reports a node that reads a picture.
+func (c *class) loads(in map[string]any) bool { return c.picture(in) != "" }
 
 // inputPath is where a replica finds what a node names; false when it is
 // nowhere that it knows. As in ComfyUI a name may lead out of the folder
@@ -49,10 +59,10 @@ func (f *Fleet) hasInput(name string) bool {
 
 // changed is IS_CHANGED of LoadImage: the file's content.
 func (f *Fleet) changed(c *class, inputs *object) string {
-	if !c.loads() {
+	if !c.loads(inputs.values) {
 		return ""
 	}
-	body, err := f.readInput(text(inputs.values["image"]))
+	body, err := f.readInput(c.picture(inputs.values))
 	if err != nil {
 		return ""
 	}
@@ -74,7 +84,7 @@ func (f *Fleet) readInput(name string) ([]byte, error) {
 // load makes the material of a picture that a node reads: what is rendered
 // from it looks like it, and remembers which bytes it was.
 func (f *Fleet) load(c *class, in map[string]any) (material, error) {
-	name := text(in["image"])
+	name := c.picture(in)
 	body, err := f.readInput(name)
 	if errors.Is(err, os.ErrNotExist) {
 		p, _ := f.inputPath(name)

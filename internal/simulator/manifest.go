@@ -38,6 +38,12 @@ type Written struct {
 	// Loaded are the checksums of the input files that it was made from, with
 	// spaces between.
 	Loaded string `json:"loaded,omitempty"`
+	// Seed is that of the sampler whose picture it is; zero without one.
+	Seed uint64 `json:"seed,omitempty"`
+	// Again says that the node wrote its own file once more: the version
+	// before it is Replaced, and no longer what the node made.
+	Again    bool `json:"again,omitempty"`
+	Replaced bool `json:"replaced,omitempty"`
 	// Overwritten says that a later entry wrote to the same path.
 	Overwritten bool `json:"overwritten"`
 	// ContainerDisk says that Path is not on the share at all.
@@ -118,6 +124,15 @@ func (m *manifest) finish(seq int) {
 	m.written[seq].Complete = true
 	m.written[seq].At = time.Now()
 	m.log(m.written[seq])
+	if w := m.written[seq]; w.Again {
+		for i := seq - 1; i >= 0; i-- {
+			if m.written[i].Path == w.Path && m.written[i].PromptID == w.PromptID {
+				m.written[i].Replaced = true
+				m.log(m.written[i])
+				break
+			}
+		}
+	}
 }
 
 func (m *manifest) log(w Written) {

@@ -18,6 +18,7 @@ type material struct {
 	count    int // images in the batch, or frames
 	flat     int // a plain colour 0xRRGGBB, or -1
 	inverted bool
+	format   string // of a File3D, or the one that was chosen
 	loaded   string // checksums of the input files it was made from, with spaces between
 }
 
@@ -32,11 +33,11 @@ func (x *execution) evaluate(ctx context.Context, id string) ([]any, *object, er
 	if err != nil {
 		return nil, nil, err
 	}
-	if c.output {
+	if _, saves := savers[c.name]; saves || c.output {
 		ui, err := x.save(ctx, id, c, in)
-		return nil, ui, err
+		return slots(c, blend(c, in)), ui, err // since 0.33 save nodes pass on what they get
 	}
-	if c.loads() {
+	if c.loads(in) {
 		m, err := x.replica.dep.fleet.load(c, in)
 		return slots(c, m), nil, err
 	}
@@ -55,7 +56,7 @@ func (x *execution) strike(id string) error {
 // came before.
 func (x *execution) arguments(id string, c *class) (map[string]any, error) {
 	inputs, args := x.inputs(id), map[string]any{}
-	for _, in := range c.inputs {
+	for _, in := range taken(c.inputs, inputs) {
 		value, has := inputs.get(in.name)
 		if !has {
 			continue
@@ -96,8 +97,11 @@ func slots(c *class, m material) []any {
 	all := make([]any, len(c.returns))
 	for i, kind := range c.returns {
 		all[i] = any(m)
-		if kind == "FLOAT" {
+		switch kind {
+		case "FLOAT":
 			all[i] = 24.0
+		case "STRING":
+			all[i] = m.text
 		}
 	}
 	return all
@@ -120,8 +124,10 @@ func blend(c *class, in map[string]any) material {
 		m.count = max(m.count, 1) * max(intOf(in["amount"]), 1)
 	case c.name == "KSampler", c.name == "KSamplerAdvanced", c.name == "SamplerCustomAdvanced":
 		m.flat = -1
-	case c.loads():
-		m.text, m.width, m.height, m.count = text(in["image"]), 768, 512, 1
+	case c.loads(in):
+		m.text, m.width, m.height, m.count = c.picture(in), 768, 512, 1
+	case c.name == "MeshToFile3D":
+		m.format = "glb"
 	}
 	return m
 }
@@ -139,6 +145,9 @@ func (m *material) absorb(from material, batch bool) {
 	if m.flat < 0 {
 		m.flat = from.flat
 	}
+	if m.format == "" {
+		m.format = from.format
+	}
 	if batch {
 		m.count += max(from.count, 1)
 	} else {
@@ -151,6 +160,9 @@ func (m *material) absorb(from material, batch bool) {
 func (m *material) widgets(in map[string]any) {
 	if s, ok := in["text"].(string); ok {
 		m.text = s
+	}
+	if s, ok := in["format"].(string); ok {
+		m.format = s
 	}
 	for _, name := range []string{"seed", "noise_seed"} {
 		if n, ok := in[name].(integer); ok {

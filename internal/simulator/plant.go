@@ -96,7 +96,7 @@ var hostileNames = []string{
 // plantHostile writes one more whole output under a name that hurts.
 func (x *execution) plantHostile(ctx context.Context, id string, path savePath, s saver, base scene) {
 	base.mark += 1 << 32
-	body, err := s.encode(base)
+	body, err := s.encoder()(base)
 	if err != nil {
 		return
 	}

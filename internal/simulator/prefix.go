@@ -19,23 +19,29 @@ type savePath struct {
 	subfolder string // as history reports it
 	name      string
 	counter   *big.Int
+	// stem is the name of the i-th file without its extension.
+	stem func(i int) string
 }
 
 // savePathOf resolves a prefix and creates its folder (ComfyUI 0.8.0,
 // transcripts 05-prefix). Errors are *raised.
-func savePathOf(output, prefix string, width, height int, now time.Time) (savePath, error) {
+func savePathOf(output, prefix string, width, height int, now time.Time, modern bool) (savePath, error) {
 	if strings.Contains(prefix, "%") {
 		prefix = expandTokens(prefix, width, height, now)
 	}
 	normal := normPath(prefix)
 	p := savePath{subfolder: dirName(normal), name: baseName(normal), counter: big.NewInt(1)}
+	p.stem = func(i int) string { return p.number(i) + "_" }
 	p.folder = filepath.Join(output, p.subfolder)
 	if strings.HasPrefix(p.subfolder, "/") {
 		p.folder = filepath.Clean(p.subfolder)
 	}
 	if !within(output, p.folder) {
-		return p, &raised{"Exception", fmt.Sprintf("**** ERROR: Saving image outside the output folder is not allowed.\n full_output_folder: %s\n         output_dir: %s\n         commonpath: %s",
-			p.folder, output, commonPath(output, p.folder))}
+		message := fmt.Sprintf("**** ERROR: Saving image outside the output folder is not allowed.\n full_output_folder: %s\n         output_dir: %s", p.folder, output)
+		if !modern {
+			message += "\n         commonpath: " + commonPath(output, p.folder)
+		}
+		return p, &raised{"Exception", message}
 	}
 	if err := pythonName(p.folder); err != nil {
 		return p, err
@@ -51,7 +57,7 @@ func savePathOf(output, prefix string, width, height int, now time.Time) (savePa
 	for i, e := range entries {
 		names[i] = e.Name()
 	}
-	p.counter = nextCounter(names, p.name, utf8.RuneCountInString(baseName(prefix)))
+	p.counter = nextCounter(names, p.name, utf8.RuneCountInString(baseName(prefix)), modern)
 	return p, nil
 }
 
@@ -103,10 +109,10 @@ func commonPath(a, b string) string {
 // nextCounter is the highest number in the listing plus one. prefixLen is the
 // length in characters of the prefix's last part before it was normalised:
 // that is why a prefix ending in "/" always gets 1 and overwrites.
-func nextCounter(names []string, name string, prefixLen int) *big.Int {
+func nextCounter(names []string, name string, prefixLen int, modern bool) *big.Int {
 	var best *big.Int
 	for _, n := range names {
-		if digits, ok := counterOf([]rune(n), name, prefixLen); ok && (best == nil || digits.Cmp(best) > 0) {
+		if digits, ok := counterOf([]rune(n), name, prefixLen, modern); ok && (best == nil || digits.Cmp(best) > 0) {
 			best = digits
 		}
 	}
@@ -116,13 +122,16 @@ func nextCounter(names []string, name string, prefixLen int) *big.Int {
 	return best.Add(best, big.NewInt(1))
 }
 
-func counterOf(file []rune, name string, prefixLen int) (*big.Int, bool) {
+func counterOf(file []rune, name string, prefixLen int, modern bool) (*big.Int, bool) {
 	cut := min(prefixLen+1, len(file))
 	head := file[:cut]
 	if len(head) == 0 || head[len(head)-1] != '_' || string(head[:len(head)-1]) != name {
 		return nil, false
 	}
 	digits, _, _ := strings.Cut(string(file[cut:]), "_")
+	if modern { // names without an underscore before the dot count as well
+		digits, _, _ = strings.Cut(digits, ".")
+	}
 	n, ok := new(big.Int).SetString(strings.TrimSpace(digits), 10)
 	if !ok {
 		n = new(big.Int)
@@ -130,11 +139,10 @@ func counterOf(file []rune, name string, prefixLen int) (*big.Int, bool) {
 	return n, true
 }
 
-// file names the i-th file after the counter; ext is with its dot.
-func (p savePath) file(i int, batch int, ext string) string {
+// number is the name and the i-th number from the counter on.
+func (p savePath) number(i int) string {
 	n := new(big.Int).Add(p.counter, big.NewInt(int64(i)))
-	name := strings.ReplaceAll(p.name, "%batch_num%", strconv.Itoa(batch))
-	return fmt.Sprintf("%s_%s_%s", name, padded(n), ext)
+	return strings.ReplaceAll(p.name, "%batch_num%", strconv.Itoa(i)) + "_" + padded(n)
 }
 
 // padded is {counter:05} of Python: the sign counts as a place.

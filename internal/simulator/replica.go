@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
 	"fmt"
@@ -16,6 +17,10 @@ type replica struct {
 	name string
 	dep  *deployment
 	temp string // the five letters in its temporary file names
+	born time.Time
+	// astray is the folder of a replica that was started with another
+	// --output-directory than the rest; empty otherwise.
+	astray string
 
 	mu       sync.Mutex
 	dead     bool
@@ -80,7 +85,11 @@ func newReplica(d *deployment, name string) *replica {
 	for i := range letters {
 		letters[i] = byte('a' + d.dice.IntN(26))
 	}
-	return &replica{name: name, dep: d, temp: string(letters), history: dict(),
+	astray := ""
+	if d.named%2 == 0 {
+		astray = d.spec.Astray
+	}
+	return &replica{name: name, dep: d, temp: string(letters), born: time.Now(), astray: astray, history: dict(),
 		previews: map[string][]byte{}, cache: map[string]cached{}, kill: func() {}, wake: make(chan struct{}, 1)}
 }
 
@@ -216,14 +225,16 @@ func (r *replica) load() int {
 	return n
 }
 
-// interrupt marks the running prompt, or only the one named. It takes effect
-// at the next node.
-func (r *replica) interrupt(id string) {
+// interrupt marks the running prompt, or only the one named; false when that
+// does not run. It takes effect at the next node.
+func (r *replica) interrupt(id string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.running != nil && (id == "" || r.running.id == id) {
-		r.running.interrupted = true
+	if r.running == nil || id != "" && r.running.id != id {
+		return false
 	}
+	r.running.interrupted = true
+	return true
 }
 
 func (r *replica) interrupted(t *task) bool {
@@ -232,8 +243,8 @@ func (r *replica) interrupted(t *task) bool {
 	return t.interrupted
 }
 
-// remove deletes pending prompts with this id; the running one stays.
-func (r *replica) remove(match func(*task) bool) {
+// remove deletes pending prompts; the running one stays. False: there was none.
+func (r *replica) remove(match func(*task) bool) bool {
 	r.mu.Lock()
 	var kept queue
 	var gone []*task
@@ -250,14 +261,27 @@ func (r *replica) remove(match func(*task) bool) {
 	for _, t := range gone {
 		r.end(t, "deleted", "", "")
 	}
+	return len(gone) > 0
+}
+
+// modern says whether the replica answers as 0.33.
+func (r *replica) modern() bool { return r.dep.spec.Version == V33 }
+
+// lateFor is how long the class in Deployment.Late is missing.
+const lateFor = time.Minute
+
+// catalog is what the replica knows of node classes by now.
+func (r *replica) catalog() *catalog {
+	c := r.dep.spec.Version.catalog()
+	if late := r.dep.spec.Late; late != "" && time.Since(r.born) < r.dep.fleet.scaled(lateFor) {
+		return c.without(late)
+	}
+	return c
 }
 
 // outputFolder is where this replica writes.
 func (r *replica) outputFolder() string {
-	if d := r.dep.spec.ContainerDisk; d != "" {
-		return d
-	}
-	return r.dep.fleet.cfg.Outputs
+	return cmp.Or(r.astray, r.dep.spec.ContainerDisk, r.dep.fleet.cfg.Outputs)
 }
 
 // newPromptID makes an id for a prompt without one: random in form, decided

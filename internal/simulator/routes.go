@@ -27,6 +27,8 @@ func (r *replica) answer(w http.ResponseWriter, q *request) {
 	switch handle := routes[q.method+" "+q.path]; {
 	case handle != nil:
 		handle(w, q)
+	case q.method == http.MethodPost && q.api && r.modern() && strings.HasPrefix(q.path, "/jobs/"):
+		r.postJobs(w, q)
 	case q.method == http.MethodGet:
 		r.get(w, q)
 	default:
@@ -52,13 +54,15 @@ func (r *replica) get(w http.ResponseWriter, q *request) {
 	case q.path == "/system_stats":
 		writeJSON(w, 200, r.systemStats())
 	case q.path == "/features":
-		writeJSON(w, 200, dict("supports_preview_metadata", true, "max_upload_size", number(maxBody),
-			"extension", dict("manager", dict("supports_v4", true))))
+		writeJSON(w, 200, r.features())
 	case q.path == "/object_info":
-		w.Header().Set("Content-Type", "application/json; charset=utf-8")
-		_, _ = w.Write(objectInfoJSON)
+		writeJSON(w, 200, r.catalog().info)
 	case dir == "/object_info" && name != "":
-		writeJSON(w, 200, objectInfo(name))
+		writeJSON(w, 200, r.catalog().named(name))
+	case q.path == "/node_replacements" && r.modern():
+		writeJSON(w, 200, replacements())
+	case q.api && dir == "/jobs" && name != "":
+		r.getJob(w, name)
 	case q.path == "/embeddings", q.path == "/extensions":
 		writeJSON(w, 200, []any{})
 	case q.path == "/view":
@@ -82,12 +86,22 @@ func splitPath(path string) (dir, name string) {
 	return path[:i], name
 }
 
-func objectInfo(name string) *object {
-	c := classes()[name]
-	if c == nil {
+// named is the answer to GET /object_info/{name}.
+func (c *catalog) named(name string) *object {
+	if c.classes[name] == nil {
 		return dict()
 	}
-	return dict(name, c.info)
+	return dict(name, c.classes[name].info)
+}
+
+func (r *replica) features() *object {
+	f := dict("supports_preview_metadata", true, "max_upload_size", number(maxBody), "extension", dict("manager", dict("supports_v4", true)))
+	if r.modern() {
+		f.set("supports_model_type_tags", true)
+		f.set("node_replacements", true)
+		f.set("assets", false)
+	}
+	return f
 }
 
 func (r *replica) queueState() *object {
@@ -144,9 +158,16 @@ func (r *replica) systemStats() *object {
 	ram, vram := integer("201863462912"), integer("150109880320")
 	device := dict("name", "cuda:0 NVIDIA H200 (simulated) : cudaMallocAsync", "type", "cuda", "index", number(0),
 		"vram_total", vram, "vram_free", integer("149000000000"), "torch_vram_total", vram, "torch_vram_free", vram)
-	system := dict("os", "linux", "ram_total", ram, "ram_free", ram, "comfyui_version", "0.8.0",
+	system := dict("os", "linux", "ram_total", ram, "ram_free", ram, "comfyui_version", string(r.dep.spec.Version),
 		"required_frontend_version", "1.35.9", "installed_templates_version", nil, "required_templates_version", "0.7.67",
 		"python_version", "3.13.5 (simulated)", "pytorch_version", "2.6.0+cu126", "embedded_python", false, "argv", argv)
+	if r.modern() {
+		system.set("required_frontend_version", "1.49.6")
+		system.set("installed_templates_version", "0.11.44")
+		system.set("required_templates_version", "0.11.44")
+		system.set("comfy_package_versions", []any{dict("name", "comfyui-frontend-package", "installed", "1.49.6", "required", "1.49.6")})
+		system.set("deploy_environment", "local-git")
+	}
 	return dict("system", system, "devices", []any{device})
 }
 

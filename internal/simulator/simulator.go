@@ -1,7 +1,7 @@
 // Package simulator is a fleet of serverless ComfyUI replicas in one process:
 // for the demo, for tests, and for anybody who wants to see how a client
-// copes with the real thing. It answers as ComfyUI 0.8.0 was recorded to
-// answer, writes real files into a shared folder the way ComfyUI writes them
+// copes with the real thing. It answers as ComfyUI 0.8.0 or 0.33.0 was
+// recorded to answer, writes real files into a shared folder the way ComfyUI writes them
 // (directly, in pieces, under the final name) and, on request, breaks in the
 // ways that a real fleet broke.
 //
@@ -14,7 +14,7 @@
 // the asynchronous headers, the control API and the bill.
 //
 // What it does not have: WebSocket (undocumented behind the platform's
-// balancer) and ComfyUI's own /api/jobs.
+// balancer), the list at GET /api/jobs, and assets.
 package simulator
 
 import (
@@ -87,10 +87,41 @@ type Deployment struct {
 	// --output-directory: it writes there instead of into Outputs, and its
 	// argv shows it.
 	ContainerDisk string
+	// Astray, when set, is the --output-directory of every second replica. It
+	// must exist.
+	Astray string
+	// Version is the ComfyUI that the replicas answer as. Empty: V08.
+	Version Version
+	// Gateway answers some prompts with 502. Zero: none.
+	Gateway Gateway
+	// Late is a node class that a replica lacks in its first minute, as after
+	// an import that failed. Empty: none.
+	Late string
 	// ByLoad scales out as the platform does: one replica at first, and one more
 	// for every message that finds each replica busy with another. Without it
 	// all replicas come after one another.
 	ByLoad bool
+}
+
+// Gateway is a fixed pattern of broken answers: of every Of prompts the first
+// Fail are answered 502, before a replica has them, or after when Accepted.
+type Gateway struct {
+	Fail, Of int
+	Accepted bool
+}
+
+// ParseGateway reads "2/3" or "2/3:accepted"; nothing for none.
+func ParseGateway(s string) (g Gateway, err error) {
+	if s == "" {
+		return g, nil
+	}
+	share, when, _ := strings.Cut(s, ":")
+	_, err = fmt.Sscanf(share, "%d/%d", &g.Fail, &g.Of)
+	g.Accepted = when == "accepted"
+	if err != nil || when != "" && !g.Accepted || g.Fail < 0 || g.Of < max(g.Fail, 1) {
+		return Gateway{}, fmt.Errorf("bad gateway %q: use 2/3 or 2/3:accepted", s)
+	}
+	return g, nil
 }
 
 // Span is a range of durations, both ends included.
@@ -159,6 +190,10 @@ func checkNames(deployments []Deployment) error {
 	for i := range deployments {
 		d := &deployments[i]
 		d.Replicas = max(d.Replicas, 1)
+		d.Version = cmp.Or(d.Version, V08)
+		if catalogs[d.Version] == nil {
+			return fmt.Errorf("deployment %q: %q is no version that can be simulated", d.Name, d.Version)
+		}
 		if d.Name == "" || names[d.Name] || strings.ContainsAny(d.Name, "/?#") || strings.HasPrefix(d.Name, "_") {
 			return fmt.Errorf("deployment name %q is empty, used twice or cannot stand in a URL", d.Name)
 		}

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // postPrompt is POST /prompt: it answers before anything runs.
@@ -29,7 +31,55 @@ func (r *replica) postPrompt(w http.ResponseWriter, q *request) {
 		noPrompt(w)
 		return
 	}
+	if raw := body.values["prompt_id"]; r.modern() && raw != nil && !canonicalUUID(raw) {
+		writeJSON(w, http.StatusBadRequest, dict("error", refusalOf("invalid_prompt_id", "prompt_id must be a valid UUID",
+			"prompt_id must be a UUID string in canonical lowercase hyphenated form; omit it to let the server generate one"), "node_errors", dict()))
+		return
+	}
 	r.judge(w, body, prompt, t)
+}
+
+// canonicalUUID says whether 0.33 takes this as the id of a prompt.
+func canonicalUUID(id any) bool {
+	s, ok := id.(string)
+	u, err := uuid.Parse(s)
+	return ok && err == nil && u.String() == s
+}
+
+// replaceNodes rewrites nodes of old class names as 0.33 does before it
+// checks a prompt. False: the server breaks on a replaced node without _meta.
+func replaceNodes(prompt any, classes map[string]*class) bool {
+	nodes, _ := prompt.(*object)
+	if nodes == nil {
+		return true
+	}
+	for _, id := range nodes.keys {
+		node, _ := nodes.values[id].(*object)
+		if node == nil {
+			continue
+		}
+		kind := text(node.values["class_type"])
+		list, _ := replacements().values[kind].([]any)
+		inputs, _ := node.values["inputs"].(*object)
+		if classes[kind] != nil || list == nil || inputs == nil || classes[text(dig(list[0], "new_node_id"))] == nil {
+			continue
+		}
+		if _, has := node.get("_meta"); !has {
+			return false
+		}
+		replaced := dict()
+		mapping, _ := dig(list[0], "input_mapping").([]any)
+		for _, m := range mapping {
+			value, set := m.(*object).get("set_value")
+			if !set {
+				value = inputs.values[text(dig(m, "old_id"))]
+			}
+			replaced.set(text(dig(m, "new_id")), value)
+		}
+		node.set("class_type", dig(list[0], "new_node_id"))
+		node.set("inputs", replaced)
+	}
+	return true
 }
 
 // oddBody is a body that is JSON but no object: Python finds no "prompt" in a
@@ -65,7 +115,7 @@ func (r *replica) newTask(body *object, q *request) (*task, error) {
 		t.number, t.order = number(n), float64(n)
 	}
 	t.id = r.newPromptID()
-	if raw, has := body.get("prompt_id"); has {
+	if raw, has := body.get("prompt_id"); has && (raw != nil || !r.modern()) {
 		t.id = text(raw)
 	}
 	return t, nil
@@ -73,7 +123,11 @@ func (r *replica) newTask(body *object, q *request) (*task, error) {
 
 func (r *replica) judge(w http.ResponseWriter, body *object, prompt any, t *task) {
 	targets, _ := body.values["partial_execution_targets"].([]any)
-	v, err := validate(prompt, targets, r.dep.fleet.hasInput)
+	if r.modern() && !replaceNodes(prompt, r.catalog().classes) {
+		trouble(w)
+		return
+	}
+	v, err := server{r.catalog().classes, r.modern(), r.dep.fleet.hasInput}.validate(prompt, targets)
 	if err != nil {
 		trouble(w)
 		return

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -30,29 +31,37 @@ type result struct {
 }
 
 type validation struct {
-	prompt    *object
+	server
+	prompt *object
+	done   map[string]result
+	order  []string         // keys of done in the order they were first set
+	open   []string         // the nodes under way, from an output upwards
+	cycles map[string][]any // reasons of the nodes that stand in a cycle
+}
+
+// server is what a replica knows when it checks a prompt.
+type server struct {
+	classes   map[string]*class
+	modern    bool // 0.33
 	inputFile func(name string) bool
-	done      map[string]result
-	order     []string // keys of done in the order they were first set
-	open      map[string]bool
 }
 
 // validate checks and, like ComfyUI, converts a prompt in place: "64"
 // becomes 64 where an INT is declared. The error is an *exception: a shape
 // ComfyUI does not survive, which it answers with 500.
-func validate(prompt any, targets []any, inputFile func(string) bool) (verdict, error) {
+func (s server) validate(prompt any, targets []any) (verdict, error) {
 	nodes, err := asNodes(prompt)
 	if err != nil {
 		return verdict{}, err
 	}
-	outputs, refusal, err := outputNodes(nodes, targets)
+	outputs, refusal, err := s.outputNodes(nodes, targets)
 	if err != nil || refusal != nil {
 		return verdict{refusal: refusal, nodeErrors: dict()}, err
 	}
 	if len(outputs) == 0 {
 		return verdict{refusal: refusalOf("prompt_no_outputs", "Prompt has no outputs", ""), nodeErrors: dict()}, nil
 	}
-	v := &validation{prompt: nodes, inputFile: inputFile, done: map[string]result{}, open: map[string]bool{}}
+	v := &validation{server: s, prompt: nodes, done: map[string]result{}, cycles: map[string][]any{}}
 	return v.outputs(outputs), nil
 }
 
@@ -74,18 +83,20 @@ func asNodes(prompt any) (*object, error) {
 	return nil, &exception{"TypeError", "the prompt is not an object of nodes"}
 }
 
-func outputNodes(nodes *object, targets []any) (outputs []string, refusal *object, err error) {
+func (s server) outputNodes(nodes *object, targets []any) (outputs []string, refusal *object, err error) {
 	for _, id := range nodes.keys {
 		node, ok := nodes.values[id].(*object)
 		if !ok {
 			return nil, nil, &exception{"TypeError", "node " + id + " is not an object"}
 		}
 		kind, has := node.get("class_type")
-		if !has {
+		c := s.classes[text(kind)]
+		switch {
+		case (!has || c == nil) && s.modern:
+			return nil, missingType(id, node, kind), nil
+		case !has:
 			return nil, refusalOf("invalid_prompt", "Cannot execute because a node is missing the class_type property.", "Node ID '#"+id+"'"), nil
-		}
-		c := classes()[text(kind)]
-		if c == nil {
+		case c == nil:
 			return nil, refusalOf("invalid_prompt", "Cannot execute because node "+text(kind)+" does not exist.", "Node ID '#"+id+"'"), nil
 		}
 		if c.output && (targets == nil || slices.Contains(targets, any(id))) {
@@ -93,6 +104,20 @@ func outputNodes(nodes *object, targets []any) (outputs []string, refusal *objec
 		}
 	}
 	return outputs, nil, nil
+}
+
+// missingType is 0.33's refusal of a class that it does not have (kind), or of
+// a node without one (nil).
+func missingType(id string, node *object, kind any) *object {
+	title := dig(node, "_meta", "title")
+	message := "Node '" + text(cmp.Or(title, any("ID #"+id))) + "' has no class_type. The workflow may be corrupted or a custom node is missing."
+	if kind != nil {
+		title = cmp.Or(title, kind)
+		message = "Node '" + text(title) + "' not found. The custom node may not be installed."
+	}
+	refusal := refusalOf("missing_node_type", message, "Node ID '#"+id+"'")
+	refusal.set("extra_info", dict("node_id", id, "class_type", kind, "node_title", title))
+	return refusal
 }
 
 func refusalOf(kind, message, details string) *object {
@@ -150,24 +175,27 @@ func (v *validation) set(id string, r result) {
 }
 
 // node validates one node and everything above it. A cycle makes the nodes
-// of the cycle invalid without a reason (transcripts 03, cycle).
+// of the cycle invalid, in 0.8 without a reason (transcripts 03, cycle).
 func (v *validation) node(id string) (result, error) {
 	if r, ok := v.done[id]; ok {
 		return r, nil
 	}
-	if v.open[id] {
+	if i := slices.Index(v.open, id); i >= 0 {
+		if v.modern {
+			v.cycle(v.open[i:])
+		}
 		return result{}, nil
 	}
-	v.open[id] = true
-	defer delete(v.open, id)
+	v.open = append(v.open, id)
+	defer func() { v.open = v.open[:len(v.open)-1] }()
 	node := v.prompt.values[id].(*object)
 	inputs, err := inputsOf(node)
 	if err != nil {
 		return result{}, err
 	}
-	c := classes()[text(node.values["class_type"])]
+	c := v.classes[text(node.values["class_type"])]
 	r := result{valid: true}
-	for _, in := range c.inputs {
+	for _, in := range taken(c.inputs, inputs) {
 		reason, ok, err := v.input(c, in, inputs)
 		if err != nil {
 			return result{}, err
@@ -177,8 +205,23 @@ func (v *validation) node(id string) (result, error) {
 			r.reasons = append(r.reasons, reason)
 		}
 	}
+	r.reasons = append(r.reasons, v.cycles[id]...)
 	v.set(id, r)
 	return r, nil
+}
+
+// cycle gives each of the nodes the reason that 0.33 gives.
+func (v *validation) cycle(ids []string) {
+	var steps []string
+	var nodes []any
+	for _, id := range ids {
+		steps = append(steps, id+" ("+text(v.prompt.values[id].(*object).values["class_type"])+")")
+		nodes = append(nodes, id)
+	}
+	path := strings.Join(append(steps, steps[0]), " -> ")
+	for _, id := range ids {
+		v.cycles[id] = []any{problem("dependency_cycle", "Dependency cycle detected", path, dict("node_id", id, "cycle_nodes", nodes))}
+	}
 }
 
 // inputsOf is prompt[id]['inputs'] and what follows when it is no object.
@@ -202,10 +245,11 @@ func inputsOf(node *object) (*object, error) {
 func (v *validation) input(c *class, in input, inputs *object) (reason *object, valid bool, err error) {
 	value, has := inputs.get(in.name)
 	if !has {
-		if !in.required {
+		if !in.required || in.kind == dynamicCombo { // recorded: prompt-errors-0.33, format_missing
 			return nil, true, nil
 		}
-		return problem("required_input_missing", "Required input is missing", in.name, dict("input_name", in.name)), false, nil
+		last := in.name[strings.LastIndex(in.name, ".")+1:] // of "format.quality", as 0.33 says it
+		return problem("required_input_missing", "Required input is missing", last, dict("input_name", in.name)), false, nil
 	}
 	if link, ok := value.([]any); ok {
 		return v.link(in, link)
@@ -249,7 +293,7 @@ func (v *validation) source(link []any) (id string, received any, err error) {
 	if !ok || !has {
 		return "", nil, &exception{"KeyError", repr(link[0])}
 	}
-	returns := classes()[text(node.values["class_type"])].returns
+	returns := v.classes[text(node.values["class_type"])].returns
 	slot, ok := link[1].(integer)
 	if !ok {
 		return "", nil, &exception{"TypeError", "tuple indices must be integers or slices, not " + typeName(link[1])}

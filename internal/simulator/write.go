@@ -32,10 +32,14 @@ type file struct {
 	path string // absolute
 	body []byte
 	node string
-	last bool // of its node: half files and full disks hit here
+	last bool // of its node
+	cut  bool // it stays incomplete, and what the plan says happens
+	// sidecar: history does not report it. again: it was there before.
+	sidecar, again bool
 	// planted: history does not know it
 	planted bool
 	loaded  string // what it was made from, as in material
+	seed    uint64 // with which, as in material
 }
 
 // write puts a file on the share the way ComfyUI does, and lets the plan's
@@ -46,8 +50,8 @@ func (x *execution) write(ctx context.Context, out file) error {
 	}
 	f := x.replica.dep.fleet
 	entry := x.entry(out)
-	half := out.last && !entry.Marker && x.task.plan.has(halfFile|diskFull)
-	if x.task.plan.has(slowVisibility) && !half {
+	half := out.cut && !entry.Marker
+	if x.task.plan.has(slowVisibility) && !half && !out.again {
 		return x.writeLate(ctx, out, entry)
 	}
 	body := out.body
@@ -77,8 +81,8 @@ func (x *execution) entry(out file) Written {
 	}
 	rel = filepath.ToSlash(rel)
 	return Written{Deployment: x.replica.dep.spec.Name, Replica: x.replica.name, PromptID: x.task.id, Node: out.node,
-		Path: rel, Size: int64(len(out.body)), Checksum: checksum(out.body), Planted: out.planted, Loaded: out.loaded,
-		Marker: strings.Contains("/"+rel, "/"+comfy.StartedFolder), ContainerDisk: x.replica.dep.spec.ContainerDisk != ""}
+		Path: rel, Size: int64(len(out.body)), Checksum: checksum(out.body), Planted: out.planted, Loaded: out.loaded, Seed: out.seed, Again: out.again,
+		Marker: strings.Contains("/"+rel, "/"+comfy.StartedFolder), ContainerDisk: x.replica.outputFolder() != x.replica.dep.fleet.cfg.Outputs}
 }
 
 func checksum(body []byte) string { return fmt.Sprintf("xxh64:%016x", xxhash.Sum64(body)) }
