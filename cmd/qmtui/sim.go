@@ -17,6 +17,7 @@ import (
 type simOptions struct {
 	listen, outputs, inputs, journal, key string
 	deployments                           []string
+	comfyui, gateway, astray, late        string
 	scaleDown                             time.Duration
 	fleet                                 fleetFlags
 }
@@ -40,6 +41,10 @@ judges: /_sim/manifest, /_sim/executions and /_sim/status.`,
 	f.StringVar(&o.journal, "journal", "", "file to write what was written to, one JSON object a line")
 	f.StringVar(&o.key, "key", "", "inference key that requests must carry; without it they get the platform's 404")
 	f.StringArrayVar(&o.deployments, "deployment", []string{"h200-spot"}, "name of a deployment; may be given several times")
+	f.StringVar(&o.comfyui, "comfyui", "0.8", "ComfyUI version that the replicas answer as: 0.8 or 0.33")
+	f.StringVar(&o.gateway, "bad-gateway", "", "prompts that are answered 502, such as 2/3 for two of three; 2/3:accepted after they were queued")
+	f.StringVar(&o.astray, "other-outputs", "", "output directory of every second replica instead of --outputs; it must exist")
+	f.StringVar(&o.late, "late-class", "", "node class that each replica lacks in its first minute")
 	f.DurationVar(&o.scaleDown, "scale-down", 300*time.Second, "time after the last request until all replicas go; 0 for never")
 	o.fleet.add(c, fleetFlags{replicas: 1, coldStart: 2 * time.Second, faults: "none", balance: "random", seed: 1})
 	_ = c.MarkFlagRequired("outputs")
@@ -55,10 +60,10 @@ judges: /_sim/manifest, /_sim/executions and /_sim/status.`,
 // sim serves the fleet until ctx ends.
 func (a *app) sim(ctx context.Context, o simOptions) error {
 	cfg, err := o.config()
-	if err != nil {
-		return err
+	var fleet *simulator.Fleet
+	if err == nil {
+		fleet, err = simulator.New(cfg)
 	}
-	fleet, err := simulator.New(cfg)
 	if err != nil {
 		return failed("bad_fleet", err.Error(), "see \"qmtui sim --help\"")
 	}
@@ -84,9 +89,17 @@ func (o simOptions) config() (simulator.Config, error) {
 	faults, err := simulator.ParseFaults(o.fleet.faults)
 	c := simulator.Config{Outputs: o.outputs, Inputs: o.inputs, Faults: faults, Seed: o.fleet.seed,
 		Balance: simulator.Balance(o.fleet.balance), Journal: o.journal}
+	if err != nil {
+		return c, err
+	}
+	version, err := simulator.ParseVersion(o.comfyui)
+	if err != nil {
+		return c, err
+	}
+	gateway, err := simulator.ParseGateway(o.gateway)
 	for _, name := range o.deployments {
 		c.Deployments = append(c.Deployments, simulator.Deployment{Name: name, Replicas: o.fleet.replicas, ColdStart: o.fleet.coldStart,
-			ScaleDown: o.scaleDown, Key: o.key})
+			ScaleDown: o.scaleDown, Key: o.key, Version: version, Gateway: gateway, Astray: o.astray, Late: o.late})
 	}
 	return c, err
 }
