@@ -59,8 +59,8 @@ func (x *execution) writeForeign(ctx context.Context, rel string, base scene) st
 	}
 	entry := x.entry(file{path: full, body: body})
 	entry.Foreign, entry.PromptID, entry.Node = true, "", ""
-	seq := f.manifest.begin(entry)
-	if f.put(ctx, full, body) != nil {
+	seq, err := f.put(ctx, entry, full, body)
+	if err != nil {
 		return ""
 	}
 	f.manifest.finish(seq)
@@ -104,5 +104,5 @@ func (x *execution) plantHostile(ctx context.Context, id string, path savePath, 
 	if over := len(name) + len(s.ext) - 255; over > 0 {
 		name = name[over:]
 	}
-	_ = x.write(ctx, file{path: filepath.Join(path.folder, name+s.ext), body: body, node: id, planted: true, loaded: base.loaded})
+	_ = x.write(ctx, file{path: filepath.Join(path.folder, name+s.ext), body: body, node: id, planted: true, loaded: base.loaded, seed: base.seed})
 }

@@ -39,10 +39,10 @@ func TestCustomSaveNodes(t *testing.T) {
 			var paths, reported []string
 			for _, w := range f.Manifest() {
 				body, err := os.ReadFile(filepath.Join(f.cfg.Outputs, w.Path))
-				if err == nil {
-					paths = append(paths, w.Path)
+				if paths = append(paths, w.Path); err != nil {
+					t.Error(err)
 				}
-				if filepath.Ext(w.Path) == ".png" && err == nil && bytes.Contains(body, []byte("StudioS")) != (tt.metadata && strings.HasPrefix(tt.class, "StudioS")) {
+				if filepath.Ext(w.Path) == ".png" && bytes.Contains(body, []byte("class_type")) != tt.metadata {
 					t.Errorf("%s: metadata %v, want %v", tt.class, !tt.metadata, tt.metadata)
 				}
 			}

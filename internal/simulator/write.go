@@ -58,8 +58,8 @@ func (x *execution) write(ctx context.Context, out file) error {
 	if half {
 		body = body[:len(body)*2/3]
 	}
-	seq := f.manifest.begin(entry)
-	if err := f.put(ctx, out.path, body); err != nil {
+	seq, err := f.put(ctx, entry, out.path, body)
+	if err != nil {
 		return err
 	}
 	switch {
@@ -96,8 +96,7 @@ func (x *execution) writeLate(ctx context.Context, out file, entry Written) erro
 	started := f.start(ctx, func(ctx context.Context) {
 		defer f.lateBy(-1)
 		f.sleep(ctx, delay)
-		seq := f.manifest.begin(entry)
-		if f.put(context.WithoutCancel(ctx), out.path, out.body) == nil {
+		if seq, err := f.put(context.WithoutCancel(ctx), entry, out.path, out.body); err == nil {
 			f.manifest.finish(seq)
 		}
 	})
@@ -115,24 +114,26 @@ func (f *Fleet) lateBy(n int) {
 }
 
 // put writes body in pieces: O_CREAT|O_TRUNC on the final name, no temporary,
-// no rename, no sync. When ctx ends it stops where it is.
-func (f *Fleet) put(ctx context.Context, path string, body []byte) error {
+// no rename, no sync. When ctx ends it stops where it is. Once the file is
+// open it has the entry's number in the manifest.
+func (f *Fleet) put(ctx context.Context, entry Written, path string, body []byte) (seq int, err error) {
 	out, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
 	if err != nil {
-		return osError(err)
+		return 0, osError(err)
 	}
 	defer out.Close()
+	seq = f.manifest.begin(entry)
 	size := max(len(body)/pieces, 512)
 	for len(body) > 0 {
 		n := min(size, len(body))
 		if _, err := out.Write(body[:n]); err != nil {
-			return osError(err)
+			return seq, osError(err)
 		}
 		if body = body[n:]; len(body) > 0 && !f.sleep(ctx, pause) {
-			return errDied
+			return seq, errDied
 		}
 	}
-	return nil
+	return seq, nil
 }
 
 // pythonName refuses what Python refuses before it asks the system.
