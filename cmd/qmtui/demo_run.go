@@ -170,7 +170,7 @@ func (s *stage) play(ctx context.Context, o demoOptions, p *demoProgress) (demo.
 func (s *stage) proof(o demoOptions, p *demoProgress) demo.Run {
 	prompts, _ := fs.Sub(assets.Prompts, "prompts") // a constant, valid name
 	return demo.Run{
-		Load:     demo.Load{Users: o.users, Jobs: o.jobs, Seed: o.seed, Prompts: demo.Without(prompts, "preview-only.json")},
+		Load:     demo.Load{Users: o.users, Jobs: o.jobs, Seed: o.seed, Prompts: demo.Without(prompts, "preview-only.json"), Savers: s.scene.Faults.Savers},
 		Dial:     func() (*api.Client, error) { return api.Dial(filepath.Join(s.scene.State(), "qmtui.sock")) },
 		Written:  func() ([]simulator.Written, error) { return s.fleet.Manifest(), nil },
 		Settled:  s.fleet.Idle,

@@ -29,8 +29,11 @@ func demoSummary(w io.Writer, o demoOptions, r demo.Result) error {
 	fmt.Fprintf(&b, "  outputs     %d written, %d delivered, %d orphans shown\n", v.Written, v.Delivered, r.Orphans)
 	fmt.Fprintf(&b, "  judged      %d lost, %d twice, %d with the wrong user, %d with other bytes, %d told wrongly, %d jobs open\n",
 		len(v.Lost), len(v.Twice), len(v.Wrong), len(v.Changed), len(v.Untold), len(v.Open))
+	if v.Orphaned+len(v.Stale) > 0 {
+		fmt.Fprintf(&b, "  save nodes  %d files that nothing attributes, shown as orphans, %d delivered in an older version\n", v.Orphaned, len(v.Stale))
+	}
 	fmt.Fprintf(&b, "  inputs      %d files made from their own job's picture, %d from another\n", v.Fed, len(v.Misfed))
-	for name, list := range map[string][]string{"lost": v.Lost, "twice": v.Twice, "wrong user": v.Wrong, "other bytes": v.Changed, "told wrongly": v.Untold, "wrong input": v.Misfed} {
+	for name, list := range map[string][]string{"lost": v.Lost, "twice": v.Twice, "wrong user": v.Wrong, "other bytes": v.Changed, "told wrongly": v.Untold, "wrong input": v.Misfed, "older version": v.Stale} {
 		for _, item := range list {
 			fmt.Fprintf(&b, "    %s: %q\n", name, item)
 		}

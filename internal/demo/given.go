@@ -2,6 +2,7 @@ package demo
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"hash/fnv"
 	"image"
@@ -57,34 +58,58 @@ func (g Given) put(uploads, user string) error {
 // sum is the checksum as the simulated replicas have it.
 func (g Given) sum() string { return fmt.Sprintf("xxh64:%016x", xxhash.Sum64(g.Data)) }
 
-// givenTo lists by job, as its files are named, the checksum of what it starts
-// from; empty for nothing.
-func givenTo(requests []Request) map[string]string {
-	all := map[string]string{}
+// Known is what the judge knows beside the disks and the manager's account.
+// Jobs are named as their files are, "user001_003".
+type Known struct {
+	// Given has the checksum of what each job starts from; empty for nothing.
+	Given map[string]string
+	// Seeds has the job of each sampler's seed.
+	Seeds map[uint64]string
+	// Orphans are the paths on the share that the manager shows to be assigned.
+	Orphans map[string]bool
+}
+
+func knownFrom(requests []Request) *Known {
+	k := Known{Given: map[string]string{}, Seeds: map[uint64]string{}}
 	for _, r := range requests {
-		sum := ""
+		ask, sum := askOf(Prefix(r.User, r.N, "")), ""
 		if r.Given.Name != "" {
 			sum = r.Given.sum()
 		}
-		all[askOf(Prefix(r.User, r.N, ""))] = sum
+		k.Given[ask] = sum
+		for _, seed := range r.Seeds {
+			k.Seeds[seed] = ask
+		}
 	}
-	return all
+	return &k
+}
+
+// asks names the job that wrote each file: by the name of the file, by the
+// seed of its sampler, or by the other files of its prompt. Empty for a file
+// that nothing tells.
+func (k *Known) asks(written []simulator.Written) []string {
+	asks, byPrompt := make([]string, len(written)), map[string]string{}
+	for i, w := range written {
+		if ask := cmp.Or(askOf(w.Path), k.Seeds[w.Seed]); ask != "" && !w.Foreign {
+			asks[i], byPrompt[w.PromptID] = ask, ask
+		}
+	}
+	for i, w := range written {
+		if !w.Foreign {
+			asks[i] = cmp.Or(asks[i], byPrompt[w.PromptID])
+		}
+	}
+	return asks
 }
 
 // judgeInputs holds what every file was made from against what its job was
-// given. Whose file it is, is read from its name, as for everything else.
-func (v *Verdict) judgeInputs(written []simulator.Written, given map[string]string) {
+// given.
+func (v *Verdict) judgeInputs(written []simulator.Written, asks []string, given map[string]string) {
 	if given == nil {
 		return
 	}
-	asks := map[string]string{}
-	for _, w := range written {
-		if ask := askOf(w.Path); ask != "" && !w.Foreign {
-			asks[w.PromptID] = ask
-		}
-	}
-	for _, w := range written {
-		ask := asks[w.PromptID]
+	for i, w := range written {
+		ask := asks[i]
 		if !w.Complete || w.Marker || w.Foreign || ask == "" {
 			continue
 		}

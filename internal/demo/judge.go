@@ -9,6 +9,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/job"
@@ -33,6 +34,11 @@ type Verdict struct {
 	Twice []string `json:"twice"`
 	// Wrong stand in the folder of a user who did not ask for them.
 	Wrong []string `json:"wrong_user"`
+	// Orphaned stand outside the folders of attempts and are shown to an admin,
+	// because nothing tells whose they are.
+	Orphaned int `json:"orphaned"`
+	// Stale were delivered in a version that their node has replaced since.
+	Stale []string `json:"stale"`
 	// Changed are files whose bytes no replica wrote.
 	Changed []string `json:"changed"`
 	// Misfed were made from other input files than their job was given.
@@ -47,19 +53,22 @@ type Verdict struct {
 
 // Clean reports a pass.
 func (v Verdict) Clean() bool {
-	return len(v.Lost)+len(v.Twice)+len(v.Wrong)+len(v.Changed)+len(v.Untold)+len(v.Misfed)+len(v.Open) == 0
+	return len(v.Lost)+len(v.Twice)+len(v.Wrong)+len(v.Changed)+len(v.Untold)+len(v.Misfed)+len(v.Stale)+len(v.Open) == 0
 }
 
 // Judge holds the disks against the replicas' own record and the manager's
 // account. Who asked for a file is read from its name on the share, where the
-// submitter put it (see [Prefix]), so that the manager's own attribution does
-// not testify for itself. given has, by user and number of the job, the checksum
-// of the input file that it was given; nil when nobody knows.
-func Judge(written []simulator.Written, folders []Delivered, jobs []api.Job, given map[string]string) Verdict {
-	v := Verdict{Misfed: []string{}, Lost: []string{}, Twice: []string{}, Wrong: []string{}, Changed: []string{}, Untold: []string{}, Open: []job.ID{}}
+// submitter put it (see [Prefix]), or from the seed of its sampler, so that the
+// manager's own attribution does not testify for itself. known may be nil.
+func Judge(written []simulator.Written, folders []Delivered, jobs []api.Job, known *Known) Verdict {
+	if known == nil {
+		known = &Known{}
+	}
+	asks := known.asks(written)
+	v := Verdict{Stale: []string{}, Misfed: []string{}, Lost: []string{}, Twice: []string{}, Wrong: []string{}, Changed: []string{}, Untold: []string{}, Open: []job.ID{}}
 	v.Delivered = len(folders)
-	v.judgeWritten(written, folders)
-	v.judgeInputs(written, given)
+	v.judgeWritten(versions(written, asks), folders, known.Orphans)
+	v.judgeInputs(written, asks, known.Given)
 	v.judgeAccount(folders, jobs)
 	for _, j := range jobs {
 		if !j.State.Terminal() {
@@ -69,16 +78,14 @@ func Judge(written []simulator.Written, folders []Delivered, jobs []api.Job, giv
 	return v
 }
 
-// judgeWritten compares, for each place on the share, the versions that were
-// written there with the places their bytes were delivered to. Of a place
-// that two executions of one prompt wrote, one whole version is enough.
-func (v *Verdict) judgeWritten(written []simulator.Written, folders []Delivered) {
+// judgeWritten compares, for each place on the share, the versions that a job
+// wrote there with the places their bytes were delivered to. Of a place that
+// two executions of one job wrote, one whole version is enough.
+func (v *Verdict) judgeWritten(places []place, folders []Delivered, orphans map[string]bool) {
 	bySum := map[string][]Delivered{}
 	for _, d := range folders {
 		bySum[d.Checksum] = append(bySum[d.Checksum], d)
 	}
-	places := versions(written)
-	owners := ownersByPrompt(written)
 	for _, p := range places {
 		if p.wanted {
 			v.Written++
@@ -87,60 +94,71 @@ func (v *Verdict) judgeWritten(written []simulator.Written, folders []Delivered)
 		for _, sum := range p.sums {
 			there = append(there, bySum[sum]...)
 		}
-		v.judgePlace(p, there, cmp.Or(OwnerOf(p.path), owners[p.prompt]))
+		for _, sum := range p.stale {
+			for _, d := range bySum[sum] {
+				v.Stale = append(v.Stale, path.Join(d.User, d.Path))
+			}
+			there = append(there, bySum[sum]...)
+		}
+		if len(there) == 0 && p.wanted && p.last && orphans[p.path] && !strings.HasPrefix(p.path, "qm/") {
+			v.Orphaned++
+			continue
+		}
+		v.judgePlace(p, there)
 	}
 	v.judgeBytes(places, folders)
 }
 
 // place is a path on the share with the checksums of the whole versions that
-// were written to it.
+// one job wrote to it.
 type place struct {
-	path   string
-	prompt string
-	sums   []string
-	wanted bool // the newest version is whole: it must have been delivered
+	path, owner string
+	sums, stale []string // stale: the job's own node has replaced them
+	wanted      bool     // the job's newest version is whole: it must have been delivered
+	last        bool     // nobody wrote there afterwards
 }
 
-func versions(written []simulator.Written) []place {
-	index := map[string]int{}
+func versions(written []simulator.Written, asks []string) []place {
+	index := map[[2]string]int{}
 	var places []place
-	for _, w := range written {
-		if !w.Complete || w.Marker || w.Foreign || w.ContainerDisk {
+	for n, w := range written {
+		if w.Marker || w.Foreign || w.ContainerDisk {
 			continue
 		}
-		i, ok := index[w.Path]
+		ask := asks[n]
+		i, ok := index[[2]string{w.Path, ask}]
 		if !ok {
 			i = len(places)
-			index[w.Path] = i
-			places = append(places, place{path: w.Path, prompt: w.PromptID})
+			index[[2]string{w.Path, ask}] = i
+			owner, _, _ := strings.Cut(ask, "_")
+			places = append(places, place{path: w.Path, owner: owner})
 		}
-		places[i].wanted = places[i].wanted || w.Wanted()
-		if !slices.Contains(places[i].sums, w.Checksum) {
-			places[i].sums = append(places[i].sums, w.Checksum)
+		p := &places[i]
+		p.wanted, p.last = w.Complete, !w.Overwritten
+		switch {
+		case !w.Complete:
+		case w.Replaced:
+			p.stale = append(p.stale, w.Checksum)
+		default:
+			p.sums = append(p.sums, w.Checksum)
 		}
+	}
+	for i := range places {
+		p := &places[i]
+		slices.Sort(p.sums)
+		p.sums = slices.Compact(p.sums)
+		p.stale = slices.DeleteFunc(p.stale, func(sum string) bool { return slices.Contains(p.sums, sum) })
 	}
 	return places
 }
 
-// ownersByPrompt names who asked for each prompt, by the names of its files:
-// an extra file with a name of its own belongs to whom the others do.
-func ownersByPrompt(written []simulator.Written) map[string]string {
-	owners := map[string]string{}
-	for _, w := range written {
-		if owner := OwnerOf(w.Path); owner != "" && !w.Foreign {
-			owners[w.PromptID] = owner
-		}
-	}
-	return owners
-}
-
-func (v *Verdict) judgePlace(p place, there []Delivered, owner string) {
+func (v *Verdict) judgePlace(p place, there []Delivered) {
 	if len(there) == 0 && p.wanted {
 		v.Lost = append(v.Lost, p.path)
 	}
 	// Identical bytes at several places of one folder are told apart by number only.
 	for _, d := range there {
-		if owner != d.User {
+		if p.owner != d.User {
 			v.Wrong = append(v.Wrong, fmt.Sprintf("%s in the folder of %s", p.path, d.User))
 		}
 	}
@@ -150,7 +168,7 @@ func (v *Verdict) judgePlace(p place, there []Delivered, owner string) {
 func (v *Verdict) judgeBytes(places []place, folders []Delivered) {
 	written := map[string]int{}
 	for _, p := range places {
-		for _, sum := range p.sums {
+		for _, sum := range slices.Concat(p.sums, p.stale) {
 			written[sum]++
 		}
 	}

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -62,6 +63,66 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// TestJudgeOfSaveNodes: files that do not name their user, told by their seeds.
+func TestJudgeOfSaveNodes(t *testing.T) {
+	known := &Known{Seeds: map[uint64]string{1: "user001_001", 2: "user002_001"}, Orphans: map[string]bool{"poster.png": true}}
+	first := simulator.Written{Path: "poster.png", PromptID: "p1", Seed: 1, Checksum: "x:1", Complete: true, Overwritten: true}
+	second := simulator.Written{Path: "poster.png", PromptID: "p2", Seed: 2, Checksum: "x:2", Complete: true}
+	one, two := Delivered{"user001", "poster.png", 1, "x:1"}, Delivered{"user002", "poster.png", 1, "x:2"}
+	older, again := first, second
+	older.Replaced, older.PromptID, older.Seed = true, "p2", 2
+	tests := []struct {
+		name           string
+		written        []simulator.Written
+		folders        []Delivered
+		lost, wrong    int
+		orphans, stale int
+	}{
+		{"one name, two users", []simulator.Written{first, second}, []Delivered{one, two}, 0, 0, 0, 0},
+		{"overwritten before it was copied", []simulator.Written{first, second}, []Delivered{two}, 1, 0, 0, 0},
+		{"exchanged", []simulator.Written{first, second}, []Delivered{{"user002", "poster.png", 1, "x:1"}, {"user001", "poster.png", 1, "x:2"}}, 0, 2, 0, 0},
+		{"shown as an orphan", []simulator.Written{second}, nil, 0, 0, 1, 0},
+		{"the final version", []simulator.Written{older, again}, []Delivered{two}, 0, 0, 0, 0},
+		{"an older version", []simulator.Written{older, again}, []Delivered{{"user002", "poster.png", 1, "x:1"}}, 0, 0, 0, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			v := Judge(tt.written, tt.folders, nil, known)
+			if len(v.Lost) != tt.lost || len(v.Wrong) != tt.wrong || v.Orphaned != tt.orphans || len(v.Stale) != tt.stale || len(v.Changed)+len(v.Twice) > 0 {
+				t.Errorf("%+v", v)
+			}
+		})
+	}
+}
+
+// TestSaverRequests: every kind of save node is among them, each request has a
+// seed of its own or names its user in every file.
+func TestSaverRequests(t *testing.T) {
+	requests, err := Load{Users: 10, Jobs: 20, Seed: 1, Savers: 1, Prompts: fstest.MapFS{"i.json": {Data: []byte(`{}`)}}}.Requests()
+	if err != nil {
+		t.Fatal(err)
+	}
+	titles, seeds := map[string]int{}, map[uint64]bool{}
+	for _, r := range requests {
+		titles[r.Name]++
+		for _, seed := range r.Seeds {
+			if seeds[seed] {
+				t.Errorf("seed %d comes twice", seed)
+			}
+			seeds[seed] = true
+		}
+		if len(r.Seeds) == 0 && !strings.Contains(string(r.Workflow), Prefix(r.User, r.N, "")) {
+			t.Errorf("nothing tells whose %s is", r.Workflow)
+		}
+		if strings.Contains(string(r.Workflow), "NAME") {
+			t.Errorf("%s", r.Workflow)
+		}
+	}
+	if len(titles) != len(saverPrompts) {
+		t.Errorf("%d of %d kinds: %v", len(titles), len(saverPrompts), titles)
+	}
+}
+
 func TestOwnerOf(t *testing.T) {
 	for p, want := range map[string]string{pathA: "user001", pathB: "user002", "qm/p/9/ComfyUI_00001_.png": "", "user001_x.png": ""} {
 		if got := OwnerOf(p); got != want {
@@ -81,14 +142,14 @@ func TestJudgeInputs(t *testing.T) {
 	given := map[string]string{"user001_001": "x:one", "user001_002": "x:two", "user002_001": ""}
 	for loaded, want := range map[string]int{"x:one": 0, "x:two": 2, "": 2, "x:one x:two": 2} {
 		a.Loaded, extra.Loaded = loaded, loaded
-		v := Judge([]simulator.Written{a, extra}, nil, nil, given)
+		v := Judge([]simulator.Written{a, extra}, nil, nil, &Known{Given: given})
 		if len(v.Misfed) != want || v.Fed != 2-want {
 			t.Errorf("made from %q: %v, %d fed", loaded, v.Misfed, v.Fed)
 		}
 	}
 	b := wrote(pathB, "x:b")
 	b.Loaded = "x:one"
-	if v := Judge([]simulator.Written{b}, nil, nil, given); len(v.Misfed) != 1 || v.Clean() {
+	if v := Judge([]simulator.Written{b}, nil, nil, &Known{Given: given}); len(v.Misfed) != 1 || v.Clean() {
 		t.Errorf("made from a picture that nobody gave it: %+v", v)
 	}
 	requests, err := Load{Users: 3, Jobs: 3, Seed: 1, Prompts: fstest.MapFS{"i.json": {Data: []byte(`{"10":{"class_type":"LoadImage","inputs":{"image":"s.jpg"}}}`)}}}.Requests()
@@ -96,7 +157,7 @@ func TestJudgeInputs(t *testing.T) {
 		t.Fatal(err)
 	}
 	sums := map[string]bool{}
-	for _, sum := range givenTo(requests) {
+	for _, sum := range knownFrom(requests).Given {
 		sums[sum] = true
 	}
 	if len(sums) != 9 {

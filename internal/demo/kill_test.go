@@ -61,7 +61,7 @@ func TestKilledManagerLosesNothing(t *testing.T) {
 		defer stop()
 		var err error
 		result, err = demo.Run{
-			Load:    demo.Load{Users: users, Jobs: 5, Seed: 1, Prompts: demo.Without(prompts, "preview-only.json")},
+			Load:    demo.Load{Users: users, Jobs: 5, Seed: 1, Prompts: demo.Without(prompts, "preview-only.json"), Savers: scene.Faults.Savers},
 			Dial:    func() (*api.Client, error) { return api.Dial(filepath.Join(scene.State(), "qmtui.sock")) },
 			Written: func() ([]simulator.Written, error) { return fleet.Manifest(), nil },
 			Settled: func() bool { return fleet.Idle() && daemon.kills.Load() >= int64(kills) },
@@ -97,7 +97,9 @@ func newDaemon(t *testing.T, scene demo.Scene, url string) *daemon {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
 	cfg := scene.Config(url)
-	cfg.Deployments[0].KeyEnv = "DEMO_KEY"
+	for i := range cfg.Deployments {
+		cfg.Deployments[i].KeyEnv = "DEMO_KEY"
+	}
 	file := filepath.Join(scene.Dir, "qmtui.toml")
 	if err := os.WriteFile(file, config.Effective(cfg, config.Source{}), 0o600); err != nil {
 		t.Fatal(err)

@@ -24,6 +24,9 @@ type Load struct {
 	Seed        uint64
 	// Prompts are the workflows to choose from, in API format, by file name.
 	Prompts fs.FS
+	// Savers is the share of jobs, 0 to 1, that save with a custom node or with
+	// one of ComfyUI 0.33. More than zero needs [Scene] to have [ModernDeployment].
+	Savers float64
 }
 
 // User is the name of the n-th user, from 1: user001 as at the first site.
@@ -35,6 +38,8 @@ type Request struct {
 	N    int
 	// Given is what the user has put into the own folder right before.
 	Given Given
+	// Seeds are those of the workflow's samplers; no other request has them.
+	Seeds []uint64
 	api.SubmitRequest
 }
 
@@ -49,12 +54,20 @@ func (l Load) Requests() ([]Request, error) {
 	var all []Request
 	for n := 1; n <= l.Jobs; n++ {
 		for u := 1; u <= l.Users; u++ {
+			if l.Savers > 0 && dice.Float64() < l.Savers {
+				r, err := saverRequest(User(u), n, dice)
+				if err != nil {
+					return nil, fmt.Errorf("make a request of a save node: %w", err)
+				}
+				all = append(all, r)
+				continue
+			}
 			name := names[dice.IntN(len(names))]
 			raw, err := fs.ReadFile(l.Prompts, name)
 			if err != nil {
 				return nil, fmt.Errorf("read prompt: %w", err)
 			}
-			r, err := personal(raw, User(u), n, strings.TrimSuffix(name, ".json"), dice)
+			r, err := personal(raw, User(u), n, strings.TrimSuffix(name, ".json"), true, dice)
 			if err != nil {
 				return nil, fmt.Errorf("make a request of %s: %w", name, err)
 			}
@@ -65,8 +78,8 @@ func (l Load) Requests() ([]Request, error) {
 }
 
 // personal makes a user's own request of an example: other seeds, another
-// take, and the user in the prefix of every file.
-func personal(raw []byte, user string, n int, title string, dice *rand.Rand) (Request, error) {
+// take, and with rename the user in the prefix of every file.
+func personal(raw []byte, user string, n int, title string, rename bool, dice *rand.Rand) (Request, error) {
 	var prompt map[string]struct {
 		Class  string         `json:"class_type"`
 		Inputs map[string]any `json:"inputs"`
@@ -76,6 +89,7 @@ func personal(raw []byte, user string, n int, title string, dice *rand.Rand) (Re
 		return Request{}, err
 	}
 	var given Given
+	var seeds []uint64
 	for _, id := range sortedKeys(prompt) {
 		in := prompt[id].Inputs
 		if name, ok := in["image"].(string); ok && prompt[id].Class == "LoadImage" {
@@ -86,18 +100,19 @@ func personal(raw []byte, user string, n int, title string, dice *rand.Rand) (Re
 		}
 		for _, key := range []string{"seed", "noise_seed"} {
 			if _, ok := in[key].(float64); ok {
-				in[key] = dice.Int64N(1 << 50)
+				seed := dice.Int64N(1 << 50)
+				in[key], seeds = seed, append(seeds, uint64(seed))
 			}
 		}
 		if text, ok := in["text"].(string); ok {
 			in["text"] = fmt.Sprintf("%s, take %d", text, 1+dice.IntN(12)) // the simulator paints by the words
 		}
-		if p, ok := in["filename_prefix"].(string); ok {
+		if p, ok := in["filename_prefix"].(string); ok && rename {
 			in["filename_prefix"] = path.Join(path.Dir(p), Prefix(user, n, path.Base(p)))
 		}
 	}
 	workflow, err := json.Marshal(prompt)
-	return Request{User: user, N: n, Given: given, SubmitRequest: api.SubmitRequest{
+	return Request{User: user, N: n, Given: given, Seeds: seeds, SubmitRequest: api.SubmitRequest{
 		User: user, Workflow: workflow, Name: title, Key: fmt.Sprintf("%s-%d", user, n)}}, err
 }
 

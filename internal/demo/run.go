@@ -48,7 +48,7 @@ type Run struct {
 	// Uploads is the folder with a folder of input files for each user.
 	Uploads string
 
-	given map[string]string // by job: the checksum of what it starts from
+	known *Known
 	// Late is how long to wait for files that are still on their way once every job has ended.
 	Late time.Duration
 	// Progress, when set, hears how far things are, a few times a second.
@@ -66,7 +66,7 @@ func (r Run) Do(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	r.given = givenTo(requests)
+	r.known = knownFrom(requests)
 	c, err := r.Dial()
 	if err != nil {
 		return Result{}, err
@@ -149,6 +149,12 @@ func (r Run) wait(ctx context.Context, c *api.Client, total int) ([]api.Job, err
 func (r Run) judge(ctx context.Context, c *api.Client, jobs []api.Job) (Verdict, []api.Job, error) {
 	deadline := time.Now().Add(r.Late)
 	for {
+		r.known.Orphans = map[string]bool{}
+		if orphans, err := c.Orphans(ctx, job.OrphanOpen); err == nil { // otherwise the manager is away
+			for _, o := range orphans {
+				r.known.Orphans[string(o.Path)] = true
+			}
+		}
 		v, err := r.verdict(jobs)
 		if err != nil || v.Clean() && r.Settled() || time.Now().After(deadline) {
 			return v, jobs, err
@@ -169,7 +175,7 @@ func (r Run) judge(ctx context.Context, c *api.Client, jobs []api.Job) (Verdict,
 func (r Run) verdict(jobs []api.Job) (Verdict, error) {
 	folders, ferr := Folders(r.Users)
 	written, werr := r.Written()
-	return Judge(written, folders, jobs, r.given), errors.Join(ferr, werr)
+	return Judge(written, folders, jobs, r.known), errors.Join(ferr, werr)
 }
 
 // sum counts how the jobs ended.

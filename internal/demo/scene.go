@@ -27,6 +27,10 @@ type Scene struct {
 // Deployment is the name of the scene's only deployment.
 const Deployment = "h200-spot"
 
+// ModernDeployment answers as ComfyUI 0.33. It is there when the scene's users
+// save with custom nodes.
+const ModernDeployment = "h200-modern"
+
 // Key is the inference key that the simulated platform asks for.
 const Key = "demo-key"
 
@@ -73,8 +77,14 @@ func storyboard(path string) error {
 // Fleet is the configuration of the simulated fleet. It scales down late
 // enough that most renders live, and soon enough that some do not.
 func (s Scene) Fleet() simulator.Config {
+	one := simulator.Deployment{Name: Deployment, Replicas: s.Replicas, ColdStart: s.ColdStart, ScaleDown: 20 * s.ColdStart, Key: Key}
+	deployments := []simulator.Deployment{one}
+	if s.Faults.Savers > 0 {
+		one.Name, one.Version = ModernDeployment, simulator.V33
+		deployments = append(deployments, one)
+	}
 	return simulator.Config{
-		Deployments: []simulator.Deployment{{Name: Deployment, Replicas: s.Replicas, ColdStart: s.ColdStart, ScaleDown: 20 * s.ColdStart, Key: Key}},
+		Deployments: deployments,
 		Outputs:     s.Share(), Inputs: s.Inputs(), Faults: s.Faults, Seed: s.Seed, Balance: s.Balance,
 		Journal: filepath.Join(s.Dir, "written.jsonl"),
 	}
@@ -100,10 +110,12 @@ func (s Scene) Config(url string) config.Config {
 	c.Queue.RunTimeout = config.Duration(6 * time.Second)
 	c.Queue.LateWindow = config.Duration(10 * time.Second)
 	c.Queue.Retries = 5
-	d := config.NewDeployment(Deployment)
-	d.URL, d.Capacity, d.Active, d.PricePerHour = url+"/"+Deployment, s.Replicas, true, 0.97
-	d.Key = Key
-	d.Keepalive = config.Duration(300 * time.Millisecond)
-	c.Deployments = []config.Deployment{d}
+	for _, f := range s.Fleet().Deployments {
+		d := config.NewDeployment(f.Name)
+		d.URL, d.Capacity, d.Active, d.PricePerHour = url+"/"+f.Name, s.Replicas, f.Name == Deployment, 0.97
+		d.Key = Key
+		d.Keepalive = config.Duration(300 * time.Millisecond)
+		c.Deployments = append(c.Deployments, d)
+	}
 	return c
 }

@@ -33,6 +33,9 @@ type Faults struct {
 	HostileName     float64
 	PartialBatch    float64
 	GatewayAccepted float64
+	// Savers is the share of jobs that save with custom nodes. The fleet does
+	// nothing about it: who submits does.
+	Savers float64
 }
 
 // fault is one kind, as a bit of a plan.
@@ -78,7 +81,7 @@ var kinds = []kind{
 	{badGateway, "bad-gateway", 0.04, true, false, "the balancer answers 502 and nothing is queued", func(f *Faults) *float64 { return &f.BadGateway }},
 	{unavailable, "unavailable", 0.04, true, false, "the balancer answers 503 and nothing is queued", func(f *Faults) *float64 { return &f.Unavailable }},
 	{timeoutAccepted, "timeout-accepted", 0.04, true, false, "the prompt is queued but the answer never comes", func(f *Faults) *float64 { return &f.TimeoutAccepted }},
-	{duplicate, "duplicate", 0.04, false, false, "the same prompt runs on two replicas", func(f *Faults) *float64 { return &f.Duplicate }},
+	{duplicate, "duplicate", 0.04, false, false, "the same prompt runs on two replicas, unless its files have names of the user's own", func(f *Faults) *float64 { return &f.Duplicate }},
 	{executionError, "execution-error", 0.03, true, true, "a node raises; history says so, no file comes", func(f *Faults) *float64 { return &f.ExecutionError }},
 	{diskFull, "disk-full", 0.02, true, true, "ENOSPC: half a file, and an error in history", func(f *Faults) *float64 { return &f.DiskFull }},
 	{foreignFile, "foreign-file", 0.03, false, false, "somebody else's files at the share's root and in a folder of nobody's", func(f *Faults) *float64 { return &f.ForeignFile }},
@@ -88,6 +91,7 @@ var kinds = []kind{
 	{hostileName, "hostile-name", 0.04, false, false, "one more whole output, named with a newline, escape sequences or 240 letters", func(f *Faults) *float64 { return &f.HostileName }},
 	{partialBatch, "partial-batch", 0.04, true, true, "the worker dies in a batch: the last file is missing, the one before it truncated", func(f *Faults) *float64 { return &f.PartialBatch }},
 	{gatewayAccepted, "bad-gateway-accepted", 0.04, true, false, "the prompt is queued, and the balancer answers 502", func(f *Faults) *float64 { return &f.GatewayAccepted }},
+	{0, "savers", 0.35, false, false, "users save with custom nodes, under names that others use as well; not in \"all\"", func(f *Faults) *float64 { return &f.Savers }},
 }
 
 // FaultNames lists what ParseFaults understands, with a sentence for each.
@@ -131,8 +135,10 @@ func (f *Faults) set(name string, p float64) error {
 		return nil
 	}
 	found := false
+	var known []string
 	for _, k := range kinds {
-		if name != k.name && name != "all" {
+		known = append(known, k.name)
+		if name != k.name && (name != "all" || k.bit == 0) {
 			continue
 		}
 		found = true
@@ -142,7 +148,8 @@ func (f *Faults) set(name string, p float64) error {
 		}
 	}
 	if !found {
-		return fmt.Errorf("unknown fault %q; known: all, none, %s", name, strings.Join(faultNames(^fault(0)), ", "))
+		sort.Strings(known)
+		return fmt.Errorf("unknown fault %q; known: all, none, %s", name, strings.Join(known, ", "))
 	}
 	return nil
 }

@@ -187,6 +187,7 @@ func TestEverySecondReplicaAstray(t *testing.T) {
 	elsewhere := t.TempDir()
 	cfg := Config{Deployments: []Deployment{{Name: "gpu", Replicas: 2, Astray: elsewhere}}, Balance: Sticky}
 	simulate(t, cfg, func(t *testing.T, f *Fleet) {
+		call(f, "GET", "/gpu/queue", "")
 		pass(time.Second)
 		for range 2 {
 			post(t, f, picture("qm/x/9/a", ""))
