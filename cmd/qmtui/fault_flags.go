@@ -32,7 +32,7 @@ func (f *fleetFlags) add(c *cobra.Command, defaults fleetFlags) {
 func faultList() string {
 	var b strings.Builder
 	for _, f := range simulator.FaultNames() {
-		fmt.Fprintf(&b, "  %-18s %s\n", f[0], f[1])
+		fmt.Fprintf(&b, "  %-21s %s\n", f[0], f[1])
 	}
 	return strings.TrimRight(b.String(), "\n")
 }

@@ -114,7 +114,7 @@ func TestGetsAsRecorded(t *testing.T) {
 		"root":            "the page itself is not simulated",
 		"origin_mismatch": "the check is for browsers on loopback; the platform has none",
 	}
-	for _, label := range []string{"models", "models_checkpoints", "models_unknown", "jobs", "job_unknown", "jobs_badstatus",
+	for _, label := range []string{"models", "models_checkpoints", "models_unknown", "jobs", "jobs_badstatus",
 		"users", "settings", "workflow_templates", "i18n", "internal_logs", "internal_folder_paths", "internal_files_output",
 		"global_subgraphs", "experiment_models"} {
 		unsupported[label] = "for the page only, no client of the manager asks"
