@@ -27,6 +27,8 @@ type saver struct {
 	key    string // where history reports the files; empty: nowhere
 	// animated and batch: the files move; one file for each image of the batch.
 	animated, batch bool
+	// paths: history has the absolute paths as well, under "files".
+	paths bool
 	// bare files carry no metadata.
 	bare bool
 	// plain: since 0.33 no underscore stands between the number and the dot.
@@ -88,9 +90,9 @@ var savers = map[string]saver{
 	"SaveTrainingDataset": {naming: outside, folder: "folder_name", ext: ".pkl", bare: true, encode: encodeBareTensors},
 
 	// custom nodes
-	"Image Save":        {naming: flat, prefix: "filename_prefix", folder: "output_path", ext: ".png", key: "images", batch: true},
+	"Image Save":        {naming: flat, prefix: "filename_prefix", folder: "output_path", ext: ".png", key: "images", batch: true, paths: true},
 	"Image Saver":       {naming: named, prefix: "filename", folder: "path", ext: ".png", key: "images", batch: true},
-	"SaveImageKJ":       {prefix: "filename_prefix", folder: "output_folder", ext: ".png", key: "images", batch: true},
+	"SaveImageKJ":       {prefix: "filename_prefix", folder: "output_folder", ext: ".png", batch: true},
 	"StudioFlatSave":    {naming: flat, prefix: "filename_prefix", folder: "output_path", ext: ".png", key: "images", batch: true},
 	"StudioNamedSave":   {naming: named, prefix: "filename", folder: "path", ext: ".png", key: "images", batch: true, bare: true},
 	"StudioSilentSave":  {naming: named, prefix: "filename", folder: "path", ext: ".png", batch: true, bare: true},
@@ -181,7 +183,7 @@ func (x *execution) save(ctx context.Context, id string, c *class, in map[string
 	}
 	var logged *raised
 	if err := x.writeAll(ctx, id, files, in[s.drips]); s.naming == flat && errors.As(err, &logged) {
-		return dict(s.key, []any{}), nil // such nodes print the error and go on
+		files = nil // such nodes print the error and go on
 	} else if err != nil {
 		return nil, err
 	}
@@ -294,7 +296,7 @@ func plainPath(root, folder, name string, naming naming, count int) (savePath, e
 		case naming == flat:
 			return fmt.Sprintf("%s_%04d", name, last+1+i)
 		case count > 1:
-			return fmt.Sprintf("%s_%02d", name, i)
+			return fmt.Sprintf("%s_%02d", name, i+1)
 		}
 		return name
 	}
@@ -391,8 +393,9 @@ func (x *execution) keep(id string, files []file) {
 // report is a node's "ui": the files, and [true] for what moves. 3D nodes name
 // a file in one string, with the camera and the model's information behind it.
 func report(s saver, path savePath, files []file, base scene) *object {
-	var list []any
+	list, paths := []any{}, []any{}
 	for _, f := range files {
+		paths = append(paths, f.path)
 		name := filepath.Base(f.path)
 		switch {
 		case f.sidecar:
@@ -409,6 +412,9 @@ func report(s saver, path savePath, files []file, base scene) *object {
 		return dict("text", []any{base.text}, "files", list)
 	}
 	ui := dict(s.key, list)
+	if s.paths {
+		ui.set("files", paths)
+	}
 	if s.animated && (base.count > 1 || s.ext == ".mp4" || s.ext == ".webm") {
 		ui.set("animated", []any{true})
 	}
@@ -425,7 +431,7 @@ func afterCamera(has bool) any {
 
 // shown are the classes that leave nothing on the share: where history reports
 // what they keep in the temporary folder, under which names. Without an
-// extension it is a text.
+// extension it is a text, without a name it is sent over the WebSocket.
 var shown = map[string]struct{ key, name, ext string }{
 	"PreviewImage":         {"images", "ComfyUI_temp_", ".png"},
 	"MaskPreview":          {"images", "ComfyUI_temp_", ".png"},
@@ -437,6 +443,8 @@ var shown = map[string]struct{ key, name, ext string }{
 	"PreviewPointCloud":    {"result", "preview_pointcloud_", ".ply"},
 	"PreviewAny":           {"text", "", ""},
 	"StudioShowText":       {"text", "", ""},
+
+	"ETN_SendImageWebSocket": {"images", "", ".png"},
 }
 
 // show runs an output node that saves nothing.
@@ -464,6 +472,10 @@ func (x *execution) show(id string, c *class, in map[string]any) *object {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i := range count {
+		if s.name == "" {
+			list = append(list, dict("source", "websocket", "content-type", "image/png", "type", "output"))
+			continue
+		}
 		base.index = i
 		name := s.name + base.hexID() + s.ext
 		if s.key != "result" {

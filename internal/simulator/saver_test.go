@@ -26,8 +26,8 @@ func TestCustomSaveNodes(t *testing.T) {
 	}{
 		{"StudioFlatSave", `"output_path":"a/b","filename_prefix":"x"`, []string{"a/b/x_0001.png", "a/b/x_0002.png"}, []string{"a/b/x_0001.png", "a/b/x_0002.png"}, true},
 		{"StudioFlatSave", `"output_path":"a","filename_prefix":"not/there"`, nil, nil, true},
-		{"StudioNamedSave", `"filename":"x","path":"a"`, []string{"a/x_00.png", "a/x_01.png"}, []string{"a/x_00.png", "a/x_01.png"}, false},
-		{"StudioSilentSave", `"filename":"x","path":""`, []string{"x_00.png", "x_01.png"}, nil, false},
+		{"StudioNamedSave", `"filename":"x","path":"a"`, []string{"a/x_01.png", "a/x_02.png"}, []string{"a/x_01.png", "a/x_02.png"}, false},
+		{"StudioSilentSave", `"filename":"x","path":""`, []string{"x_01.png", "x_02.png"}, nil, false},
 		{"StudioPrefixSave", `"save_prefix":"a/x"`, []string{"a/x_00001_.jpg", "a/x_00002_.jpg"}, []string{"a/x_00001_.jpg", "a/x_00002_.jpg"}, false},
 		{"StudioFolderSave", `"filename_prefix":"a/x","output_folder":"output"`, []string{"a/x_00001_.png", "a/x_00001_.txt", "a/x_00002_.png", "a/x_00002_.txt"}, []string{"a/x_00001_.png", "a/x_00002_.png"}, true},
 		{"StudioSidecarSave", `"filename_prefix":"x"`, []string{"x_00001_.png", "x_00001_.txt", "x_00001_.json", "x_00002_.png", "x_00002_.txt", "x_00002_.json"}, []string{"x_00001_.png", "x_00002_.png"}, true},
@@ -54,6 +54,38 @@ func TestCustomSaveNodes(t *testing.T) {
 			}
 			if !slices.Equal(paths, tt.paths) || !slices.Equal(reported, tt.reported) {
 				t.Errorf("%s %s wrote %q and reported %q, want %q and %q", tt.class, tt.inputs, paths, reported, tt.paths, tt.reported)
+			}
+		})
+	}
+}
+
+// TestCustomSaveNodesAsRecorded: what the history of a real ComfyUI 0.33.0 has
+// of the real packs' nodes (WAS Node Suite, Image Saver, KJNodes, tooling
+// nodes), for two pictures.
+func TestCustomSaveNodesAsRecorded(t *testing.T) {
+	file := func(name string) *object { return dict("filename", name, "subfolder", "qm/p/2", "type", "output") }
+	sent := dict("source", "websocket", "content-type", "image/png", "type", "output")
+	was := `"filename_delimiter":"_","filename_number_padding":4,"filename_number_start":"false","extension":"png","dpi":300,"quality":100,"optimize_image":"true","lossless_webp":"false","overwrite_mode":"false","show_history":"false","show_history_by_prefix":"true","embed_workflow":"true","show_previews":"true"`
+	saver := `"extension":"png","lossless_webp":true,"quality_jpeg_or_webp":100,"optimize_png":false,"embed_workflow":true,"save_workflow_as_json":false`
+	for _, tt := range []struct {
+		class, inputs string
+		want          *object // nil: history has nothing of the node
+	}{
+		{"Image Save", was + `,"output_path":"qm/p/2","filename_prefix":"ComfyUI"`, dict("images", []any{file("ComfyUI_0001.png"), file("ComfyUI_0002.png")}, "files", []any{"/share/qm/p/2/ComfyUI_0001.png", "/share/qm/p/2/ComfyUI_0002.png"})},
+		{"Image Save", was + `,"output_path":"qm/p","filename_prefix":"2/ComfyUI"`, dict("images", []any{}, "files", []any{})},
+		{"Image Saver", saver + `,"path":"qm/p/2","filename":"fix"`, dict("images", []any{file("fix_01.png"), file("fix_02.png")})},
+		{"Image Saver", saver + `,"path":"qm/p","filename":"2/fix"`, nil},
+		{"SaveImageKJ", `"filename_prefix":"qm/p/2/ComfyUI","output_folder":"output"`, nil},
+		{"ETN_SendImageWebSocket", `"format":"PNG"`, dict("images", []any{sent, sent})},
+	} {
+		simulate(t, Config{}, func(t *testing.T, f *Fleet) {
+			entry := run(t, f, tt.class, studio(tt.class, tt.inputs, "p"))
+			want := dict()
+			if tt.want != nil {
+				want.set("9", tt.want)
+			}
+			if got := strings.ReplaceAll(plain(entry.values["outputs"]), f.cfg.Outputs, "/share"); got != plain(want) {
+				t.Errorf("%s %s:\n got %s\nwant %s", tt.class, tt.inputs, got, plain(want))
 			}
 		})
 	}
