@@ -244,6 +244,11 @@ func (s *Share) openInput(user string, in job.Input) (*os.File, error) {
 	}
 	defer root.Close()
 	f, err := root.OpenFile(filepath.FromSlash(below), os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		if other := otherForm(root, below); other != "" {
+			f, err = root.OpenFile(filepath.FromSlash(other), os.O_RDONLY|unix.O_NONBLOCK, 0)
+		}
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENOTDIR):
 		return nil, faultMissing
