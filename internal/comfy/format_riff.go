@@ -129,9 +129,38 @@ func tiffText(order binary.ByteOrder, b, entry []byte) string {
 }
 
 // addKeyed takes "key:json"; other texts, a date for example, are no metadata of ours.
+// Packs write "Prompt:" and "Workflow:", and WAS "Image Save" all of extra_pnginfo as one
+// "Workflow:" without its keys: what each object is, its own keys tell then.
 func (t *tags) addKeyed(text string) {
 	key, value, found := strings.Cut(strings.TrimRight(text, "\x00"), ":")
-	if found && json.Valid(nullBareNumbers([]byte(value))) {
+	if !found {
+		return
+	}
+	if key == "Prompt" || key == "Workflow" {
+		key = strings.ToLower(key)
+	}
+	clean := nullBareNumbers([]byte(value))
+	if json.Valid(clean) {
 		t.add(key, value)
+		return
+	}
+	dec := json.NewDecoder(bytes.NewReader(clean))
+	for {
+		var object json.RawMessage
+		var has struct {
+			Nodes    json.RawMessage `json:"nodes"`
+			Job      json.RawMessage `json:"job"`
+			PromptID json.RawMessage `json:"prompt_id"`
+		}
+		if dec.Decode(&object) != nil {
+			return
+		}
+		_ = json.Unmarshal(object, &has) // no object has none of them
+		switch {
+		case has.Nodes != nil:
+			t.add(key, string(object))
+		case has.Job != nil && has.PromptID != nil:
+			t.add(MetadataKey, string(object))
+		}
 	}
 }

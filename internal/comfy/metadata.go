@@ -1,8 +1,11 @@
 package comfy
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // maxMetadata bounds what Metadata keeps of one file, keys and values together.
@@ -21,11 +24,23 @@ func Metadata(r io.ReaderAt, size int64, name string) (map[string]string, error)
 	t := &tags{values: map[string]string{}, room: maxMetadata}
 	if f := sniff(s.upTo(0, sniffLength)); f != nil && f.metadata != nil {
 		f.metadata(s, t)
+		t.unfold()
 	}
 	if s.err != nil {
 		return nil, fmt.Errorf("read metadata of %s: %w", name, s.err)
 	}
 	return t.values, nil
+}
+
+// PromptIn is the API-format prompt in the metadata of a file, and the workflow that
+// the ComfyUI frontend shows; nil for what is not there.
+func PromptIn(metadata map[string]string) (prompt, workflow []byte) {
+	for key, to := range map[string]*[]byte{"prompt": &prompt, "workflow": &workflow} {
+		if text := CleanPrompt([]byte(metadata[key])); bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
+			*to = text
+		}
+	}
+	return prompt, workflow
 }
 
 // tags collects metadata within a fixed room in bytes.
@@ -45,4 +60,20 @@ func (t *tags) add(key, value string) {
 	}
 	t.room -= cost
 	t.values[key] = value
+}
+
+// unfold adds what stands as one object in the comment, as older versions of
+// VHS_VideoCombine write it. A tag of its own counts more.
+func (t *tags) unfold() {
+	comment := t.values["comment"]
+	if !strings.HasPrefix(comment, "{") {
+		return
+	}
+	in := &tags{values: map[string]string{}, room: t.room}
+	_ = in.addObject(json.NewDecoder(strings.NewReader(comment)))
+	for key, value := range in.values {
+		if _, has := t.values[key]; !has {
+			t.add(key, value)
+		}
+	}
 }
