@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -31,14 +33,21 @@ type submitOptions struct {
 func submitCommand(a *app) *cobra.Command {
 	var o submitOptions
 	c := &cobra.Command{
-		Use: "submit FILE|-", Short: "Submit a prompt", Args: takes(1, 1, "the FILE with the prompt"),
+		Use: "submit FILE|-", Short: "Submit a prompt, or that of a picture", Args: takes(1, 1, "the FILE with the prompt"),
 		Long: `Submits a prompt in API format (in ComfyUI: Workflow > Export (API)) from a file,
 or from standard input with "-". It returns when the job is on disk.
+
+A picture, video, sound or model that ComfyUI saved carries its prompt: give the
+file itself (PNG, WebP, JPEG, EXR, MP4, WebM, MKV, FLAC, MP3, Opus, GLB, SVG,
+safetensors). New outputs then carry its workflow as well, unless --extra says
+otherwise. A file that carries only the workflow of the ComfyUI page is refused:
+drag it onto the page and export the prompt there.
 
 With --wait it follows the job to its end, also over restarts of the manager,
 and prints where the outputs stand. Stopping it leaves the job alone.`,
 		Example: `  qmtui submit prompt.json --user user001
   qmtui submit prompt.json --user user001 --priority high --wait --timeout 30m
+  qmtui submit ComfyUI_00001_.png --user user001
   cat prompt.json | qmtui submit - --user user001 --key scene-4-take-2 --json`,
 	}
 	f := c.Flags()
@@ -122,11 +131,11 @@ func sentence(code, message, hint string) string {
 
 // request reads the files and makes the request of them.
 func (a *app) request(file string, p job.Priority, o submitOptions) (api.SubmitRequest, error) {
-	raw, err := a.readPrompt(file)
+	prompt, extra, err := a.readPrompt(file)
 	if err != nil {
 		return api.SubmitRequest{}, err
 	}
-	r := api.SubmitRequest{User: o.user, Workflow: raw, Priority: &p, Name: o.name, Deployment: o.deployment, Key: cmp.Or(o.key, uuid.NewString())}
+	r := api.SubmitRequest{User: o.user, Workflow: prompt, Extra: extra, Priority: &p, Name: o.name, Deployment: o.deployment, Key: cmp.Or(o.key, uuid.NewString())}
 	if r.Name == "" && file != "-" {
 		r.Name = strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
 	}
@@ -138,20 +147,90 @@ func (a *app) request(file string, p job.Priority, o submitOptions) (api.SubmitR
 	return r, err
 }
 
-// readPrompt reads a prompt and refuses what is not JSON, which could not be
-// sent at all. Whether it is a good prompt is the manager's to say.
-func (a *app) readPrompt(file string) ([]byte, error) {
-	var raw []byte
-	var err error
-	if file == "-" {
-		raw, err = bounded(a.stdin, "standard input")
-	} else {
-		raw, err = readBounded(file)
+// maxStdinFile bounds a picture or video on standard input in bytes, which has to be
+// read as a whole; a file of that kind has no bound.
+const maxStdinFile = 512 << 20
+
+// readPrompt reads a prompt, or the one that a picture carries, and refuses what is not
+// JSON, which could not be sent at all. Whether it is a good prompt is the manager's to
+// say. extra is what goes along with the prompt of a picture.
+func (a *app) readPrompt(file string) (prompt, extra []byte, err error) {
+	name, in := "standard input", a.stdin
+	var f *os.File
+	if file != "-" {
+		if f, err = os.Open(file); err != nil {
+			return nil, nil, unreadable(file, err)
+		}
+		defer func() { _ = f.Close() }()
+		name, in = file, f
 	}
-	if err != nil || json.Valid(raw) {
-		return raw, err
+	buffered := bufio.NewReader(in)
+	if head, _ := buffered.Peek(comfy.SniffLength); !comfy.Recognises(head) {
+		raw, err := bounded(buffered, name)
+		if err != nil {
+			return nil, nil, err
+		}
+		prompt, err = validPrompt(raw)
+		return prompt, nil, err
 	}
-	_, err = comfy.ParsePrompt(raw, comfy.Limits{})
+	metadata, err := metadataOf(f, buffered, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	prompt, workflow := comfy.PromptIn(metadata)
+	switch {
+	case prompt == nil && workflow != nil:
+		return nil, nil, failed("ui_format", name+" carries only a workflow in ComfyUI's UI format, which only the page can run",
+			"drag it onto the page of ComfyUI, use Workflow > Export (API) and submit that file")
+	case prompt == nil:
+		return nil, nil, failed("not_a_prompt", name+" carries no prompt: it was not saved by ComfyUI, or with --disable-metadata, or an editor took it out",
+			"submit the file of Workflow > Export (API)")
+	case len(prompt) > comfy.DefaultBytes:
+		return nil, nil, tooLarge("the prompt in " + name)
+	}
+	if json.Valid(workflow) && len(workflow) <= comfy.DefaultBytes {
+		if extra, err = json.Marshal(map[string]any{"extra_pnginfo": map[string]json.RawMessage{"workflow": workflow}}); err != nil {
+			return nil, nil, err
+		}
+	}
+	prompt, err = validPrompt(prompt)
+	return prompt, extra, err
+}
+
+// metadataOf is what a file carries, of which only parts are read; without a file it is
+// all of in.
+func metadataOf(f *os.File, in io.Reader, name string) (map[string]string, error) {
+	if f != nil {
+		st, err := f.Stat()
+		if err == nil && !st.Mode().IsRegular() {
+			err = errors.New("it is no regular file")
+		}
+		var metadata map[string]string
+		if err == nil {
+			metadata, err = comfy.Metadata(f, st.Size(), name)
+		}
+		if err != nil {
+			return nil, unreadable(name, err)
+		}
+		return metadata, nil
+	}
+	raw, err := io.ReadAll(io.LimitReader(in, maxStdinFile+1))
+	if err != nil {
+		return nil, unreadable(name, err)
+	}
+	if len(raw) > maxStdinFile {
+		return nil, failed("too_large", name+" has more than 512 MiB", "give the name of the file instead of -")
+	}
+	return comfy.Metadata(bytes.NewReader(raw), int64(len(raw)), name)
+}
+
+// validPrompt is raw as JSON: without what a prompt read from a picture may carry.
+func validPrompt(raw []byte) ([]byte, error) {
+	raw = comfy.CleanPrompt(raw)
+	if json.Valid(raw) {
+		return raw, nil
+	}
+	_, err := comfy.ParsePrompt(raw, comfy.Limits{})
 	var r *comfy.Refusal
 	if errors.As(err, &r) {
 		return nil, failed(r.Code, r.Message, r.Hint)
@@ -174,9 +253,13 @@ func bounded(r io.Reader, name string) ([]byte, error) {
 		return nil, unreadable(name, err)
 	}
 	if len(raw) > comfy.DefaultBytes {
-		return nil, failed("too_large", name+" has more than 10 MiB", "upload pictures as inputs instead of embedding them in the prompt")
+		return nil, tooLarge(name)
 	}
 	return raw, nil
+}
+
+func tooLarge(name string) error {
+	return failed("too_large", name+" has more than 10 MiB", "upload pictures as inputs instead of embedding them in the prompt")
 }
 
 func unreadable(name string, err error) error {

@@ -279,7 +279,7 @@ func TestRow19HostileFilesAreBounded(t *testing.T) {
 			t.Errorf("%s: %d parts were looked at", name, s.parts)
 		}
 		m := &source{r: bytes.NewReader(b), size: int64(len(b))}
-		if f := sniff(b[:sniffLength]); f != nil && f.metadata != nil {
+		if f := sniff(b[:SniffLength]); f != nil && f.metadata != nil {
 			f.metadata(m, &tags{values: map[string]string{}, room: maxMetadata})
 		}
 		if m.parts > maxParts+8 {

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// sniffLength is how many bytes a format may look at to know itself.
-const sniffLength = 64
+// SniffLength is how many bytes a format may look at to know itself.
+const SniffLength = 64
 
 // format is one file format that ComfyUI or its popular custom nodes write.
 type format struct {
@@ -52,6 +52,10 @@ var formats = []format{
 	{extensions: []string{".json", ".gltf"}, whole: wholeJSON, text: true, oneWrite: true},
 	{extensions: []string{".txt", ".csv", ".md", ".tsv", ".srt", ".vtt", ".yaml", ".yml", ".obj", ".mtl"}, whole: wholeText, text: true, oneWrite: true},
 }
+
+// Recognises reports that a file with these first bytes, SniffLength or all, is of a
+// format with a mark of its own, and no text such as a prompt.
+func Recognises(head []byte) bool { return sniff(head) != nil }
 
 func sniff(head []byte) *format {
 	for i := range formats {

@@ -22,7 +22,7 @@ const maxMetadata = 16 << 20
 func Metadata(r io.ReaderAt, size int64, name string) (map[string]string, error) {
 	s := &source{r: r, size: max(size, 0)}
 	t := &tags{values: map[string]string{}, room: maxMetadata}
-	if f := sniff(s.upTo(0, sniffLength)); f != nil && f.metadata != nil {
+	if f := sniff(s.upTo(0, SniffLength)); f != nil && f.metadata != nil {
 		f.metadata(s, t)
 		t.unfold()
 	}

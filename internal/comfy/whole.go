@@ -83,7 +83,7 @@ func judge(s *source, name string) Verdict {
 	if named != nil && named.is == nil {
 		return named.whole(s) // without a mark of its own it may begin like any other
 	}
-	head := s.bytes(0, int(min(s.size, sniffLength)))
+	head := s.bytes(0, int(min(s.size, SniffLength)))
 	if f := sniff(head); f != nil {
 		return f.whole(s)
 	}
@@ -109,7 +109,7 @@ func OneWrite(name string, size int64) bool {
 // mayBecome reports that a head without any known mark can still be the beginning of
 // one: too short to carry it, or pages that have not arrived and read as NUL.
 func mayBecome(head []byte) bool {
-	return len(head) < sniffLength || allZero(head)
+	return len(head) < SniffLength || allZero(head)
 }
 
 func allZero(b []byte) bool {
