@@ -206,19 +206,21 @@ func named(name string, words []string) bool {
 // readInputs fills in what the inputs hold that lead the files.
 func (p *Prompt) readInputs(s save, info *ObjectInfo) save {
 	class, known := info.Class(s.node.class)
-	has := func(input string) bool { // another version of the node may lack it
-		_, given := s.node.inputs[input]
-		_, declared := class.input(input)
-		return input != "" && (given || declared || !known)
+	inputs := []string{rolePrefix: s.row.Prefix, roleFolder: s.row.Folder, rolePath: s.row.Path}
+	for _, what := range []role{roleFolder, rolePrefix, rolePath} { // another version of the node may lack one
+		_, given := s.node.inputs[inputs[what]]
+		if _, declared := class.input(inputs[what]); s.main == "" && inputs[what] != "" && (given || declared) {
+			s.main, s.role = inputs[what], what
+		}
 	}
-	switch row := s.row; {
-	case has(row.Folder):
-		s.main, s.role = row.Folder, roleFolder
-	case has(row.Prefix):
-		s.main, s.role = row.Prefix, rolePrefix
-	case has(row.Path):
-		s.main, s.role = row.Path, rolePath
-	default:
+	if s.main == "" && !known {
+		for _, what := range []role{rolePath, rolePrefix, roleFolder} {
+			if inputs[what] != "" {
+				s.main, s.role = inputs[what], what
+			}
+		}
+	}
+	if s.main == "" {
 		return p.readName(s)
 	}
 	value, given := s.node.inputs[s.main]
@@ -264,6 +266,9 @@ func (p *Prompt) redirectOff(row *SaveNode, class Class) (string, bool) {
 // readName reads the name input. Folders in it become part of the folder, where
 // there is one: the node would not create them.
 func (p *Prompt) readName(s save) save {
+	if s.row.Name == s.main {
+		return s
+	}
 	value, given := s.node.inputs[s.row.Name]
 	if from, slot, ok := LinkOf(value); ok {
 		l := p.ownLink(link{s.row.Name, from, slot})
@@ -288,7 +293,11 @@ func (p *Prompt) ownText(s save, text string) string {
 	case roleFolder:
 		return p.userFolder(text, s.row.Base)
 	case rolePath:
-		return ownPrefix(text)
+		if s.row.Base == "" {
+			return ownPrefix(text)
+		}
+		folder, name := path.Split(text)
+		return joined(p.userFolder(folder, s.row.Base), name)
 	}
 	if text = ownPrefix(text); text == "" {
 		text = "ComfyUI" // an empty one would make files that overwrite each other
@@ -348,7 +357,7 @@ func joined(folder, name string) string {
 
 // isolated reports whether Tagged can give the node a folder of its own.
 func (s save) isolated(p *Prompt) bool {
-	return s.main != "" && s.row.Place == nil && (s.role != roleFolder || s.row.Base == "" || p.workers.OutputDir != "")
+	return s.main != "" && s.row.Place == nil && (s.row.Base == "" || p.workers.OutputDir != "")
 }
 
 // prefixText reads a literal prefix. Whole numbers become text on the server
@@ -414,19 +423,21 @@ func (p *Prompt) writers(info *ObjectInfo) []string {
 	return out
 }
 
-// silent is an output node that puts nothing on the share.
+// silent is a node that puts nothing on the share.
 type silent struct {
 	id, does  string // does continues a sentence: "shows pictures"
 	elsewhere bool   // it writes to a place that is not the output folder
 }
 
-// silents lists the output nodes that are known to put nothing on the share.
+// silents lists the nodes that will run and are known to put nothing on the
+// share, though it is what they look like.
 func (p *Prompt) silents(info *ObjectInfo) []silent {
 	var out []silent
+	needed := reach(p.outputNodes(info), p.sources)
 	for _, id := range p.order {
 		n := p.nodes[id]
 		row, known := p.row(n.class)
-		if !known || p.markers[id] || !p.isOutput(n, info) {
+		if !known || p.markers[id] || !needed[id] || row.Elsewhere == "" && !p.isOutput(n, info) {
 			continue
 		}
 		switch {

@@ -40,7 +40,7 @@ func (p *Prompt) place(s save, tagged bool) string {
 		return beginning(p.filled(*s.row.Place, s))
 	case s.state == prefixLinked, s.state == prefixFaulty:
 		return ""
-	case s.main != "" && s.role == roleFolder && s.row.Base != "":
+	case s.row.Base != "":
 		if tagged && s.row.FolderOff != nil {
 			return beginning(s.name)
 		}

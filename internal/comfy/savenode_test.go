@@ -30,7 +30,7 @@ func TestSaveNodeRows(t *testing.T) {
 			t.Errorf("%s: the row says nothing", row.Class)
 		case row.None == "" && row.Elsewhere == "" && (row.Metadata == nil || !slices.Contains(kinds, row.Kind)):
 			t.Errorf("%s: kind %q, metadata %v", row.Class, row.Kind, row.Metadata)
-		case row.Name != "" && row.Folder == "" && row.Place == nil, row.Base != "" && (row.Base != "worker" || row.Folder == ""),
+		case row.Name != "" && row.Folder == "" && row.Place == nil, row.Base != "" && (row.Base != "worker" || row.Folder == "" && row.Path == ""),
 			row.FolderOff != nil && row.Base == "", row.RedirectOff != nil && row.Redirect == "", row.Count > 0 && row.Batch != "",
 			row.Newer != "" && row.Elsewhere == "":
 			t.Errorf("%s: fields that do not go together: %+v", row.Class, row)

@@ -83,6 +83,10 @@ func (p *Prompt) tagSaves(nodes map[string]any, t Tag, info *ObjectInfo) {
 	p.dropHelpers(nodes, info)
 	for _, s := range p.saves(info) {
 		tagged := t.Prefix && !slices.Contains(t.Plain, s.node.class)
+		if tagged && s.row.Place != nil && s.row.FolderOff != nil {
+			setInput(nodes, s.node, s.main, *s.row.FolderOff)
+			continue
+		}
 		if tagged && s.row.Place == nil {
 			p.tagSave(nodes, s, Folder(t.PromptID)+"/"+EncodeNode(s.node.id), info)
 			continue
@@ -90,7 +94,7 @@ func (p *Prompt) tagSaves(nodes map[string]any, t Tag, info *ObjectInfo) {
 		switch text, ok := prefixText(s.node.inputs[s.main]); {
 		case s.state == prefixLinked:
 			setInput(nodes, s.node, s.main, linkValue(s.link.from, s.link.slot))
-		case s.main != "" && ok && s.role == roleFolder && ownFolder(slashes(text)) != text:
+		case s.main != "" && ok && (s.role == roleFolder || s.row.Base != "") && ownFolder(slashes(text)) != text:
 			setInput(nodes, s.node, s.main, ownFolder(slashes(text)))
 		case s.main != "" && ok && s.role != roleFolder && p.ownText(s, text) != text:
 			setInput(nodes, s.node, s.main, p.ownText(s, text))
@@ -100,7 +104,7 @@ func (p *Prompt) tagSaves(nodes map[string]any, t Tag, info *ObjectInfo) {
 
 // tagSave puts folder before the user's own text of the main input.
 func (p *Prompt) tagSave(nodes map[string]any, s save, folder string, info *ObjectInfo) {
-	if s.role == roleFolder && s.row.Base != "" {
+	if s.row.Base != "" {
 		if p.workers.OutputDir == "" {
 			if s.row.FolderOff != nil {
 				setInput(nodes, s.node, s.main, *s.row.FolderOff)
@@ -128,6 +132,9 @@ func (p *Prompt) tagSave(nodes map[string]any, s save, folder string, info *Obje
 // tagName keeps slashes out of the name: the node would not create the folders,
 // and they could lead out of its own.
 func (p *Prompt) tagName(nodes map[string]any, s save, info *ObjectInfo) {
+	if s.row.Name == s.main {
+		return
+	}
 	value := s.node.inputs[s.row.Name]
 	switch text, ok := prefixText(value); {
 	case s.nameLink != nil && info.lacks("StringReplace"):
