@@ -88,7 +88,7 @@ func (m *manager) join(cfg config.Config) error {
 	if disks.Carries() {
 		inputs = meteredInputs{disks, m.metrics}
 	}
-	m.engine = engine.New(engine.Options{Ledger: m.ledger, Inputs: inputs, Share: meteredShare{disks, m.metrics}, Fleet: gpus, Policy: policy(cfg), Active: activeName(cfg),
+	m.engine = engine.New(engine.Options{Ledger: m.ledger, Inputs: inputs, Share: meteredShare{disks, m.metrics}, Fleet: gpus, Policy: policy(cfg), Active: activeName(cfg), Idle: activeName(cfg) == "",
 		Rules: tend, Audit: m.ledger.Audit, Log: m.log})
 	deeds := audited{m.engine, m.ledger.Audit, m.log}
 	options, err := serverOptions(cfg, deeds, m.log)
@@ -215,7 +215,7 @@ func policy(cfg config.Config) engine.Policy {
 	}
 }
 
-// activeName is the deployment marked active; empty for none, which means the first.
+// activeName is the active deployment; empty for none.
 func activeName(cfg config.Config) string {
 	for _, d := range cfg.Deployments {
 		if d.Active {

@@ -17,7 +17,7 @@ func (c Config) Advice() Problems {
 	case len(c.Deployments) == 0:
 		add("no_deployment", "deployment", "there is no deployment, so jobs will wait", "add a [[deployment]] to the configuration")
 	case !c.anyActive():
-		add("none_active", "deployment", "no deployment is active, so jobs will wait", "write active = true for one, or run qmtui workers use NAME")
+		add("none_active", "deployment", "every deployment says active = false, so jobs will wait", "run qmtui workers use NAME when it is running, or write active = true for one")
 	}
 	for i, d := range c.Deployments {
 		if (d.Key != "" || d.KeyEnv != "" || d.KeyFile != "") && isClearRemote(d.URL) {

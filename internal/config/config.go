@@ -173,7 +173,7 @@ type Deployment struct {
 	PricePerHour float64  `toml:"price_per_hour" default:"0" min:"0" max:"100000" zero:"not known" doc:"Price of one replica for an hour, for the cost figures; no currency."`
 	Keepalive    Duration `toml:"keepalive" default:"5s" min:"1ms" zero:"no polls: a platform may stop a rendering replica" doc:"Time between two evidence polls while jobs are in flight; they also keep the replica busy."`
 	ScaleToZero  bool     `toml:"scale_to_zero" default:"true" doc:"It may be asleep, and any request wakes a paid machine: ask nothing unless jobs are in flight."`
-	Active       bool     `toml:"active" default:"false" doc:"Jobs go here; at most one. The only deployment is active unless it says false."`
+	Active       bool     `toml:"active" default:"false" doc:"Jobs go here; at most one. When none says true, the first that does not say false is active; when all say false, jobs wait until an admin chooses one."`
 
 	BudgetPerDay float64  `toml:"budget_per_day" default:"0" min:"0" max:"1000000" zero:"no cap" doc:"What a day may cost here, by estimate. One more billing step beyond it and no job is sent here until midnight."`
 	Hold         string   `toml:"hold" default:"off" one:"off,busy,windows,both" doc:"When one replica is kept through the platform's min_replica_count, and given back afterwards: busy while jobs are in flight, windows in hold_windows. It costs money and drifts from the site's infrastructure code."`

@@ -89,12 +89,24 @@ func (l *loader) load(name string, data []byte) (Config, Source, error) {
 
 // finish fills what follows from the rest: the secrets, the only deployment, the trusted header.
 func (l *loader) finish() {
-	if len(l.cfg.Deployments) == 1 && l.src.Of("deployment[0].active").Kind == FromDefault {
-		l.cfg.Deployments[0].Active = true
-	}
+	l.activeDeployment()
 	const header = "server.user_header"
 	l.cfg.Server.headerSet = l.src.Of(header).Kind != FromDefault && l.cfg.Server.UserHeader != ""
 	l.secrets()
+}
+
+// activeDeployment makes the first deployment that does not say otherwise the
+// active one when none says that it is.
+func (l *loader) activeDeployment() {
+	if l.cfg.anyActive() {
+		return
+	}
+	for i := range l.cfg.Deployments {
+		if l.src.Of(deploymentKey(i)+".active").Kind == FromDefault {
+			l.cfg.Deployments[i].Active = true
+			return
+		}
+	}
 }
 
 // read finds the file. A file that is there but cannot be read is an error,

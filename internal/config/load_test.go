@@ -253,6 +253,28 @@ func TestOnlyDeploymentIsActiveUnlessItSaysNo(t *testing.T) {
 	}
 }
 
+// Of several, the first that does not say false is active when none says true.
+func TestRow16NoneIsActiveOnlyWhenAllSayNo(t *testing.T) {
+	deployment := func(name, active string) string {
+		return "[[deployment]]\nname = '" + name + "'\nurl = 'http://localhost:8188'\n" + active + "\n"
+	}
+	for _, c := range []struct{ a, b, want string }{
+		{"", "", "a"}, {"active = false", "", "b"}, {"", "active = false", "a"}, {"", "active = true", "b"}, {"active = false", "active = false", ""},
+	} {
+		cfg, _ := mustLoad(t, deployment("a", c.a)+deployment("b", c.b))
+		got := ""
+		for _, d := range cfg.Deployments {
+			if d.Active {
+				got += d.Name
+			}
+		}
+		advice := cfg.Advice()
+		if got != c.want || (len(advice) > 0 && advice[0].Code == "none_active") != (c.want == "") {
+			t.Errorf("%q and %q: %q is active, advice %v", c.a, c.b, got, advice)
+		}
+	}
+}
+
 func TestDeploymentFromTheEnvironmentAlone(t *testing.T) {
 	cfg, _, err := Load(options(t, "QMTUI_DEPLOYMENT_GPU_BOX_URL=http://gpu:8188", "QMTUI_DEPLOYMENT_GPU_BOX_CAPACITY=2"))
 	if err != nil {

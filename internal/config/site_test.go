@@ -105,8 +105,8 @@ func TestSiteDetails(t *testing.T) {
 		"one endpoint":        {"SERVERLESS_ENDPOINT=https://a/x", "default", ""},
 		"active by address":   {"SERVERLESS_ENDPOINT=https://a/y\nSERVERLESS_ENDPOINT_X=https://a/x\nSERVERLESS_ENDPOINT_Y=https://a/y", "y", ""},
 		"active in capitals":  {"SERVERLESS_ENDPOINT_X=https://a/x\nSERVERLESS_ENDPOINT_Y=https://a/y\nSERVERLESS_ACTIVE=Y", "y", ""},
-		"nobody active":       {"SERVERLESS_ENDPOINT_X=https://a/x\nSERVERLESS_ENDPOINT_Y=https://a/y", "", ""},
-		"active that is not":  {"SERVERLESS_ENDPOINT_X=https://a/x\nSERVERLESS_ENDPOINT_Y=https://a/y\nSERVERLESS_ACTIVE=z", "", CodeValue},
+		"nobody active":       {"SERVERLESS_ENDPOINT_X=https://a/x\nSERVERLESS_ENDPOINT_Y=https://a/y", "x", ""},
+		"active that is not":  {"SERVERLESS_ENDPOINT_X=https://a/x\nSERVERLESS_ENDPOINT_Y=https://a/y\nSERVERLESS_ACTIVE=z", "x", CodeValue},
 		"depth that is not":   {"MAX_QUEUE_DEPTH=many", "", CodeWrongType},
 		"timeout with a unit": {"JOB_TIMEOUT=10m", "", ""},
 	} {

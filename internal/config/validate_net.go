@@ -79,6 +79,18 @@ func (v *verdict) url(key, s string) {
 	}
 }
 
+// callInURL reports the path of one of ComfyUI's calls behind the address: calls
+// are made below it.
+func (v *verdict) callInURL(key, s string) {
+	base := strings.TrimRight(s, "/")
+	for _, call := range []string{"/api/prompt", "/prompt", "/api"} {
+		if rest, found := strings.CutSuffix(base, call); found {
+			v.add(CodeURL, key, key+" ends in "+call+", which is a call of ComfyUI and not its address", "use "+strconv.Quote(maskURL(rest)))
+			return
+		}
+	}
+}
+
 // maskURL hides what may be a secret: everything before an @ and after a ?.
 func maskURL(s string) string {
 	s, _, _ = strings.Cut(s, "?")
@@ -145,6 +157,7 @@ func (v *verdict) deployment(key string, d Deployment) {
 	}
 	if d.URL != "" {
 		v.url(key+".url", d.URL)
+		v.callInURL(key+".url", d.URL)
 	}
 	v.secret(key+".key", d.KeyEnv, d.KeyFile, d.Key)
 }

@@ -111,6 +111,8 @@ func TestInvalidConfigurations(t *testing.T) {
 		"URL with password":    {func(c *Config) { c.Deployments[0].URL = "https://u:hunter2@a/" }, CodeSecretInFile, "deployment[0].url"},
 		"same name":            {func(c *Config) { c.Deployments[1].Name = "H200_SPOT" }, CodeDuplicate, "deployment[1].name"},
 		"two active":           {func(c *Config) { c.Deployments[1].Active = true }, CodeActive, "deployment[1].active"},
+		"url of a call":        {func(c *Config) { c.Deployments[0].URL = "https://gpu.example.org/h200/prompt/" }, CodeURL, "deployment[0].url"},
+		"url of the api":       {func(c *Config) { c.Deployments[0].URL = "https://gpu.example.org/api" }, CodeURL, "deployment[0].url"},
 		"key not set":          {func(c *Config) { c.Deployments[1].KeyEnv = "GPU_KEY" }, CodeSecretMissing, "deployment[1].key_env"},
 		"key for its name":     {func(c *Config) { c.Deployments[1].KeyEnv = "hunter2-hunter2" }, CodeSecretInFile, "deployment[1].key_env"},
 		"key file not read":    {func(c *Config) { c.Deployments[1].KeyFile = "/absent" }, CodeSecretMissing, "deployment[1].key_file"},
@@ -221,6 +223,20 @@ func TestAdvice(t *testing.T) {
 		}
 		if got != code {
 			t.Errorf("got %q, want %q", got, code)
+		}
+	}
+}
+
+func TestRow16TheURLToUseInstead(t *testing.T) {
+	for url, want := range map[string]string{
+		"http://gpu:8188/prompt": `"http://gpu:8188"`, "http://gpu:8188/h200/api/prompt/": `"http://gpu:8188/h200"`,
+		"http://gpu:8188/api": `"http://gpu:8188"`, "http://gpu:8188/api-h200": "", "http://gpu:8188/prompter": "",
+	} {
+		cfg := valid()
+		cfg.Deployments[0].URL = url
+		err := cfg.Validate()
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %s", url, err, want)
 		}
 	}
 }

@@ -125,19 +125,19 @@ func (l *loop) loadSettings() error {
 			return fmt.Errorf("read setting %s: %w", key, err)
 		}
 	}
-	l.active = knownOrFirst(l.active, l.fleet.Deployments())
+	l.active = knownOrFirst(l.active, l.fleet.Deployments(), l.none)
 	return nil
 }
 
 // knownOrFirst keeps a deployment's name if it is configured, and takes the
-// first one's otherwise.
-func knownOrFirst(name string, all []job.Deployment) string {
+// first one's otherwise, or with idle none.
+func knownOrFirst(name string, all []job.Deployment, idle bool) string {
 	for _, d := range all {
 		if d.Name == name {
 			return name
 		}
 	}
-	if len(all) == 0 {
+	if len(all) == 0 || idle {
 		return ""
 	}
 	return all[0].Name

@@ -20,8 +20,9 @@ type Options struct {
 	Inputs Inputs // nil: prompts find their inputs on the workers, or not
 	Policy Policy
 	// Active names the deployment that takes work until an admin chooses
-	// another; empty means the first.
+	// another; empty means the first, or with Idle that none does.
 	Active string
+	Idle   bool
 	// Rules are what is done for deployments without being asked each time. The
 	// zero value does nothing.
 	Rules upkeep.Rules
@@ -48,6 +49,7 @@ type Engine struct {
 	// board is what the loop last published for readers.
 	board atomic.Pointer[board]
 	first string
+	none  bool // no deployment is active without being chosen
 	rules upkeep.Rules
 	deeds func(job.AuditEntry) error // keeps them; may be nil
 }
@@ -57,7 +59,7 @@ func New(o Options) *Engine {
 	e := &Engine{
 		ledger: o.Ledger, share: o.Share, fleet: o.Fleet, inputs: o.Inputs, policy: o.Policy.filled(), log: o.Log,
 		started: time.Now(), inbox: make(chan message, 256), places: newPlaces(),
-		running: make(chan struct{}), stopped: make(chan struct{}), first: o.Active,
+		running: make(chan struct{}), stopped: make(chan struct{}), first: o.Active, none: o.Idle,
 		rules: o.Rules, deeds: o.Audit,
 	}
 	if e.log == nil {

@@ -356,6 +356,7 @@ type house struct {
 	deeds  []job.AuditEntry
 	inputs *fakeInputs // nil: none are carried
 	loads  bool        // workflows name what they load
+	idle   bool        // no deployment is active without being chosen
 	stop   func()
 }
 
@@ -372,7 +373,7 @@ func open(t *testing.T, capacity int, p engine.Policy, fn func(h *house)) {
 
 func (h *house) start() {
 	h.Helper()
-	o := engine.Options{Ledger: h.ledger, Share: h.share, Fleet: h.fleet, Policy: h.policy, Rules: h.rules, Log: h.log,
+	o := engine.Options{Ledger: h.ledger, Share: h.share, Fleet: h.fleet, Policy: h.policy, Rules: h.rules, Log: h.log, Idle: h.idle,
 		Audit: func(e job.AuditEntry) error { h.deeds = append(h.deeds, e); return nil }}
 	if h.inputs != nil {
 		o.Inputs = h.inputs

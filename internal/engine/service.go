@@ -184,7 +184,7 @@ func (e *Engine) AcceptShare(ctx context.Context, by job.Caller) error {
 // ActivateWorker makes a deployment the one that takes work; it survives a restart.
 func (e *Engine) ActivateWorker(ctx context.Context, name string, by job.Caller) (job.Deployment, error) {
 	err := e.ask(ctx, func(l *loop) error {
-		if knownOrFirst(name, l.fleet.Deployments()) != name {
+		if knownOrFirst(name, l.fleet.Deployments(), true) != name {
 			return noWorker(name)
 		}
 		if err := l.ledger.SetSetting(settingActive, name); err != nil {

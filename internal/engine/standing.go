@@ -81,6 +81,8 @@ func queuedPhase(j job.Job, a job.Attempt, s job.Standing, b *board, now time.Ti
 	switch {
 	case b.status.Mode == job.ModePaused:
 		return "waiting: the queue is paused"
+	case j.Spec.Deployment == "" && b.status.Active == "":
+		return "waiting: no deployment is active; an admin chooses one with \"qmtui workers use NAME\""
 	case j.Spec.Deployment != "" && j.Spec.Deployment != b.status.Active:
 		return "waiting for " + j.Spec.Deployment + ", which is asked for"
 	case b.capped:

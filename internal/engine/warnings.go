@@ -12,7 +12,7 @@ import (
 // warnings are what an admin should know of the whole, each with the time
 // since which it has been so.
 func (l *loop) warnings(share job.ShareStatus, workers []job.Deployment, silent *job.Error) []job.Warning {
-	found := []*job.Error{l.fault, share.Error, lowDisk(share, l.policy.LowDisk), l.orphanWarning(), skewWarning(l.skew), l.neverAppeared(), silent}
+	found := []*job.Error{l.fault, share.Error, lowDisk(share, l.policy.LowDisk), l.orphanWarning(), skewWarning(l.skew), l.neverAppeared(), l.noneActive(workers), silent}
 	for _, d := range workers {
 		found = append(found, d.Error)
 	}
@@ -76,6 +76,14 @@ func (l *loop) neverAppeared() *job.Error {
 	}
 	return &job.Error{Code: "never_appeared", Message: count(n, "prompt") + " lately sent never appeared on the share",
 		Hint: `compare the share of the workers with this one: "qmtui doctor --canary"`}
+}
+
+// noneActive warns that jobs wait because no deployment takes them.
+func (l *loop) noneActive(workers []job.Deployment) *job.Error {
+	if l.active != "" || len(workers) == 0 {
+		return nil
+	}
+	return &job.Error{Code: "no_active_worker", Message: "no deployment is active, so nothing is rendered", Hint: `run "qmtui workers use NAME"`}
 }
 
 // skewBound is how far the clocks of share and manager may differ unnoticed.
