@@ -81,7 +81,7 @@ func (l *loop) coldStarts(now time.Time) map[job.ID]job.Range {
 
 func (l *loop) status(b *board) job.QueueStatus {
 	s := job.QueueStatus{Mode: l.mode, Scheduling: "fair", MaxDepth: l.policy.MaxDepth, Active: l.active, Orphans: l.orphans,
-		Started: l.started, Share: l.share.Status()}
+		Started: l.started, Share: l.share.Status(), Ledger: l.ledgerTrouble()}
 	if l.policy.FIFO {
 		s.Scheduling = "fifo"
 	}

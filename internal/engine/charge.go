@@ -107,6 +107,7 @@ func (u usage) of(user string, now time.Time) float64 {
 // The keys under which the loop keeps what must survive a restart.
 const (
 	settingMode    = "queue/mode"
+	settingProbe   = "queue/probe"
 	settingActive  = "fleet/active"
 	settingCharges = "fair/charges"
 	settingUsage   = "fair/usage"

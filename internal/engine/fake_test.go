@@ -357,6 +357,8 @@ type house struct {
 	inputs *fakeInputs // nil: none are carried
 	loads  bool        // workflows name what they load
 	idle   bool        // no deployment is active without being chosen
+	real   engine.Ledger
+	heavy  []byte // what every prompt is taken for; nil for itself
 	stop   func()
 }
 
@@ -377,6 +379,12 @@ func (h *house) start() {
 		Audit: func(e job.AuditEntry) error { h.deeds = append(h.deeds, e); return nil }}
 	if h.inputs != nil {
 		o.Inputs = h.inputs
+	}
+	if h.real != nil {
+		o.Ledger = h.real
+	}
+	if h.heavy != nil {
+		o.Fleet = heavyFleet{h.fleet, h.heavy}
 	}
 	if h.loads {
 		o.Fleet = loadingFleet{h.fleet}
@@ -459,4 +467,14 @@ func (h *house) act(j job.Job, v job.Verb) *job.Error {
 	}
 	synctest.Wait()
 	return r[0].Error
+}
+
+// heavyFleet reads every prompt as one of such a size.
+type heavyFleet struct {
+	engine.Fleet
+	body []byte
+}
+
+func (f heavyFleet) Check(_, _ []byte) (job.Checked, error) {
+	return job.Checked{Workflow: f.body}, nil
 }

@@ -61,6 +61,7 @@ type loop struct {
 	// unrecorded facts wait for room on the disk of the ledger; fault says why.
 	unrecorded []job.Fact
 	fault      *job.Error
+	refused    refusal
 	watched    []job.Folder
 	followed   []job.Flight
 	acts       sync.WaitGroup
@@ -265,6 +266,7 @@ func (l *loop) turn(batch []message) error {
 		return err
 	}
 	l.act()
+	l.probe(now)
 	l.publishBoard(len(batch) > 0)
 	for _, reply := range replies {
 		reply()

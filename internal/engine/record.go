@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"time"
+
 	"github.com/comfyume/qmtui/internal/job"
 )
 
@@ -85,8 +87,55 @@ func (l *loop) recordNow(facts ...job.Fact) error {
 	}
 	verdicts, err := l.ledger.Record(facts...)
 	if err != nil {
+		if e := job.AsError(err); e.Class == job.Unavailable {
+			l.refused = refusal{err: e, size: sizeOf(facts), tried: time.Now()}
+		}
 		return err
 	}
+	l.refused = refusal{}
 	l.take(verdicts)
 	return nil
+}
+
+// refusal is what the ledger last refused to somebody who waited for it.
+type refusal struct {
+	err   *job.Error // nil for nothing
+	size  int        // of the bodies, in bytes
+	tried time.Time
+}
+
+// probeEvery is the time between two tries whether the ledger takes as much
+// again as it refused.
+const probeEvery = 10 * time.Second
+
+// probe tries that. Nothing else would: who is refused may not come again, and
+// what the loop records by itself is small and may fit.
+func (l *loop) probe(now time.Time) {
+	if l.refused.err == nil || l.fault != nil || now.Sub(l.refused.tried) < probeEvery {
+		return
+	}
+	l.refused.tried = now
+	if err := l.ledger.SetSetting(settingProbe, make([]byte, l.refused.size*3/4)); err != nil { // as text it is longer by a third
+		return
+	}
+	l.refused = refusal{}
+	l.logError("empty the probe", l.ledger.SetSetting(settingProbe, nil))
+}
+
+// ledgerTrouble is why the ledger takes nothing, or not as much as a job needs; nil when it does.
+func (l *loop) ledgerTrouble() *job.Error {
+	if l.fault != nil {
+		return l.fault
+	}
+	return l.refused.err
+}
+
+func sizeOf(facts []job.Fact) int {
+	n := 0
+	for _, f := range facts {
+		for _, b := range f.Blobs {
+			n += len(b.Data)
+		}
+	}
+	return n
 }

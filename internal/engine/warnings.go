@@ -12,7 +12,7 @@ import (
 // warnings are what an admin should know of the whole, each with the time
 // since which it has been so.
 func (l *loop) warnings(share job.ShareStatus, workers []job.Deployment, silent *job.Error) []job.Warning {
-	found := []*job.Error{l.fault, share.Error, lowDisk(share, l.policy.LowDisk), l.orphanWarning(), skewWarning(l.skew), l.neverAppeared(), l.noneActive(workers), silent}
+	found := []*job.Error{l.ledgerTrouble(), share.Error, lowDisk(share, l.policy.LowDisk), l.orphanWarning(), skewWarning(l.skew), l.neverAppeared(), l.noneActive(workers), silent}
 	for _, d := range workers {
 		found = append(found, d.Error)
 	}

@@ -168,6 +168,7 @@ type QueueStatus struct {
 	Started    time.Time   `json:"started"`
 	At         time.Time   `json:"at"` // when the engine last said so, at least every second while it lives; zero before its first turn
 	Share      ShareStatus `json:"share"`
+	Ledger     *Error      `json:"ledger,omitempty"` // why the ledger takes nothing now; nil when it does
 	Warnings   []Warning   `json:"warnings,omitempty"`
 }
 

@@ -167,6 +167,7 @@ var matrixOfFace = []matrixRow{
 	{"GET /queue", "", 200, ""},
 	{"POST /queue", "", 200, ""},
 	{"POST /interrupt", "", 200, ""},
+	{"POST /free", "", 200, ""},
 	{"GET /history", "", 200, ""},
 	{"GET /history/{id}", "", 200, ""},
 	{"POST /history", "", 200, ""},

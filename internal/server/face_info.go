@@ -59,3 +59,13 @@ func (s *Server) faceFeatures(w http.ResponseWriter, _ *request) error {
 func faceNothing(w http.ResponseWriter, _ *request) error {
 	return writeJSON(w, http.StatusOK, []string{})
 }
+
+// faceFree answers POST free, which on a ComfyUI of one's own unloads models:
+// workers are shared, and nobody unloads what others use.
+func faceFree(w http.ResponseWriter, r *request) error {
+	if err := r.discard(); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusOK)
+	return nil
+}

@@ -18,6 +18,7 @@ func (s *Server) faceRoutes() []route {
 		{"GET", "/queue", s.faceQueue, false},
 		{"POST", "/queue", s.faceChangeQueue, false},
 		{"POST", "/interrupt", s.faceInterrupt, false},
+		{"POST", "/free", faceFree, false},
 		{"GET", "/history", s.faceHistory, false},
 		{"GET", "/history/{id}", s.faceHistoryOf, false},
 		{"POST", "/history", s.faceChangeHistory, false},

@@ -492,3 +492,14 @@ func TestFaceUpload(t *testing.T) {
 	wantError(t, ask(h, "POST", "/comfy/user001/upload/image", "x", "X-Remote-User: user001"), 400, "bad_form")
 	wantError(t, ask(h, "POST", "/comfy/user001/upload/image", body, "X-Remote-User: user001", "Content-Type: "+kind, "Origin: https://evil.example", "Sec-Fetch-Site: cross-site"), 403, "cross_origin")
 }
+
+// Workers are shared: nobody unloads the models that others use.
+func TestFreeDoesNothing(t *testing.T) {
+	svc := newFake()
+	h := newServer(t, svc, nil).Handler()
+	for _, path := range []string{"/comfy/user001/free", "/comfy/user001/api/free"} {
+		if w := ask(h, "POST", path, `{"unload_models":true,"free_memory":true}`); w.Code != 200 || w.Body.Len() != 0 {
+			t.Errorf("%s: %d %q", path, w.Code, w.Body)
+		}
+	}
+}

@@ -22,6 +22,7 @@ func TestReadiness(t *testing.T) {
 		{"share_not_mounted", func(s *job.QueueStatus) { s.Share.Mounted, s.Share.LookedAt = false, time.Unix(1, 0) }},
 		{"share_stalled", func(s *job.QueueStatus) { s.Share.Stalled = true }},
 		{"io_error", func(s *job.QueueStatus) { s.Share.Error = &job.Error{Code: "io_error", Message: "m", Hint: "h"} }},
+		{"disk_full", func(s *job.QueueStatus) { s.Ledger = &job.Error{Code: "disk_full", Message: "m", Hint: "h"} }},
 		{"no_active_worker", func(s *job.QueueStatus) { s.Active = "" }},
 	} {
 		svc := newFake()

@@ -45,6 +45,9 @@ func obstacles(st job.QueueStatus) []api.Reason {
 	if st.Mode == job.ModeDraining {
 		add("draining", "the queue is draining and takes no jobs", `run "qmtui queue resume"`)
 	}
+	if e := st.Ledger; e != nil {
+		add(e.Code, e.Message, e.Hint)
+	}
 	switch share := st.Share; {
 	case share.Error != nil:
 		add(share.Error.Code, share.Error.Message, share.Error.Hint)
