@@ -81,7 +81,7 @@ func (s *realStage) testBefore(t *testing.T) {
 	eventually(t, time.Minute, "the orphan is found", func() bool {
 		list, err := s.client.Orphans(t.Context(), job.OrphanOpen)
 		orFatal(t, err)
-		return slices.ContainsFunc(list, func(o job.Orphan) bool { return o.Path == "orphan_00001_.png" })
+		return slices.ContainsFunc(list, func(o api.Orphan) bool { return o.Path == "orphan_00001_.png" })
 	})
 	s.testAway(t)
 	if names, err := os.ReadDir(filepath.Join(s.users, "user007")); err != nil || len(names) != 1 {
@@ -241,7 +241,7 @@ func (s *realStage) testOrphans(t *testing.T) {
 	for p := range strangers {
 		putPicture(t, filepath.Join(s.share, string(p)))
 	}
-	var orphans []job.Orphan
+	var orphans []api.Orphan
 	eventually(t, time.Minute, "the sweep finds the strangers", func() bool {
 		orphans, err = s.client.Orphans(t.Context(), "")
 		orFatal(t, err)

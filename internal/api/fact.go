@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/comfyume/qmtui/internal/job"
 )
@@ -70,6 +71,8 @@ func Tell(f job.Fact) string {
 		return "somebody wants it run"
 	case f.Kind == job.Prioritised && f.Priority != nil:
 		return fmt.Sprintf("priority is now %d", int(*f.Priority))
+	case f.Kind == job.Assigned && len(f.Plain) > 0:
+		return "goes to " + f.Deployment + ", with the inputs of " + strings.Join(f.Plain, ", ") + " as they were written"
 	case f.Kind == job.Assigned:
 		return "goes to " + f.Deployment
 	case f.Warning != nil:

@@ -2,6 +2,8 @@ package api
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 
 	"github.com/comfyume/qmtui/internal/job"
 )
@@ -77,6 +79,25 @@ type Attempt struct {
 	Error      *Error       `json:"error"`
 	// Dropped lists nodes that the server said will never write.
 	Dropped []string `json:"dropped"`
+	// Plain lists node classes whose inputs were sent as the user wrote them.
+	Plain []string `json:"plain"`
+	// Places are where it may write outside its own folder: beginnings of paths
+	// below the share's output folder, in lower case; "" is anywhere. None when all
+	// its nodes write into its own folder.
+	Places []string `json:"places"`
+	// Files are the first of the files on the share that a history named, FileCount
+	// how many those are. Only GET /api/jobs/{id} has the list.
+	Files     []string `json:"files,omitempty"`
+	FileCount int      `json:"file_count"`
+}
+
+// Outside says in words where an attempt may write outside its own folder; empty
+// for nowhere.
+func (a Attempt) Outside() string {
+	if slices.Contains(a.Places, "") {
+		return "anywhere on the share"
+	}
+	return strings.Join(a.Places, ", ")
 }
 
 // Expected is a node that will write files.
@@ -85,6 +106,8 @@ type Expected struct {
 	Class  string `json:"class"`
 	Prefix string `json:"prefix"` // the user's own; empty when the graph computes it
 	Count  int    `json:"count"`  // files; 0 when the graph does not tell
+	// Outside says that its files do not stand in the attempt's own folder.
+	Outside bool `json:"outside"`
 }
 
 // Input is a user's file that the workflow loads and that is brought to the workers.

@@ -1,6 +1,11 @@
 package api
 
-import "github.com/comfyume/qmtui/internal/job"
+import (
+	"strconv"
+	"strings"
+
+	"github.com/comfyume/qmtui/internal/job"
+)
 
 // User is one user at a glance.
 type User = job.UserStatus
@@ -14,8 +19,62 @@ type AuditEntry = job.AuditEntry
 // SpendDay is what one day cost, by deployment and user, as an estimate.
 type SpendDay = job.SpendDay
 
+// LearnedText says in one sentence what a run showed of a node class.
+func LearnedText(l job.Learned) string {
+	if l.Plain {
+		return l.Class + " saves only with its own inputs: its jobs run one after the other"
+	}
+	return l.Class + " saves no file, neither in its own folder nor with its own inputs"
+}
+
+// SilentText says in one sentence that attempts of a deployment give no sign;
+// empty when none is silent.
+func SilentText(d job.Deployment) string {
+	switch d.Silent {
+	case 0:
+		return ""
+	case 1:
+		return "1 attempt in flight gives no sign; its slot is used for another job"
+	}
+	return strconv.Itoa(d.Silent) + " attempts in flight give no sign; their slots are used for other jobs"
+}
+
 // Orphan is a file on the share that nothing attributes to a job.
-type Orphan = job.Orphan
+type Orphan struct {
+	job.Orphan
+	// Candidates are the jobs of which each may have written it.
+	Candidates []Candidate `json:"candidates"`
+}
+
+// Candidate is a job that may have written an orphan.
+type Candidate struct {
+	Job  job.ID `json:"job_id"`
+	User string `json:"user_id"` // empty when nobody knows
+}
+
+// MayBeOf names the candidates in words, with ids as short makes them: "may be of
+// job 01a2 (user001) or 01a3 (user002)". Empty without candidates.
+func (o Orphan) MayBeOf(short func(job.ID) string) string {
+	const most = 4
+	var names []string
+	for _, c := range o.Candidates[:min(len(o.Candidates), most)] {
+		name := short(c.Job)
+		if c.User != "" {
+			name += " (" + c.User + ")"
+		}
+		names = append(names, name)
+	}
+	switch n := len(o.Candidates); {
+	case n == 0:
+		return ""
+	case n > most:
+		return "may be of job " + strings.Join(names, ", ") + " or " + strconv.Itoa(n-most) + " more"
+	case n == 1:
+		return "may be of job " + names[0]
+	default:
+		return "may be of job " + strings.Join(names[:n-1], ", ") + " or " + names[n-1]
+	}
+}
 
 // UserOutput is an output with the job it belongs to.
 type UserOutput struct {

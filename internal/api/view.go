@@ -45,6 +45,24 @@ func (v View) Job(j job.Job, s job.Standing) Job {
 	return out
 }
 
+// maxFiles bounds the list of the files that a history named.
+const maxFiles = 100
+
+// JobDetail is [View.Job] with what only the answer about a single job has.
+func (v View) JobDetail(j job.Job, s job.Standing) Job {
+	out := v.Job(j, s)
+	for i, a := range j.Attempts {
+		out.Attempts[i].Files = each(a.Files[:min(len(a.Files), maxFiles)], job.Path.String)
+	}
+	return out
+}
+
+// Orphan is o as callers see it; user finds whose a job is, empty when nobody
+// knows.
+func (v View) Orphan(o job.Orphan, user func(job.ID) string) Orphan {
+	return Orphan{Orphan: o, Candidates: each(o.Candidates, func(id job.ID) Candidate { return Candidate{Job: id, User: user(id)} })}
+}
+
 // Output is o, an output of user, as callers see it.
 func (v View) Output(user string, o job.Output) Output {
 	name, folder := path.Base(string(o.Source)), ""
@@ -75,12 +93,13 @@ func attempt(a job.Attempt) Attempt {
 		Ended:     Time{a.EndedAt()},
 		NotBefore: Time{a.NotBefore}, Automatic: a.Automatic,
 		Evidence: a.Evidence(), EvidenceAt: Time{a.LastEvidence()},
-		Error: FromError(a.Error), Dropped: each(a.Dropped, func(n string) string { return n }),
+		Error: FromError(a.Error), Dropped: each(a.Dropped, same), Plain: each(a.Plain, same), Places: each(a.Places, same),
+		FileCount: len(a.Files),
 	}
 }
 
 func expected(x job.Expected) Expected {
-	return Expected{Node: x.Node, Class: x.Class, Prefix: x.Prefix, Count: x.Count}
+	return Expected{Node: x.Node, Class: x.Class, Prefix: x.Prefix, Count: x.Count, Outside: x.Outside}
 }
 
 func input(in job.Input) Input {
@@ -116,6 +135,8 @@ func each[A, B any](all []A, f func(A) B) []B {
 	}
 	return out
 }
+
+func same(s string) string { return s }
 
 func textOrNull(s string) *string {
 	if s == "" {

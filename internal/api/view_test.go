@@ -2,6 +2,8 @@ package api
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -78,9 +80,10 @@ func TestEndedJobs(t *testing.T) {
 func TestFacts(t *testing.T) {
 	two := job.High
 	for want, f := range map[string]job.Fact{
-		"somebody wants it cancelled":                          {Kind: job.Wanted, Want: job.WantCancel},
-		"priority is now 1":                                    {Kind: job.Prioritised, Priority: &two},
-		"goes to h200":                                         {Kind: job.Assigned, Deployment: "h200"},
+		"somebody wants it cancelled": {Kind: job.Wanted, Want: job.WantCancel},
+		"priority is now 1":           {Kind: job.Prioritised, Priority: &two},
+		"goes to h200":                {Kind: job.Assigned, Deployment: "h200"},
+		"goes to h200, with the inputs of Flat Saver as they were written": {Kind: job.Assigned, Deployment: "h200", Plain: []string{"Flat Saver"}},
 		"film/a.png is delivered":                              {Kind: job.Stored, Output: &job.Output{Source: "qm/p1/9/a.png", Dest: "film/a.png"}},
 		"qm/p1/9/a.png goes to film/a.png":                     {Kind: job.Named, Output: &job.Output{Source: "qm/p1/9/a.png", Dest: "film/a.png"}},
 		"qm/p1/9/a%0A.png stands on the share":                 {Kind: job.Seen, Output: &job.Output{Source: "qm/p1/9/a\n.png"}},
@@ -130,5 +133,66 @@ func TestPath(t *testing.T) {
 		if got := Path(c.pattern, c.values...); got != c.want {
 			t.Errorf("%s: %s", c.pattern, got)
 		}
+	}
+}
+
+// Where an attempt may write is in every view of a job; the files that its
+// history named are only in the answer about one job, and not all of them.
+func TestAttemptOutsideItsFolder(t *testing.T) {
+	var files []job.Path
+	for n := range 150 {
+		files = append(files, job.Path(fmt.Sprintf("day/anna_%05d_.png", n)))
+	}
+	j := apply(t, created(t), job.Fact{Kind: job.Assigned, Attempt: 1, PromptID: "p1", Deployment: "h200", Plain: []string{"Flat Saver"}, Places: []string{"day/anna", "film"}},
+		job.Fact{Kind: job.Finished, Attempt: 1, Evidence: job.ByHistory, Files: files})
+	a := FromJob(j, job.Standing{}).Attempts[0]
+	if !slices.Equal(a.Plain, []string{"Flat Saver"}) || a.Outside() != "day/anna, film" || a.FileCount != 150 || a.Files != nil {
+		t.Errorf("in a list: %+v, outside %q", a, a.Outside())
+	}
+	a = View{}.JobDetail(j, job.Standing{}).Attempts[0]
+	if len(a.Files) != maxFiles || a.Files[0] != "day/anna_00000_.png" || a.FileCount != 150 {
+		t.Errorf("alone: %d of %d files", len(a.Files), a.FileCount)
+	}
+	if a.Places = []string{""}; a.Outside() != "anywhere on the share" {
+		t.Errorf("any place: %q", a.Outside())
+	}
+	if a = FromJob(created(t), job.Standing{}).Attempts[0]; a.Plain == nil || a.Places == nil || a.Outside() != "" {
+		t.Errorf("an isolated attempt: %+v", a)
+	}
+}
+
+func TestOrphanCandidates(t *testing.T) {
+	users := map[job.ID]string{"j1": "user001", "j2": "user002"}
+	for want, ids := range map[string][]job.ID{
+		"":                           nil,
+		"may be of job j1 (user001)": {"j1"},
+		"may be of job j1 (user001) or j2 (user002)":                 {"j1", "j2"},
+		"may be of job j1 (user001), j9 or j2 (user002)":             {"j1", "j9", "j2"},
+		"may be of job j1 (user001), j2 (user002), j3, j4 or 2 more": {"j1", "j2", "j3", "j4", "j5", "j6"},
+	} {
+		o := View{}.Orphan(job.Orphan{ID: "o1", Candidates: ids}, func(id job.ID) string { return users[id] })
+		if got := o.MayBeOf(func(id job.ID) string { return string(id) }); got != want || o.Candidates == nil {
+			t.Errorf("%v: %q, want %q", ids, got, want)
+		}
+		b, err := json.Marshal(o)
+		if err != nil || strings.Count(string(b), `"candidates":[`) != 1 {
+			t.Errorf("%s, %v", b, err)
+		}
+	}
+}
+
+func TestDeploymentSentences(t *testing.T) {
+	for want, got := range map[string]string{
+		"Flat Saver saves only with its own inputs: its jobs run one after the other": LearnedText(job.Learned{Class: "Flat Saver", Plain: true}),
+		"Note saves no file, neither in its own folder nor with its own inputs":       LearnedText(job.Learned{Class: "Note"}),
+		"1 attempt in flight gives no sign; its slot is used for another job":         SilentText(job.Deployment{Silent: 1}),
+		"3 attempts in flight give no sign; their slots are used for other jobs":      SilentText(job.Deployment{Silent: 3}),
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if got := SilentText(job.Deployment{}); got != "" {
+		t.Errorf("nothing is silent: %q", got)
 	}
 }

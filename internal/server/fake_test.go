@@ -47,8 +47,10 @@ func newFake() *fakeService {
 	return &fakeService{
 		jobs: map[job.ID]job.Job{}, facts: map[job.ID][]job.Fact{}, bodies: map[job.ID][2][]byte{}, keys: map[string]job.ID{},
 		files: map[job.OutputID][]byte{}, watchers: map[chan job.Change]bool{}, buffer: 256, mode: job.ModeRunning,
-		orphans: []job.Orphan{{ID: "0123456789abcdef01234567", Path: "stray/a\nb.png", Size: 5, SeenAt: epoch, State: job.OrphanOpen, Suggest: []string{"user001"}}},
-		workers: []job.Deployment{{Name: "h200", Driver: "comfyui", URL: "https://key:secret@gpu.example/h200", Capacity: 1, Active: true, State: job.WarmthCold}},
+		orphans: []job.Orphan{{ID: "0123456789abcdef01234567", Path: "stray/a\nb.png", Size: 5, SeenAt: epoch, State: job.OrphanOpen, Suggest: []string{"user001"},
+			Candidates: []job.ID{fakeID(1), fakeID(99)}}},
+		workers: []job.Deployment{{Name: "h200", Driver: "comfyui", URL: "https://key:secret@gpu.example/h200", Capacity: 1, Active: true, State: job.WarmthCold,
+			Learned: []job.Learned{{Class: "Flat Saver", Plain: true, At: epoch, Job: fakeID(1)}}}},
 	}
 }
 
@@ -380,7 +382,7 @@ func (f *fakeService) deliver(t testing.TB, id job.ID, dest string, data []byte)
 		job.Fact{Job: id, Kind: job.Assigned, Attempt: n, At: at, PromptID: prompt, Deployment: "h200", Evidence: job.ByManager},
 		job.Fact{Job: id, Kind: job.Acknowledged, Attempt: n, At: at, Evidence: job.ByPlatform},
 		job.Fact{Job: id, Kind: job.Seen, Attempt: n, At: at, Output: &o, Evidence: job.ByPrefix},
-		job.Fact{Job: id, Kind: job.Finished, Attempt: n, At: at, Evidence: job.ByHistory},
+		job.Fact{Job: id, Kind: job.Finished, Attempt: n, At: at, Evidence: job.ByHistory, Files: []job.Path{src}},
 		job.Fact{Job: id, Kind: job.Stored, Attempt: n, At: at, Output: &stored, Evidence: job.ByPrefix},
 		job.Fact{Job: id, Kind: job.Completed, Attempt: n, At: at, Evidence: job.ByManager},
 	)

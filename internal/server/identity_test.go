@@ -87,8 +87,12 @@ func TestUsersAreApart(t *testing.T) {
 		t.Errorf("users: %s", w.Body)
 	}
 	w = ask(h, "GET", "/api/workers", "", "X-Remote-User: user002")
-	if strings.Contains(w.Body.String(), "gpu.example") {
+	if strings.Contains(w.Body.String(), "gpu.example") || !strings.Contains(w.Body.String(), `"class":"Flat Saver","plain":true`) || strings.Contains(w.Body.String(), string(fakeID(1))) {
 		t.Errorf("workers: %s", w.Body)
+	}
+	w = ask(h, "GET", "/api/workers", "", "X-Remote-User: admin")
+	if !strings.Contains(w.Body.String(), string(fakeID(1))) {
+		t.Errorf("workers for an admin: %s", w.Body)
 	}
 }
 

@@ -68,7 +68,7 @@ func (s *Server) getJob(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, s.show(j))
+	return writeJSON(w, http.StatusOK, s.view.JobDetail(j, s.svc.Standing(j)))
 }
 
 func (s *Server) deleteJob(w http.ResponseWriter, r *request) error {

@@ -91,7 +91,21 @@ func (s *Server) listOrphans(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, append([]api.Orphan{}, orphans...))
+	out := make([]api.Orphan, 0, len(orphans))
+	for _, o := range orphans {
+		out = append(out, s.showOrphan(o))
+	}
+	return writeJSON(w, http.StatusOK, out)
+}
+
+func (s *Server) showOrphan(o job.Orphan) api.Orphan {
+	return s.view.Orphan(o, func(id job.ID) string {
+		j, err := s.svc.Job(id)
+		if err != nil {
+			return ""
+		}
+		return j.User
+	})
 }
 
 func (s *Server) assignOrphan(w http.ResponseWriter, r *request) error {
@@ -109,7 +123,7 @@ func (s *Server) assignOrphan(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, o)
+	return writeJSON(w, http.StatusOK, s.showOrphan(o))
 }
 
 func (s *Server) unassignOrphan(w http.ResponseWriter, r *request) error {
@@ -120,7 +134,7 @@ func (s *Server) unassignOrphan(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, o)
+	return writeJSON(w, http.StatusOK, s.showOrphan(o))
 }
 
 func (s *Server) discardOrphan(w http.ResponseWriter, r *request) error {
@@ -140,5 +154,5 @@ func (s *Server) discardOrphan(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, o)
+	return writeJSON(w, http.StatusOK, s.showOrphan(o))
 }

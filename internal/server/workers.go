@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/job"
@@ -21,6 +22,10 @@ func showWorker(d job.Deployment, caller who) api.Worker {
 	d.URL = withoutSecrets(d.URL)
 	if !caller.Admin {
 		d.URL, d.System, d.Rules, d.Today = "", nil, "", job.Spent{}
+		d.Learned = slices.Clone(d.Learned)
+		for i := range d.Learned {
+			d.Learned[i].Job = "" // another user's
+		}
 	}
 	return d
 }

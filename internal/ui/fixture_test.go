@@ -104,8 +104,8 @@ func fixture() *fakeManager {
 		}
 	}
 	f.orphans = []api.Orphan{
-		{ID: "orph1", Path: "stray/ComfyUI_00007_.png", Size: 2 << 20, SeenAt: epoch.Add(-11 * time.Minute), Suggest: []string{"ada", "grace"}, State: job.OrphanOpen},
-		{ID: "orph2", Path: "stray/\x1b[31mred\u202e.png", Size: 1 << 20, SeenAt: epoch.Add(-14 * time.Minute), State: job.OrphanOpen},
+		{Orphan: job.Orphan{ID: "orph1", Path: "stray/ComfyUI_00007_.png", Size: 2 << 20, SeenAt: epoch.Add(-11 * time.Minute), Suggest: []string{"ada", "grace"}, State: job.OrphanOpen}},
+		{Orphan: job.Orphan{ID: "orph2", Path: "stray/\x1b[31mred\u202e.png", Size: 1 << 20, SeenAt: epoch.Add(-14 * time.Minute), State: job.OrphanOpen}},
 	}
 	f.facts = []api.Fact{
 		{At: ago(30 * time.Minute), Kind: job.Created, Evidence: job.ByManager, Actor: "linus", Text: "submitted"},
