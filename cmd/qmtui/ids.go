@@ -48,7 +48,7 @@ func findJob(ctx context.Context, c *api.Client, text string) (api.Job, error) {
 		none.Message = fmt.Sprintf("no job's id begins or ends with %q", text)
 		return api.Job{}, &none
 	case 1:
-		return found[0], nil
+		return c.Job(ctx, found[0].ID) // with what lists leave out
 	}
 	return api.Job{}, failed("ambiguous_id", fmt.Sprintf("%q fits %d jobs", text, len(found)), "give more of the id")
 }

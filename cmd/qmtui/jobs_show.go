@@ -121,6 +121,15 @@ func (a *app) jobAttempts(j api.Job, now time.Time) {
 			line += ", " + sentence(t.Error.Code, t.Error.Message, "")
 		}
 		a.field("attempt", line)
+		if len(t.Plain) > 0 {
+			a.field("", "sent with the inputs of "+strings.Join(t.Plain, ", ")+" as they were written")
+		}
+		if outside := t.Outside(); outside != "" {
+			a.field("", "writes outside its own folder: "+outside)
+		}
+		if t.FileCount > 0 {
+			a.field("", "its history named "+plural(t.FileCount, "file"))
+		}
 	}
 }
 

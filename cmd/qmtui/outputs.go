@@ -83,7 +83,7 @@ func outputName(o api.UserOutput) string {
 func orphansCommand(a *app) *cobra.Command {
 	var state string
 	c := &cobra.Command{Use: "orphans", Short: "List files on the share that nothing attributes to a job", Args: takes(0, 0, ""),
-		Long:    "Lists orphans. What matches nothing is shown and never guessed: assign it to a user,\nor discard it. The users suggested had jobs running at that time.",
+		Long:    "Lists orphans. What matches nothing is shown and never guessed: assign it to a user,\nor discard it. WHY names the jobs that may have written it; the other users\nsuggested had jobs running at that time.",
 		Example: "  qmtui outputs orphans\n  qmtui outputs orphans --state all --json"}
 	c.Flags().StringVar(&state, "state", job.OrphanOpen, "open, assigned, discarded or all")
 	asJSON := jsonFlag(c)
@@ -115,7 +115,7 @@ func (a *app) listOrphans(ctx context.Context, state string, asJSON bool) error 
 	}
 	t, now := newColumns("ID", "STATE", "SIZE", "AGE", "USER", "PATH", "WHY"), time.Now()
 	for _, o := range orphans {
-		t.add(string(o.ID), o.State, size(o.Size), length(now.Sub(o.SeenAt)), orphanUser(o), o.Path.String(), o.Reason)
+		t.add(string(o.ID), o.State, size(o.Size), length(now.Sub(o.SeenAt)), orphanUser(o), o.Path.String(), orphanReason(o))
 	}
 	return t.write(a.stdout)
 }
@@ -129,6 +129,18 @@ func orphanUser(o api.Orphan) string {
 		return shorten(strings.Join(o.Suggest, ", "), 40) + "?"
 	}
 	return "-"
+}
+
+// orphanReason is why nothing attributes it, and the jobs that may have written
+// it; or the job whose file it turned out to be.
+func orphanReason(o api.Orphan) string {
+	if o.Job != "" {
+		return "it is a file of job " + shortID(o.Job) + ", by " + o.By
+	}
+	if names := o.MayBeOf(shortID); names != "" {
+		return o.Reason + "; " + names
+	}
+	return o.Reason
 }
 
 func assignCommand(a *app) *cobra.Command {

@@ -20,7 +20,7 @@ func workersCommand(a *app) *cobra.Command {
 
 func workersListCommand(a *app) *cobra.Command {
 	c := &cobra.Command{Use: "list", Short: "List deployments, with what is known of them and from when", Args: takes(0, 0, ""),
-		Long:    "Lists what is known. It asks no deployment, so it wakes none.",
+		Long:    "Lists what is known. It asks no deployment, so it wakes none. Below the table stand\nattempts that give no sign, and what runs showed of node classes that qmtui does not know.",
 		Example: "  qmtui workers list\n  qmtui workers list --json"}
 	asJSON := jsonFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error { return a.listWorkers(c.Context(), *asJSON) }
@@ -48,7 +48,18 @@ func (a *app) listWorkers(ctx context.Context, asJSON bool) error {
 	for _, w := range workers {
 		t.add(w.Name, yesNo(w.Active), fmt.Sprintf("%d of %d", w.InFlight, w.Capacity), price(w.PricePerHour), today(w), cold(w), timing(w.Warm), workerState(w, now))
 	}
-	return t.write(a.stdout)
+	if err := t.write(a.stdout); err != nil {
+		return err
+	}
+	for _, w := range workers {
+		if text := api.SilentText(w); text != "" {
+			a.printf("%s: %s\n", printable(w.Name), text)
+		}
+		for _, l := range w.Learned {
+			a.printf("%s: %s\n", printable(w.Name), printable(api.LearnedText(l)))
+		}
+	}
+	return nil
 }
 
 func yesNo(b bool) string {
