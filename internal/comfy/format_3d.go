@@ -234,7 +234,7 @@ func wholeZip(s *source) Verdict {
 		}
 		size, start := int64(binary.LittleEndian.Uint32(b[12:])), int64(binary.LittleEndian.Uint32(b[16:]))
 		end := s.size - int64(len(b))
-		if start == 1<<32-1 {
+		if string(s.bytes(end-20, 4)) == "PK\x06\x07" { // PyTorch writes both in any case
 			return wholeZip64(s, end)
 		}
 		if first := s.bytes(start, 4); start+size == end && (size == 0 || string(first) == "PK\x01\x02") {
@@ -247,7 +247,7 @@ func wholeZip(s *source) Verdict {
 // wholeZip64 follows the locator before the end record to the one of large files.
 func wholeZip64(s *source, end int64) Verdict {
 	locator := s.bytes(end-20, 20)
-	if locator == nil || string(locator[:4]) != "PK\x06\x07" {
+	if locator == nil {
 		return Partial
 	}
 	at := int64(binary.LittleEndian.Uint64(locator[8:]))

@@ -70,7 +70,7 @@ func metadataJPEG(s *source, t *tags) {
 	}
 }
 
-// wholeGIF walks the blocks to the trailer, which has to be the last byte.
+// wholeGIF walks the blocks to the trailer, which is the last byte.
 func wholeGIF(s *source) Verdict {
 	screen := s.bytes(0, 13)
 	if screen == nil {
@@ -86,7 +86,7 @@ func wholeGIF(s *source) Verdict {
 			if off == s.size-1 {
 				return Complete
 			}
-			return Partial
+			return Settling // something follows
 		case head[0] == 0x21:
 			off = s.skipSubBlocks(off + 2)
 		case head[0] == 0x2c && len(head) == 10:

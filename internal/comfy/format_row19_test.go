@@ -213,6 +213,9 @@ func TestRow19OddFormats(t *testing.T) {
 		{"a.splat", make([]byte, 65), Partial},
 		{"new.ksplat", join("\x01\x00\x00\x00\x01", make([]byte, 5200)), Unknown},
 		{"bomb.spz", gz.Bytes(), Unknown},
+		{"torch.pt", zip64(made(t)["a.usdz"]), Complete},
+		{"torch cut.pt", zip64(made(t)["a.usdz"])[:len(made(t)["a.usdz"])+60], Partial},
+		{"behind.gif", join(encoded(t, "gif"), "more"), Settling},
 		{"comment.zip", join(made(t)["a.usdz"][:len(made(t)["a.usdz"])-2], "\x03\x00abc"), Complete},
 		{"behind.jpg", join(encoded(t, "jpeg"), "more"), Settling},
 		{"short.bmp", join("BM", le32(9), make([]byte, 8), le32(40), make([]byte, 40)), Settling},
@@ -232,6 +235,14 @@ func TestRow19OddFormats(t *testing.T) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 	}
+}
+
+// zip64 is an archive with the end record of large files before its own, as PyTorch
+// writes it into any.
+func zip64(b []byte) []byte {
+	end := len(b) - 22
+	size, start := int(binary.LittleEndian.Uint32(b[end+12:])), int(binary.LittleEndian.Uint32(b[end+16:]))
+	return join(b[:end], "PK\x06\x06", le64(44), make([]byte, 28), le64(size), le64(start), "PK\x06\x07", le32(0), le64(end), le32(1), b[end:])
 }
 
 // hostile are files of nothing but headers.
