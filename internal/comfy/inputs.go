@@ -78,14 +78,17 @@ func (p *Prompt) InputFiles(info *ObjectInfo) []InputFile {
 // somebody else's files, for all that is known.
 func (n *node) stray(load []loader) []InputFile {
 	var all []InputFile
+	files := make(map[string]bool, len(load))
+	for _, l := range load {
+		files[l.input] = true
+	}
 	for _, name := range slices.Sorted(maps.Keys(n.inputs)) {
 		value := n.inputs[name]
 		if wrapped, ok := value.(map[string]any); ok {
 			value = wrapped["__value__"]
 		}
 		text, ok := value.(string)
-		isFile := slices.ContainsFunc(load, func(l loader) bool { return l.input == name })
-		if !ok || isFile || !namesStaged(text, folderLoaders[n.class] == name) {
+		if !ok || files[name] || !namesStaged(text, folderLoaders[n.class] == name) {
 			continue
 		}
 		all = append(all, InputFile{Node: n.id, Class: n.class, Input: name, Name: text, Base: BaseInput, Path: text, Fault: &faultStaged})
