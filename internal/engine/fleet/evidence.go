@@ -30,14 +30,15 @@ func testimony(f job.Flight, h *comfy.HistoryEntry, now time.Time) []job.Fact {
 }
 
 // reported lists the files on the share that a history names. Names that lead
-// out of it are left out, and those in another attempt's folder: a node that
+// out of it are left out, the start marker's, and those in another attempt's folder: a node that
 // was cached reports its old file (comfyui.md, Cache).
 func reported(promptID string, files []comfy.HistoryFile) []job.Path {
 	var out []job.Path
 	for _, f := range files {
 		p := path.Join(f.Subfolder, f.Filename)
-		own := strings.HasPrefix(p, comfy.Folder(promptID)+"/")
-		if f.Type == "output" && fs.ValidPath(p) && (own || !strings.HasPrefix(p, comfy.Root+"/")) {
+		below, own := strings.CutPrefix(p, comfy.Folder(promptID)+"/")
+		marker := own && strings.HasPrefix(below, comfy.StartedFolder+"/")
+		if f.Type == "output" && fs.ValidPath(p) && !marker && (own || !strings.HasPrefix(p, comfy.Root+"/")) {
 			out = append(out, job.Path(p))
 		}
 	}
