@@ -142,6 +142,9 @@ var prefixRules = []struct {
 	broken func(text string, what role) bool
 	fault  prefixFault
 }{
+	{func(s string, what role) bool { return what == rolePath && s == "" }, prefixFault{
+		code: "prefix_empty", sentence: "it is empty, and names no file",
+		hint: "give a file name"}},
 	{func(s string, _ role) bool { return strings.ContainsFunc(s, unicode.IsControl) }, prefixFault{
 		code: "prefix_control", sentence: "it contains a newline or another control character",
 		hint: "use one line of ordinary text"}},

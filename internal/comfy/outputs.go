@@ -238,7 +238,9 @@ func (p *Prompt) readInputs(s save, info *ObjectInfo) save {
 			s.state = prefixMissing
 		}
 		text, _ := s.row.Defaults[s.main].(string)
-		s.literal = p.ownText(s, cmp.Or(in.Default, text))
+		if s.literal = p.ownText(s, cmp.Or(in.Default, text)); s.literal == "" && s.role == rolePath {
+			s.literal = "ComfyUI"
+		}
 	}
 	if _, given := s.node.inputs[s.row.Redirect]; given && s.role != roleFolder {
 		if s.redirectOff, s.redirect = p.redirectOff(s.row, class); s.redirect {
@@ -270,19 +272,25 @@ func (p *Prompt) readName(s save) save {
 		return s
 	}
 	value, given := s.node.inputs[s.row.Name]
-	if from, slot, ok := LinkOf(value); ok {
+	from, slot, linked := LinkOf(value)
+	if linked {
 		l := p.ownLink(link{s.row.Name, from, slot})
 		s.nameLink = &l
-		return s
 	}
 	text, _ := prefixText(value)
 	if !given {
 		text, _ = s.row.Defaults[s.row.Name].(string)
 	}
 	s.name = ownPrefix(slashes(text))
-	if s.role == roleFolder && (s.state == prefixLiteral || s.state == prefixAbsent) && !isAbsolute(s.name) && !hasPart(s.name, "..") {
+	if linked {
+		s.name = ""
+	} else if s.role == roleFolder && (s.state == prefixLiteral || s.state == prefixAbsent) && !isAbsolute(s.name) && !hasPart(s.name, "..") {
 		folder, name := path.Split(s.name)
 		s.literal, s.name = joined(s.literal, strings.TrimRight(folder, "/")), name
+	}
+	s.name = strings.ReplaceAll(s.name, "/", "_")
+	if s.row.FolderOff != nil && !s.isolated(p) && s.state <= prefixAbsent {
+		s.state, s.literal = prefixLiteral, "" // it will write into the output folder itself
 	}
 	return s
 }

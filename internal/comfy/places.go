@@ -66,6 +66,9 @@ func (p *Prompt) filled(place string, s save) string {
 		if !ok {
 			return before
 		}
+		if input == s.row.Name {
+			text = s.name
+		}
 		place = before + slashes(text) + after
 	}
 }

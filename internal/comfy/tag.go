@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 )
 
 // MetadataKey is the key of extra_pnginfo under which Tag.Metadata goes, and
@@ -82,18 +81,16 @@ func (p *Prompt) Tagged(t Tag, extra json.RawMessage, info *ObjectInfo) (Request
 func (p *Prompt) tagSaves(nodes map[string]any, t Tag, info *ObjectInfo) {
 	p.dropHelpers(nodes, info)
 	for _, s := range p.saves(info) {
-		tagged := t.Prefix && !slices.Contains(t.Plain, s.node.class)
-		if tagged && s.row.Place != nil && s.row.FolderOff != nil {
-			setInput(nodes, s.node, s.main, *s.row.FolderOff)
-			continue
-		}
-		if tagged && s.row.Place == nil {
+		if t.Prefix && !slices.Contains(t.Plain, s.node.class) {
 			p.tagSave(nodes, s, Folder(t.PromptID)+"/"+EncodeNode(s.node.id), info)
 			continue
 		}
-		switch text, ok := prefixText(s.node.inputs[s.main]); {
-		case s.state == prefixLinked:
-			setInput(nodes, s.node, s.main, linkValue(s.link.from, s.link.slot))
+		value := s.node.inputs[s.main]
+		from, slot, linked := LinkOf(value)
+		switch text, ok := prefixText(value); {
+		case linked:
+			own := p.ownLink(link{s.main, from, slot})
+			setInput(nodes, s.node, s.main, linkValue(own.from, own.slot))
 		case s.main != "" && ok && (s.role == roleFolder || s.row.Base != "") && ownFolder(slashes(text)) != text:
 			setInput(nodes, s.node, s.main, ownFolder(slashes(text)))
 		case s.main != "" && ok && s.role != roleFolder && p.ownText(s, text) != text:
@@ -102,20 +99,20 @@ func (p *Prompt) tagSaves(nodes map[string]any, t Tag, info *ObjectInfo) {
 	}
 }
 
-// tagSave puts folder before the user's own text of the main input.
+// tagSave puts folder before the user's own text of the main input. A node that
+// cannot have a folder writes into the output folder itself, where it can.
 func (p *Prompt) tagSave(nodes map[string]any, s save, folder string, info *ObjectInfo) {
-	if s.row.Base != "" {
-		if p.workers.OutputDir == "" {
-			if s.row.FolderOff != nil {
-				setInput(nodes, s.node, s.main, *s.row.FolderOff)
-			}
-			p.tagName(nodes, s, info)
-			return
+	p.tagName(nodes, s, info)
+	if !s.isolated(p) {
+		if s.row.FolderOff != nil && s.main != "" {
+			setInput(nodes, s.node, s.main, *s.row.FolderOff)
 		}
+		return
+	}
+	if s.row.Base != "" {
 		folder = p.workers.OutputDir + "/" + folder
 	}
 	switch {
-	case s.main == "":
 	case s.state == prefixLiteral && s.role == roleFolder && s.literal == "" && s.row.Slash:
 		setInput(nodes, s.node, s.main, folder+"/")
 	case s.state == prefixLiteral, s.state == prefixAbsent:
@@ -126,7 +123,6 @@ func (p *Prompt) tagSave(nodes map[string]any, s save, folder string, info *Obje
 	if s.redirect {
 		setInput(nodes, s.node, s.row.Redirect, s.redirectOff)
 	}
-	p.tagName(nodes, s, info)
 }
 
 // tagName keeps slashes out of the name: the node would not create the folders,
@@ -146,8 +142,8 @@ func (p *Prompt) tagName(nodes map[string]any, s save, info *ObjectInfo) {
 		})
 		setInput(nodes, s.node, s.row.Name, linkValue(id, 0))
 	case ok && s.row.Name != "":
-		if name := strings.ReplaceAll(s.name, "/", "_"); name != text {
-			setInput(nodes, s.node, s.row.Name, name)
+		if s.name != text {
+			setInput(nodes, s.node, s.row.Name, s.name)
 		}
 	}
 }

@@ -109,12 +109,8 @@ func (p *Prompt) helpers(info *ObjectInfo) map[string]bool {
 	}
 	relinked := map[link]bool{} // links of save nodes that are put back or made anew
 	for _, s := range p.saves(info) {
-		if s.state == prefixLinked {
-			relinked[link{s.main, s.node.id, 0}] = true
-		}
-		if s.nameLink != nil {
-			relinked[link{s.row.Name, s.node.id, 0}] = true
-		}
+		relinked[link{s.main, s.node.id, 0}] = true
+		relinked[link{s.row.Name, s.node.id, 0}] = true
 	}
 	for changed := true; changed; {
 		changed = false

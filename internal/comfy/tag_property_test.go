@@ -44,10 +44,14 @@ func checkTagging(t *testing.T, p *Prompt) {
 	if err != nil {
 		t.Fatalf("the tagged prompt is no prompt: %v", err)
 	}
+	q = q.For(p.workers)
 	sameElsewhere(t, p, q)
 	ownFolders(t, p, q)
 	if before, after := p.Check(nil), q.Check(nil); before == nil && after != nil {
 		t.Errorf("the tagged prompt is refused: %v", after)
+	}
+	if again, err := q.Tagged(allTags, nil, nil); err != nil || !bytes.Equal(again.Prompt, req.Prompt) {
+		t.Errorf("tagged again it is\n%s, was\n%s", again.Prompt, req.Prompt)
 	}
 	if !reflect.DeepEqual(userOutputs(p), userOutputs(q)) {
 		t.Errorf("outputs\nwere %+v\nare  %+v", userOutputs(p), userOutputs(q))
@@ -95,6 +99,9 @@ func ownFolders(t *testing.T, p, q *Prompt) {
 	seen := map[string]bool{}
 	for _, s := range p.saves(nil) {
 		folder := Folder(attempt) + "/" + EncodeNode(s.node.id)
+		if s.row.Base != "" {
+			folder = p.workers.OutputDir + "/" + folder
+		}
 		value := q.nodes[s.node.id].inputs[s.main]
 		if from, _, ok := LinkOf(value); ok {
 			value, _ = q.nodes[from].inputs["string_a"].(string)
@@ -120,10 +127,46 @@ func userOutputs(p *Prompt) []Output {
 	return out
 }
 
+// Every row of the table keeps the promises of Tagged, whatever its inputs hold.
+func TestEveryRowCanBeTagged(t *testing.T) {
+	texts := []string{`""`, `"x"`, `"a/b"`, `"a\\b/"`, `"output"`, `"./output/x"`, `"/srv/out"`, `"/srv/out/pics/x"`, `"/home/anna/ComfyUI/output"`, `"C:/pics"`,
+		`"qm/old/9/x"`, `"/srv/out/qm/old/9/x"`, `"qm/old/9"`, `"%date:yyyy%"`, `["1",0]`, `7`, `null`, `"none"`, `"/"`, `"//x//y/"`, `"./."`}
+	for _, row := range SaveNodeRows() {
+		for i, text := range texts {
+			other := texts[(i*7+3)%len(texts)]
+			inputs := ""
+			for _, name := range []string{row.Folder, row.Prefix, row.Path} {
+				if name != "" {
+					inputs += `,"` + name + `":` + text
+				}
+			}
+			for _, name := range []string{row.Name, row.Redirect} {
+				if name != "" && !strings.Contains(inputs, `"`+name+`"`) {
+					inputs += `,"` + name + `":` + other
+				}
+			}
+			raw := `{` + blank + `,` + strings.Replace(saved, `"9"`, `"8"`, 1) + `,"9":{"class_type":"` + row.Class + `","inputs":{` + strings.TrimPrefix(inputs, ",") + `}}}`
+			for _, w := range []Workers{{}, {OutputDir: "/srv/out"}} {
+				p := parse(t, raw).For(w)
+				if p.Check(nil) != nil {
+					continue
+				}
+				checkTagging(t, p)
+				if t.Failed() {
+					t.Fatalf("by %s with %+v", raw, w)
+				}
+			}
+		}
+	}
+}
+
 func FuzzPrompt(f *testing.F) {
 	for _, seed := range []string{
 		saving(`"x"`), saving(`"qm/a/9/x"`), saving(`12`), saving(`["1",0]`), linkedPrefix1, `{"nodes":[]}`, `{}`, `NaN`,
 		`{"_started":{"class_type":"SaveLoRA","inputs":{"prefix":"\u00e9"}},"":{"class_type":"VHS_VideoCombine","inputs":{"filename_prefix":{"__value__":"v"}}}}`,
+		oneNode("Image Save", `"output_path":"/a/output/../b","filename_prefix":"c/d"`), oneNode("SaveImageKJ", `"output_folder":"./qm/a/9/","filename_prefix":"x"`),
+		oneNode("Save Text File", `"path":"./ComfyUI/output/x","filename_prefix":["1",0]`), oneNode("SaveText|pysssss", `"root_dir":"output","file":["1",0]`),
+		oneNode("LayerUtility: ImageTaggerSave", `"custom_path":["1",0],"filename_prefix":"x"`), oneNode("CR XY Save Grid Image", `"output_folder":"a","trigger":true,"mode":"Save"`),
 		`{"1":{"class_type":"ImageBatch","inputs":{"image1":["1",0],"image2":["2",true]}}}`,
 	} {
 		f.Add([]byte(seed))
