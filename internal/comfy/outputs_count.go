@@ -25,6 +25,11 @@ var batchRules = map[string]batchRule{
 	"EmptyChromaRadianceLatentImage": fresh,
 	"EmptyLatentAudio":               fresh,
 	"EmptyAceStepLatentAudio":        fresh,
+	"EmptyFlux2LatentImage":          fresh,
+	"EmptyHiDreamO1LatentImage":      fresh,
+	"EmptyHunyuanImageLatent":        fresh,
+	"EmptyAceStep1.5LatentAudio":     fresh,
+	"EmptyMiniMaxMusic3LatentAudio":  fresh,
 	"LoadImage":                      still,
 	"LoadAudio":                      func(batch, *node) int { return 1 },
 
@@ -56,6 +61,8 @@ var batchRules = map[string]batchRule{
 	"ImageSharpen":            keep("image"),
 	"ImageQuantize":           keep("image"),
 	"ImageCrop":               keep("image"),
+	"ImageCropV2":             keep("image"),
+	"ResizeImageMaskNode":     keep("input"),
 	"ImageFlip":               keep("image"),
 	"ImageRotate":             keep("image"),
 	"ImageAddNoise":           keep("image"),
@@ -77,6 +84,8 @@ var batchRules = map[string]batchRule{
 
 	"RepeatImageBatch":  times("image"),
 	"RepeatLatentBatch": times("samples"),
+	"BatchImagesNode":   all("images."),
+	"BatchLatentsNode":  all("latents."),
 	"ImageBatch":        plus("image1", "image2"),
 	"LatentBatch":       plus("samples1", "samples2"),
 	"ImageFromBatch":    part("image"),
@@ -201,6 +210,24 @@ func plus(first, second string) batchRule {
 			return 0
 		}
 		return x + y
+	}
+}
+
+// all adds up inputs that grow: images.image0, images.image1, ...
+func all(prefix string) batchRule {
+	return func(b batch, n *node) int {
+		sum := 0
+		for _, l := range n.links {
+			if !strings.HasPrefix(l.input, prefix) {
+				continue
+			}
+			size := b.of(n, l.input)
+			if size == 0 {
+				return 0
+			}
+			sum += size
+		}
+		return sum
 	}
 }
 
