@@ -243,7 +243,9 @@ func (p *Prompt) readInputs(s save, info *ObjectInfo) save {
 		}
 	}
 	if _, given := s.node.inputs[s.row.Redirect]; given && s.role != roleFolder {
-		if s.redirectOff, s.redirect = p.redirectOff(s.row, class); s.redirect {
+		if s.redirectOff, s.redirect = p.redirectOff(s.row, class); !s.redirect {
+			s.anywhere = yes
+		} else {
 			text, ok := prefixText(s.node.inputs[s.row.Redirect])
 			if ok && text != s.redirectOff && s.state == prefixLiteral {
 				s.literal = joined(p.userFolder(text, "worker"), s.literal)
@@ -305,6 +307,9 @@ func (p *Prompt) ownText(s save, text string) string {
 			return ownPrefix(text)
 		}
 		folder, name := path.Split(text)
+		if name == "" {
+			return text // names no file, and is refused
+		}
 		return joined(p.userFolder(folder, s.row.Base), name)
 	}
 	if text = ownPrefix(text); text == "" {
@@ -365,7 +370,8 @@ func joined(folder, name string) string {
 
 // isolated reports whether Tagged can give the node a folder of its own.
 func (s save) isolated(p *Prompt) bool {
-	return s.main != "" && s.row.Place == nil && (s.row.Base == "" || p.workers.OutputDir != "")
+	led := s.row.Redirect == "" || s.anywhere == no
+	return led && s.main != "" && s.row.Place == nil && (s.row.Base == "" || p.workers.OutputDir != "")
 }
 
 // prefixText reads a literal prefix. Whole numbers become text on the server

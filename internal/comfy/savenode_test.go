@@ -196,6 +196,15 @@ func TestRow11OwnFolderStandsFirst(t *testing.T) {
 			want:    map[string]any{"save_prefix": own("9") + "/x"},
 			outputs: []Output{{Node: "9", Class: "ttN imageOutput", Prefix: "x"}}},
 	})
+	moved := oneNode("ttN imageOutput", `"image_output":"Save","save_prefix":"qm/old/9/x","output_path":"/home/anna/pics"`)
+	leads(t, []leadCase{
+		{name: "sent to another folder, output folder not known", raw: moved, places: []string{""},
+			want:    map[string]any{"save_prefix": "x", "output_path": "/home/anna/pics"},
+			outputs: []Output{{Node: "9", Class: "ttN imageOutput", Prefix: "x", Outside: true}}},
+		{name: "sent to another folder", raw: moved, workers: Workers{OutputDir: "/srv/out"},
+			want:    map[string]any{"save_prefix": own("9") + "/pics/x", "output_path": "/srv/out"},
+			outputs: []Output{{Node: "9", Class: "ttN imageOutput", Prefix: "pics/x"}}},
+	})
 	r := refusalOf(oneNode("SaveImageExtended", `"foldername_prefix":"","filename_prefix":"x","foldername_keys":"ckpt_name, ../../up"`), nil)
 	if r == nil || r.Code != "prefix_escape" {
 		t.Errorf("keys that climb out give %v", r)
@@ -434,4 +443,17 @@ func TestRow24TrainingDataset(t *testing.T) {
 	leads(t, []leadCase{{name: "ComfyUI 0.8 wrote into the output folder", raw: alone, want: map[string]any{"folder_name": own("9") + "/mine"},
 		info:    objectInfo(t, `{"SaveTrainingDataset":{"output_node":true,"input":{"required":{"folder_name":["STRING"]}}}}`),
 		outputs: []Output{{Node: "9", Class: "SaveTrainingDataset", Prefix: "mine"}}}})
+}
+
+func TestOutputFolderOfACommandLine(t *testing.T) {
+	for want, argv := range map[string][]string{
+		"/srv/out":         {"main.py", "--output-directory=/srv/out/"},
+		"/srv/out2":        {"main.py", "--base-directory", "/srv/base", "--output-directory", "/srv/out2"},
+		"/srv/base/output": {"main.py", "--base-directory", "/srv/base"},
+		"":                 {"main.py", "--output-directory", "out"},
+	} {
+		if got := (SystemStats{Argv: argv}).OutputFolder(); got != want {
+			t.Errorf("%v: %q, want %q", argv, got, want)
+		}
+	}
 }

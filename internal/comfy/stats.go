@@ -3,6 +3,7 @@ package comfy
 import (
 	"context"
 	"fmt"
+	"path"
 	"strings"
 )
 
@@ -58,6 +59,19 @@ func (c *Client) SystemStats(ctx context.Context) (SystemStats, error) {
 // OutputDirectory is the value of --output-directory, the last one if there are several.
 // False means that ComfyUI writes inside its own container, where results vanish with it.
 func (s SystemStats) OutputDirectory() (string, bool) { return s.flag("--output-directory") }
+
+// OutputFolder is the absolute path of the output folder, as far as the command
+// line tells it; "" when it does not.
+func (s SystemStats) OutputFolder() string {
+	dir, ok := s.OutputDirectory()
+	if base, given := s.flag("--base-directory"); !ok && given {
+		dir = base + "/output"
+	}
+	if !strings.HasPrefix(dir, "/") {
+		return ""
+	}
+	return path.Clean(dir)
+}
 
 func (s SystemStats) flag(name string) (value string, found bool) {
 	for i, arg := range s.Argv {

@@ -82,8 +82,15 @@ func (p *Prompt) tagSaves(nodes map[string]any, t Tag, info *ObjectInfo) {
 	p.dropHelpers(nodes, info)
 	for _, s := range p.saves(info) {
 		if t.Prefix && !slices.Contains(t.Plain, s.node.class) {
-			p.tagSave(nodes, s, Folder(t.PromptID)+"/"+EncodeNode(s.node.id), info)
-			continue
+			p.tagName(nodes, s, info)
+			if s.isolated(p) {
+				p.tagSave(nodes, s, Folder(t.PromptID)+"/"+EncodeNode(s.node.id), info)
+				continue
+			}
+			if s.row.FolderOff != nil && s.main != "" { // then it writes into the output folder itself
+				setInput(nodes, s.node, s.main, *s.row.FolderOff)
+				continue
+			}
 		}
 		value := s.node.inputs[s.main]
 		from, slot, linked := LinkOf(value)
@@ -99,16 +106,8 @@ func (p *Prompt) tagSaves(nodes map[string]any, t Tag, info *ObjectInfo) {
 	}
 }
 
-// tagSave puts folder before the user's own text of the main input. A node that
-// cannot have a folder writes into the output folder itself, where it can.
+// tagSave puts folder before the user's own text of the main input.
 func (p *Prompt) tagSave(nodes map[string]any, s save, folder string, info *ObjectInfo) {
-	p.tagName(nodes, s, info)
-	if !s.isolated(p) {
-		if s.row.FolderOff != nil && s.main != "" {
-			setInput(nodes, s.node, s.main, *s.row.FolderOff)
-		}
-		return
-	}
 	if s.row.Base != "" {
 		folder = p.workers.OutputDir + "/" + folder
 	}

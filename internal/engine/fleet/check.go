@@ -43,7 +43,7 @@ func (f *Fleet) Check(workflow, extra []byte) (job.Checked, error) {
 	if err != nil {
 		return job.Checked{}, fmt.Errorf("write prompt: %w", err)
 	}
-	expect := expected(p.Outputs(info))
+	expect := expected(p.Outputs(info), f.opts.Tag.Prefix)
 	return job.Checked{Workflow: canonical, Extra: scrubbed, Expect: expect, Places: p.Places(info, f.opts.Tag.Prefix), Unsure: p.Unsure(info),
 		Models: p.Models(), Inputs: files, Warnings: append(doubts, f.warnings(expect, turned, p.Cautions(info))...)}, nil
 }
@@ -82,10 +82,12 @@ func (f *Fleet) known() (*comfy.ObjectInfo, comfy.Workers) {
 	return s.knownNodes(), s.workers()
 }
 
-func expected(outputs []comfy.Output) []job.Expected {
+// expected are the outputs as the engine wants them. Without tags none of them
+// stands in the attempt's folder.
+func expected(outputs []comfy.Output, tagged bool) []job.Expected {
 	out := make([]job.Expected, 0, len(outputs))
 	for _, o := range outputs {
-		out = append(out, job.Expected{Node: o.Node, Class: o.Class, Prefix: o.Prefix, Count: o.Count, Custom: o.Custom, Outside: o.Outside})
+		out = append(out, job.Expected{Node: o.Node, Class: o.Class, Prefix: o.Prefix, Count: o.Count, Custom: o.Custom, Outside: o.Outside || !tagged})
 	}
 	return out
 }

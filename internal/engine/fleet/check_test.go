@@ -147,7 +147,7 @@ func TestCheckSaysWhereFilesGo(t *testing.T) {
 		"the installation's row":  {text, site, nil, "", false},
 		"elsewhere":               {dataset, tagged, nil, "writes_elsewhere", false},
 		"a preview":               {preview, tagged, nil, "previews_saved", false},
-		"without tags, by prefix": {workflow, func(o *Options) { o.Tag.Prefix = false }, []string{"portrait"}, "", false},
+		"without tags, by prefix": {workflow, func(o *Options) { o.Tag.Prefix = false }, []string{"portrait"}, "", true},
 	} {
 		got, err := open(t, &fake{}, spec(), c.options).Check([]byte(c.raw), nil)
 		if err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/comfyume/qmtui/internal/comfy"
 	"github.com/comfyume/qmtui/internal/job"
@@ -34,8 +33,8 @@ func (s *site) workers() comfy.Workers {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w := comfy.Workers{SaveNodes: s.opts.SaveNodes}
-	if s.system != nil && strings.HasPrefix(s.system.OutputDirectory, "/") {
-		w.OutputDir = s.system.OutputDirectory
+	if s.system != nil {
+		w.OutputDir = comfy.SystemStats{Argv: s.system.Argv}.OutputFolder()
 	}
 	return w
 }
