@@ -22,7 +22,7 @@ func (f *Fleet) Check(workflow, extra []byte) (job.Checked, error) {
 		return job.Checked{}, refusal(err)
 	}
 	info, workers := f.known()
-	p = p.For(workers).Expanded(f.opts.Now(), info)
+	p = p.For(workers).Expanded(f.opts.Now().In(f.opts.Zone), info)
 	var turned []string
 	if f.opts.SavePreviews {
 		p, turned = p.SavingPreviews(info)
