@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
@@ -88,6 +89,9 @@ var scenes = []scene{
 	{name: "dialog-priority", go_: func(x *harness) { x.press("/"); x.typeText("logo"); x.press("enter", "end", "+"); x.later(grace) }},
 	{name: "dialog-budget", go_: func(x *harness) { outOfBudget(x.f); x.send(pollMsg{}); x.press("4", "b"); x.later(grace) }},
 	{name: "dialog-share", go_: func(x *harness) { outOfBudget(x.f); x.send(pollMsg{}); x.press("4", "h"); x.later(grace) }},
+	{name: "workers-silent", go_: func(x *harness) { takeTurns(x); x.press("3", "down", "up") }},
+	{name: "outputs-orphans-candidates", go_: func(x *harness) { takeTurns(x); x.press("2", "enter") }},
+	{name: "job-takes-turns", go_: func(x *harness) { takeTurns(x); x.press("/"); x.typeText("red"); x.press("enter", "enter") }},
 	{name: "stale", go_: func(x *harness) { x.send(lostMsg{errRefused}); x.later(12e9) }},
 }
 
@@ -105,6 +109,23 @@ func logSome(x *harness) {
 	x.f.jobs[0] = makeJob(1, "ada", "forest at dawn", job.Done, 80e9)
 	x.f.jobs[6] = makeJob(7, "edsger", "upscale 4x", job.Failed, 15e9)
 	x.changed()
+}
+
+// takeTurns is a site with save nodes that keep their own file names: attempts
+// without a sign, a learned class, an orphan with candidates, a job that waits
+// for another.
+func takeTurns(x *harness) {
+	x.f.workers[0].Silent = 1
+	x.f.workers[0].Learned = []job.Learned{{Class: "Flat Saver", Plain: true, At: epoch, Job: jobID(1)}, {Class: "Show Text", At: epoch, Job: jobID(2)}}
+	o := &x.f.orphans[0]
+	o.Path, o.Reason = "day/anna_0001.jpg", "2 jobs may have written it, and nothing decides between them"
+	o.Candidates = []api.Candidate{{Job: jobID(1), User: "ada"}, {Job: jobID(5), User: "grace"}}
+	j := &x.f.jobs[4]
+	j.Phase = "waiting for job " + string(jobID(1)) + ", which writes to the same place"
+	j.Attempts = []api.Attempt{{N: 1, State: job.Lost, Deployment: "h200-spot", Assigned: ago(25 * time.Second), Ended: ago(5 * time.Second), Plain: []string{"Flat Saver"}, Places: []string{""}},
+		{N: 2, State: job.Queued}}
+	x.changed(j.ID)
+	x.send(pollMsg{})
 }
 
 var sizes = [][2]int{{60, 16}, {80, 24}, {120, 32}, {200, 50}}

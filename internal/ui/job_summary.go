@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/job"
@@ -15,10 +16,16 @@ func (m *Model) summary(r *row, w int) []string {
 	say := func(label, text string, k Ink) string {
 		return st.Quiet.On(fit(label, 11)) + k.On(fit(text, max(4, w-11)))
 	}
-	lines := []string{say("state", stateText(st, j), st.stateInk(j.State)), say("now", m.w.text(j.Phase), st.Row), say("id", string(j.ID), st.Quiet),
+	lines := []string{say("state", stateText(st, j), st.stateInk(j.State))}
+	label := "now"
+	for _, l := range wrap(m.w.text(j.Phase), max(4, w-11)) {
+		lines = append(lines, say(label, l, st.Row))
+		label = ""
+	}
+	lines = append(lines, say("id", string(j.ID), st.Quiet),
 		say("user", r.user+by(m, j), st.Row), say("priority", []string{"0 instructor", "1 high", "2 normal", "3 low"}[max(0, min(3, int(j.Priority)))], st.Row),
 		say("submitted", clock(j.Created.Time)+", "+since(m.w.now, j.Created.Time)+" ago", st.Row),
-		say("waited", age(waited(j, m.w.now)), st.Row)}
+		say("waited", age(waited(j, m.w.now)), st.Row))
 	if !j.Started.IsZero() {
 		until := m.w.now
 		if !j.Completed.IsZero() {
@@ -44,7 +51,34 @@ func (m *Model) summary(r *row, w int) []string {
 			lines = append(lines, st.Warn.On(st.glyphs.warn+" "+l))
 		}
 	}
+	lines = append(lines, m.orphanLines(j, w)...)
 	return append(lines, m.fileLines(j, w)...)
+}
+
+// orphanLines name the orphans that may be files of a job: the first of them,
+// and how many more there are.
+func (m *Model) orphanLines(j *api.Job, w int) []string {
+	const most = 3
+	var texts []string
+	n := 0
+	for _, o := range m.w.orphans {
+		if !slices.ContainsFunc(o.Candidates, func(c api.Candidate) bool { return c.Job == j.ID }) {
+			continue
+		}
+		if n++; n <= most {
+			texts = append(texts, "orphan "+o.Path.String()+": "+o.MayBeOf(short))
+		}
+	}
+	if n > most {
+		texts = append(texts, count(n-most, "more orphan")+" may be of this job")
+	}
+	var lines []string
+	for _, text := range texts {
+		for _, l := range wrap(m.w.text(text), w-2) {
+			lines = append(lines, m.w.st.Warn.On(m.w.st.glyphs.warn+" "+l))
+		}
+	}
+	return lines
 }
 
 func by(m *Model, j *api.Job) string {

@@ -325,6 +325,9 @@ func (p *outputsPane) orphanFacts(o *api.Orphan, w int) []string {
 	m, s := p.m, &sheet{st: p.m.w.st}
 	s.tell("path", m.w.text(o.Path.String()), s.st.Strong, w)
 	s.tell("because", m.w.text(cmp.Or(o.Reason, "nothing attributes it to a job")), s.st.Row, w)
+	if names := o.MayBeOf(short); names != "" {
+		s.tell("candidates", m.w.text(names), s.st.Warn, w)
+	}
 	s.tell("perhaps of", m.w.text(cmp.Or(strings.Join(o.Suggest, ", "), "nobody had a job running then")), s.st.Warn, w)
 	s.tell("", "who had jobs running at that time, which is no evidence", s.st.Quiet, w)
 	return s.lines

@@ -169,6 +169,14 @@ func (p *workersPane) facts(d *api.Worker, w int) []string {
 	s.say("active", st.Row.On(active))
 	s.say("address", st.Row.On(m.w.text(d.URL)))
 	s.say("in flight", st.Row.On(fmt.Sprintf("%d of %d", d.InFlight, d.Capacity)))
+	s.tell("silent", api.SilentText(*d), st.Warn, w)
+	for i, l := range d.Learned {
+		label := "learned"
+		if i > 0 {
+			label = ""
+		}
+		s.tell(label, m.w.text(api.LearnedText(l)), st.Row, w)
+	}
 	if d.Way != "" {
 		s.tell("way", m.w.text(d.Way)+", because "+m.w.text(d.WayWhy), st.Row, w)
 	}
