@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/job"
 )
 
@@ -58,6 +59,19 @@ var (
 			{"skewed", Warn, "they differ by more than five seconds", "let this machine keep time by NTP: stamps of the platform are compared with its clock"},
 			{"not_known", Skip, "nobody asked, or the answer had no date", ""},
 		}}
+	workerSaves = &Check{Name: "save-nodes", Looks: "what the manager learned there of node classes that reported success and saved no file in the folder that they were given",
+		Rulings: []Ruling{
+			{"good", OK, "no class was seen to do so", ""},
+			{"turns", Warn, "classes save only with their own inputs: their jobs run one after the other", "describe the inputs of these classes with [[save_node]] in the configuration; jobs of a class that takes a folder need not wait for one another then"},
+			{"nothing", OK, "classes save no file, with their own inputs neither", "if one of them is to save files, look at its inputs and at the deployment's log"},
+			{"not_known", Skip, "no manager knows the deployment", ""},
+		}}
+	workerSilent = &Check{Name: "silent-attempts", Looks: "attempts that give no sign, so that their slots are used for other jobs",
+		Rulings: []Ruling{
+			{"none", OK, "there are none", ""},
+			{"silent", Warn, "there are some", "look on the platform whether a replica was taken away under them; they are given up by themselves, and at once when their jobs are cancelled"},
+			{"not_known", Skip, "no manager knows the deployment", ""},
+		}}
 )
 
 // WorkerSeen is one deployment.
@@ -85,7 +99,7 @@ type WorkerSeen struct {
 }
 
 func judgeWorker(o WorkerSeen) []Result {
-	all := []Result{judgeAnswer(o), judgeOutputDirectory(o), judgeInputDirectory(o), judgeVersion(o), judgeModels(o), judgeWorkerClock(o)}
+	all := []Result{judgeAnswer(o), judgeOutputDirectory(o), judgeInputDirectory(o), judgeVersion(o), judgeModels(o), judgeWorkerClock(o), judgeSaves(o), judgeSilent(o)}
 	for i := range all {
 		all[i] = all[i].about(o.Name)
 	}
@@ -244,6 +258,38 @@ func judgeWorkerClock(o WorkerSeen) Result {
 		return c.say("skewed", "%s is %s %s this machine", o.Name, skew.Abs().Round(time.Second), aheadOrBehind(skew))
 	}
 	return c.say("agrees", "the clocks of %s and of this machine agree", o.Name)
+}
+
+func judgeSaves(o WorkerSeen) Result {
+	c := workerSaves
+	var turns, nothing []string
+	for _, l := range o.Report.Learned {
+		if l.Plain {
+			turns = append(turns, l.Class)
+		} else {
+			nothing = append(nothing, l.Class)
+		}
+	}
+	switch {
+	case !o.Known:
+		return c.say("not_known", "no manager knows %s", o.Name)
+	case len(turns) > 0:
+		return c.say("turns", "%s saves files of these node classes only with their own inputs, so that their jobs run one after the other: %s", o.Name, few(turns))
+	case len(nothing) > 0:
+		return c.say("nothing", "%s saves no file of these node classes: %s", o.Name, few(nothing))
+	}
+	return c.say("good", "no node class was seen to save nothing on %s", o.Name)
+}
+
+func judgeSilent(o WorkerSeen) Result {
+	c := workerSilent
+	switch text := api.SilentText(o.Report); {
+	case !o.Known:
+		return c.say("not_known", "no manager knows %s", o.Name)
+	case text != "":
+		return c.say("silent", "on %s %s", o.Name, text)
+	}
+	return c.say("none", "no attempt on %s is silent", o.Name)
 }
 
 // isLocalURL reports an address on this machine.

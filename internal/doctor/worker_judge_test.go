@@ -1,9 +1,11 @@
 package doctor
 
 import (
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/config"
 	"github.com/comfyume/qmtui/internal/job"
 )
@@ -81,6 +83,7 @@ func workerCases() []ruled {
 	carries := func(argv ...string) func(*WorkerSeen) {
 		return func(o *WorkerSeen) { o.Carries, o.System.Argv = true, argv }
 	}
+	learned := func(all ...job.Learned) func(*WorkerSeen) { return func(o *WorkerSeen) { o.Report.Learned = all } }
 	a, dir, in, ver, mod, clk := judgeAnswer, judgeOutputDirectory, judgeInputDirectory, judgeVersion, judgeModels, judgeWorkerClock
 	return []ruled{
 		{"healthy", with(a, nothing), "answers"},
@@ -130,6 +133,16 @@ func workerCases() []ruled {
 		{"healthy", with(clk, nothing), "agrees"},
 		{"skewed", with(clk, func(o *WorkerSeen) { o.Date = o.Date.Add(time.Minute) }), "skewed"},
 		{"no date", with(clk, func(o *WorkerSeen) { o.Date = time.Time{} }), "not_known"},
+
+		{"healthy", with(judgeSaves, nothing), "good"},
+		{"no manager", with(judgeSaves, func(o *WorkerSeen) { o.Known = false }), "not_known"},
+		{"a class with its own inputs", with(judgeSaves, learned(job.Learned{Class: "Show Text"}, job.Learned{Class: "Flat Saver", Plain: true})), "turns"},
+		{"a class that saves nothing", with(judgeSaves, learned(job.Learned{Class: "Show Text"})), "nothing"},
+
+		{"healthy", with(judgeSilent, nothing), "none"},
+		{"no manager", with(judgeSilent, func(o *WorkerSeen) { o.Known = false }), "not_known"},
+		{"one is silent", with(judgeSilent, func(o *WorkerSeen) { o.Report.Silent = 1 }), "silent"},
+		{"three are", with(judgeSilent, func(o *WorkerSeen) { o.Report.Silent = 3 }), "silent"},
 	}
 }
 
@@ -151,5 +164,22 @@ func TestMayAsk(t *testing.T) {
 		if got, why := MayAsk(c.d, c.r); got != c.want || (why == "") != got {
 			t.Errorf("%s: %v %q", c.name, got, why)
 		}
+	}
+}
+
+// What the manager knows of a deployment comes to the judges also when the
+// deployment is not asked, and the finding names the classes.
+func TestDoctorNamesLearnedClasses(t *testing.T) {
+	d := config.NewDeployment("h200")
+	k := known{workers: map[string]api.Worker{"h200": {Name: "h200", Silent: 2, Learned: []job.Learned{{Class: "Flat Saver", Plain: true}, {Class: "Show Text"}}}}}
+	said := map[string]Result{}
+	for _, r := range (Visit{}).workerStage(k, d).run(t.Context()) {
+		said[r.Name] = r
+	}
+	if r := said["save-nodes"]; r.Verdict != Warn || r.Subject != "h200" || !strings.HasSuffix(r.Reason, ": Flat Saver") || !strings.Contains(r.Next, "[[save_node]]") {
+		t.Errorf("save nodes: %+v", r)
+	}
+	if r := said["silent-attempts"]; r.Verdict != Warn || r.Reason != "on h200 2 attempts in flight give no sign; their slots are used for other jobs" {
+		t.Errorf("silent attempts: %+v", r)
 	}
 }
