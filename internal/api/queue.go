@@ -20,7 +20,9 @@ type QueueStatus struct {
 	Active     string          `json:"active"`              // the active deployment; empty for none
 	Wait       *float64        `json:"estimated_wait_time"` // seconds for a job submitted now; null when unknown
 	Orphans    int             `json:"orphans"`
-	Started    Time            `json:"started_at"` // of the manager
+	Exclusive  int             `json:"exclusive_waiting"` // waiting jobs that wait for another, because both write to the same place
+	Copies     int             `json:"copies_ignored"`    // files ignored as copies of delivered ones, since the start
+	Started    Time            `json:"started_at"`        // of the manager
 	Share      job.ShareStatus `json:"share"`
 	Warnings   []job.Warning   `json:"warnings"`
 }
@@ -29,7 +31,7 @@ type QueueStatus struct {
 func FromStatus(s job.QueueStatus) QueueStatus {
 	out := QueueStatus{
 		Mode: s.Mode, Depth: s.Depth, Scheduling: s.Scheduling, Counts: map[string]int{}, MaxDepth: s.MaxDepth,
-		InFlight: s.InFlight, Capacity: s.Capacity, Active: s.Active, Orphans: s.Orphans, Started: Time{s.Started},
+		InFlight: s.InFlight, Capacity: s.Capacity, Active: s.Active, Orphans: s.Orphans, Exclusive: s.Exclusive, Copies: s.Copies, Started: Time{s.Started},
 		Share: s.Share, Warnings: each(s.Warnings, func(w job.Warning) job.Warning { return w }),
 	}
 	if out.Mode == "" {

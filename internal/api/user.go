@@ -30,13 +30,22 @@ func LearnedText(l job.Learned) string {
 // SilentText says in one sentence that attempts of a deployment give no sign;
 // empty when none is silent.
 func SilentText(d job.Deployment) string {
-	switch d.Silent {
-	case 0:
+	switch {
+	case d.Silent == 0:
 		return ""
-	case 1:
+	case d.Silent == 1 && d.Released == 1:
 		return "1 attempt in flight gives no sign; its slot is used for another job"
+	case d.Silent == 1:
+		return "1 attempt in flight gives no sign and occupies its slot"
 	}
-	return strconv.Itoa(d.Silent) + " attempts in flight give no sign; their slots are used for other jobs"
+	s := strconv.Itoa(d.Silent) + " attempts in flight give no sign; "
+	switch d.Released {
+	case 0:
+		return s + "they occupy their slots"
+	case d.Silent:
+		return s + "their slots are used for other jobs"
+	}
+	return s + strconv.Itoa(d.Released) + " of their slots used for other jobs, the rest occupied"
 }
 
 // Orphan is a file on the share that nothing attributes to a job.

@@ -66,7 +66,7 @@ var (
 			{"nothing", OK, "classes save no file, with their own inputs neither", "if one of them is to save files, look at its inputs and at the deployment's log"},
 			{"not_known", Skip, "no manager knows the deployment", ""},
 		}}
-	workerSilent = &Check{Name: "silent-attempts", Looks: "attempts that give no sign, so that their slots are used for other jobs",
+	workerSilent = &Check{Name: "silent-attempts", Looks: "attempts of the deployment that give no sign for clearly longer than usual",
 		Rulings: []Ruling{
 			{"none", OK, "there are none", ""},
 			{"silent", Warn, "there are some", "look on the platform whether a replica was taken away under them; they are given up by themselves, and at once when their jobs are cancelled"},

@@ -171,7 +171,7 @@ func TestMayAsk(t *testing.T) {
 // deployment is not asked, and the finding names the classes.
 func TestDoctorNamesLearnedClasses(t *testing.T) {
 	d := config.NewDeployment("h200")
-	k := known{workers: map[string]api.Worker{"h200": {Name: "h200", Silent: 2, Learned: []job.Learned{{Class: "Flat Saver", Plain: true}, {Class: "Show Text"}}}}}
+	k := known{workers: map[string]api.Worker{"h200": {Name: "h200", Silent: 2, Released: 2, Learned: []job.Learned{{Class: "Flat Saver", Plain: true}, {Class: "Show Text"}}}}}
 	said := map[string]Result{}
 	for _, r := range (Visit{}).workerStage(k, d).run(t.Context()) {
 		said[r.Name] = r

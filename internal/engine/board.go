@@ -56,6 +56,9 @@ func (l *loop) makeBoard(now time.Time) *board {
 		waiting: l.inputTroubles()}
 	v := l.view()
 	b.behind, b.silent = v.exclusiveWaits(), v.silences()
+	for i, d := range b.workers {
+		b.workers[i].Silent, b.workers[i].Released = l.silentOn(d.Name, v, b.silent)
+	}
 	b.stalled = l.allSilent(v, b.silent)
 	b.warning = v.silentWarning(b.silent)
 	v.Policy.MaxRunning = maxPositions
@@ -81,7 +84,7 @@ func (l *loop) coldStarts(now time.Time) map[job.ID]job.Range {
 
 func (l *loop) status(b *board) job.QueueStatus {
 	s := job.QueueStatus{Mode: l.mode, Scheduling: "fair", MaxDepth: l.policy.MaxDepth, Active: l.active, Orphans: l.orphans,
-		Started: l.started, Share: l.share.Status(), Ledger: l.ledgerTrouble()}
+		Started: l.started, Share: l.share.Status(), Ledger: l.ledgerTrouble(), Exclusive: len(b.behind), Copies: l.copies}
 	if l.policy.FIFO {
 		s.Scheduling = "fifo"
 	}
@@ -118,30 +121,35 @@ func waitFor(position int, s job.QueueStatus, b *board) time.Duration {
 
 // workers are the deployments with what only the loop knows of them.
 func (l *loop) workers() []job.Deployment {
-	v := l.view()
 	all := l.fleet.Deployments()
 	for i := range all {
 		all[i].Active = all[i].Name == l.active
 		all[i].InFlight = l.inFlight(all[i].Name)
-		occupied, free := v.occupancy(v.Deployments[all[i].Name])
-		all[i].Silent = max(0, min(len(free), all[i].InFlight-occupied))
 		all[i].Learned = l.learnedOf(all[i].Name)
 		all[i].Rules = l.rules.Deployments[all[i].Name].Summary()
 	}
 	return all
 }
 
+// silentOn counts the attempts without a sign on a deployment, and those of them
+// whose slots are used for other jobs.
+func (l *loop) silentOn(deployment string, v View, silent map[job.ID]silence) (n, released int) {
+	for id := range silent {
+		if j := l.jobs[id]; j.Current().Deployment == deployment {
+			n++
+			if v.slotFree(*j) {
+				released++
+			}
+		}
+	}
+	return n, released
+}
+
 // allSilent reports that attempts without a sign occupy every slot of the
 // active deployment, so that nobody can say when the next job starts.
 func (l *loop) allSilent(v View, silent map[job.ID]silence) bool {
-	d := v.Deployments[l.active]
-	n := 0
-	for id := range silent {
-		if j := l.jobs[id]; j.Current().Deployment == d.Name && !v.slotFree(*j) {
-			n++
-		}
-	}
-	return n > 0 && n >= d.Capacity
+	n, released := l.silentOn(l.active, v, silent)
+	return n > released && n-released >= v.Deployments[l.active].Capacity
 }
 
 func (l *loop) troubles() map[job.OutputID]*job.Error {

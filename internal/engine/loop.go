@@ -421,7 +421,7 @@ func (l *loop) slots(v View) []Slot {
 		if l.keeper.verdicts[d.Name].Pause {
 			continue
 		}
-		occupied, _ := v.occupancy(v.Deployments[d.Name])
+		occupied := v.occupancy(v.Deployments[d.Name])
 		if d.State == job.WarmthFailing {
 			d.Capacity = min(d.Capacity, 1)
 		}

@@ -62,6 +62,9 @@ func TestRow01SameNameTwoUsers(t *testing.T) {
 			if p := h.Standing(h.now(b)).Phase; !strings.Contains(p, string(a.ID)) || !strings.Contains(p, "same place") {
 				t.Errorf("the second one waits: %q", p)
 			}
+			if n := h.Status().Exclusive; n != 1 {
+				t.Errorf("%d jobs wait for another", n)
+			}
 			for _, j := range []job.Job{a, b} {
 				h.want(j, job.Accepted)
 				h.share.set(func(s *fakeShare) { s.sums["day/Anna.png"] = "xxh64:of " + j.User })
@@ -308,6 +311,9 @@ func TestRow06SilentRunFreesItsSlot(t *testing.T) {
 		if !ok || !strings.Contains(w.Message, "1 attempt") || !strings.Contains(w.Message, "used for other jobs") {
 			t.Errorf("warning %+v, %v", w, ok)
 		}
+		if d := h.Workers()[0]; d.Silent != 1 || d.Released != 1 {
+			t.Errorf("%d silent, %d slots released", d.Silent, d.Released)
+		}
 		if p := h.Standing(h.now(killed)).Phase; !strings.Contains(p, "no sign for 4") || !strings.Contains(p, "given up at") {
 			t.Errorf("phase %q", p)
 		}
@@ -357,6 +363,9 @@ func TestRow06AllSlotsSilent(t *testing.T) {
 		if _, ok := h.warning("silent_attempts"); !ok {
 			t.Errorf("warnings %+v", h.Status().Warnings)
 		}
+		if d := h.Workers()[0]; d.Silent != 1 || d.Released != 0 {
+			t.Errorf("%d silent, %d slots released", d.Silent, d.Released)
+		}
 	})
 }
 
@@ -395,6 +404,9 @@ func TestRow10CopiesAreIgnored(t *testing.T) {
 			h.stands("copies/a.png", 10, claim)
 			h.stands("copies/b.png", 10, claim)
 			h.pass(time.Hour)
+		}
+		if n := h.Status().Copies; n != 4 {
+			t.Errorf("%d copies were ignored", n)
 		}
 		h.delivers(map[string]int{"user001": 1})
 		if o := h.orphans(); len(o) != 0 {

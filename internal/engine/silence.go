@@ -104,11 +104,11 @@ func (v View) slotFree(j job.Job) bool {
 	return d.Warm && d.Sign > 0 && v.age(since) >= max(leastSign, silentFactor*d.Sign)
 }
 
-// occupancy counts the slots of a deployment that are occupied, and the silent
-// attempts whose slots are used again. A deployment that takes prompts and shows
+// occupancy counts the slots of a deployment that are occupied: those of silent
+// attempts may be used again. A deployment that takes prompts and shows
 // nothing of them is not given one after the other: beyond a bound, silent
 // attempts occupy slots all the same.
-func (v View) occupancy(d Deployment) (occupied int, free []job.Job) {
+func (v View) occupancy(d Deployment) (occupied int) {
 	runs, accepted, unanswered := 0, 0, 0
 	for _, j := range v.Jobs {
 		a := j.Current()
@@ -119,7 +119,6 @@ func (v View) occupancy(d Deployment) (occupied int, free []job.Job) {
 			occupied++
 			continue
 		}
-		free = append(free, *j)
 		switch a.State {
 		case job.Running:
 			runs++
@@ -131,7 +130,7 @@ func (v View) occupancy(d Deployment) (occupied int, free []job.Job) {
 	}
 	const mostUnanswered = 8
 	occupied += max(0, runs-d.Capacity) + max(0, accepted-d.Capacity) + max(0, unanswered-mostUnanswered*d.Capacity)
-	return occupied, free
+	return occupied
 }
 
 // noColdStart is what a cold start is taken to last at most on a deployment

@@ -21,9 +21,10 @@ type Deployment struct {
 	URL      string `json:"url"`
 	Capacity int    `json:"capacity"`
 	InFlight int    `json:"in_flight"`
-	// Silent counts those in flight that gave no sign for long, so that their slots
-	// are used for other jobs.
+	// Silent counts those in flight that gave no sign for clearly longer than
+	// usual, Released those of them whose slots are used for other jobs.
 	Silent       int     `json:"silent,omitempty"`
+	Released     int     `json:"released,omitempty"`
 	PricePerHour float64 `json:"price_per_hour"` // in the currency of the bill
 	ScaleToZero  bool    `json:"scale_to_zero"`
 	Active       bool    `json:"active"`

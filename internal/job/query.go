@@ -155,21 +155,26 @@ type Counts map[State]int
 
 // QueueStatus is the queue at a glance.
 type QueueStatus struct {
-	Mode       Mode        `json:"mode"`
-	Scheduling string      `json:"scheduling"` // fair or fifo
-	Counts     Counts      `json:"counts"`
-	Depth      int         `json:"depth"` // jobs that have not ended
-	MaxDepth   int         `json:"max_depth"`
-	InFlight   int         `json:"in_flight"`
-	Capacity   int         `json:"capacity"`
-	Active     string      `json:"active"` // the active deployment; empty for none
-	Orphans    int         `json:"orphans"`
-	Wait       float64     `json:"wait"` // seconds a job submitted now would wait, estimated; -1 when unknown
-	Started    time.Time   `json:"started"`
-	At         time.Time   `json:"at"` // when the engine last said so, at least every second while it lives; zero before its first turn
-	Share      ShareStatus `json:"share"`
-	Ledger     *Error      `json:"ledger,omitempty"` // why the ledger takes nothing now; nil when it does
-	Warnings   []Warning   `json:"warnings,omitempty"`
+	Mode       Mode   `json:"mode"`
+	Scheduling string `json:"scheduling"` // fair or fifo
+	Counts     Counts `json:"counts"`
+	Depth      int    `json:"depth"` // jobs that have not ended
+	MaxDepth   int    `json:"max_depth"`
+	InFlight   int    `json:"in_flight"`
+	Capacity   int    `json:"capacity"`
+	Active     string `json:"active"` // the active deployment; empty for none
+	Orphans    int    `json:"orphans"`
+	// Exclusive counts the waiting jobs that wait for another, because both write
+	// to the same place; Copies the files that were ignored, since the start, as
+	// copies of delivered ones.
+	Exclusive int         `json:"exclusive_waiting"`
+	Copies    int         `json:"copies_ignored"`
+	Wait      float64     `json:"wait"` // seconds a job submitted now would wait, estimated; -1 when unknown
+	Started   time.Time   `json:"started"`
+	At        time.Time   `json:"at"` // when the engine last said so, at least every second while it lives; zero before its first turn
+	Share     ShareStatus `json:"share"`
+	Ledger    *Error      `json:"ledger,omitempty"` // why the ledger takes nothing now; nil when it does
+	Warnings  []Warning   `json:"warnings,omitempty"`
 }
 
 // UserStatus is one user at a glance.

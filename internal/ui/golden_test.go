@@ -115,7 +115,7 @@ func logSome(x *harness) {
 // without a sign, a learned class, an orphan with candidates, a job that waits
 // for another.
 func takeTurns(x *harness) {
-	x.f.workers[0].Silent = 1
+	x.f.workers[0].Silent, x.f.workers[0].Released = 1, 1
 	x.f.workers[0].Learned = []job.Learned{{Class: "Flat Saver", Plain: true, At: epoch, Job: jobID(1)}, {Class: "Show Text", At: epoch, Job: jobID(2)}}
 	o := &x.f.orphans[0]
 	o.Path, o.Reason = "day/anna_0001.jpg", "2 jobs may have written it, and nothing decides between them"
