@@ -26,12 +26,14 @@ var (
 	descBilled    = desc("qmtui_deployment_billed_today_seconds", "GPU time of a deployment that is billed for today so far, estimated in billing steps.", "deployment")
 	descHeld      = desc("qmtui_deployment_held", "1 while one replica of a deployment is held by min_replica_count.", "deployment")
 	descLost      = desc("qmtui_deployment_lost_replicas", "Replicas that the platform took away under their jobs in the last ten minutes.", "deployment")
+	descSilent    = desc("qmtui_silent_attempts", "Attempts in flight on a deployment that give no sign for clearly longer than usual.", "deployment")
+	descLearned   = desc("qmtui_learned_classes", "Node classes of which runs on a deployment showed that they save nothing in the folder that they are given.", "deployment")
 	descUsualLow  = desc("qmtui_deployment_cold_start_usual_low_seconds", "Of ten cold starts at this time of day, one is shorter.", "deployment")
 	descUsualHigh = desc("qmtui_deployment_cold_start_usual_high_seconds", "Of ten cold starts at this time of day, one is longer.", "deployment")
 
 	deploymentDescs = []*prometheus.Desc{descDeploymentState, descDeploymentSince, descDeploymentEvidence, descDeploymentActive, descDeploymentFlight,
 		descDeploymentCapacity, descDeploymentPrice, descColdSamples, descColdMedian, descColdP90, descWarmMedian,
-		descSpend, descBudget, descBilled, descHeld, descLost, descUsualLow, descUsualHigh}
+		descSpend, descBudget, descBilled, descHeld, descLost, descSilent, descLearned, descUsualLow, descUsualHigh}
 )
 
 // warmths are all states of a deployment.
@@ -63,6 +65,8 @@ func (c *moment) deployment(ch chan<- prometheus.Metric, d job.Deployment) {
 	gauge(ch, descBilled, d.Today.Billed, name)
 	gauge(ch, descHeld, truth(d.Held != nil), name)
 	gauge(ch, descLost, float64(d.Lost), name)
+	gauge(ch, descSilent, float64(d.Silent), name)
+	gauge(ch, descLearned, float64(len(d.Learned)), name)
 	if d.Usual.Count > 0 {
 		gauge(ch, descUsualLow, d.Usual.Low, name)
 		gauge(ch, descUsualHigh, d.Usual.High, name)

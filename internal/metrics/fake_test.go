@@ -27,8 +27,9 @@ type fakeSource struct {
 func newFakeSource() *fakeSource {
 	return &fakeSource{jobs: map[job.ID]job.Job{}, taken: make(chan struct{}, 8),
 		workers: []job.Deployment{{Name: "h200", State: job.WarmthWarm, Capacity: 2, Active: true, PricePerHour: 0.97, Since: noon, At: noon,
-			Cold: job.Timing{Count: 3, P50: 100, P90: 200}, Usual: job.Range{Count: 3, Low: 60, Mid: 100, High: 200}, Warm: job.Timing{Count: 2, P50: 10}}, {Name: "stray"}},
-		status: job.QueueStatus{Counts: job.Counts{job.Queued: 3}, Depth: 3, MaxDepth: 1000, Mode: job.ModePaused, Orphans: 2,
+			Cold: job.Timing{Count: 3, P50: 100, P90: 200}, Usual: job.Range{Count: 3, Low: 60, Mid: 100, High: 200}, Warm: job.Timing{Count: 2, P50: 10},
+			Silent: 2, Released: 1, Learned: []job.Learned{{Class: "Flat Saver", Plain: true}}}, {Name: "stray"}},
+		status: job.QueueStatus{Counts: job.Counts{job.Queued: 3}, Depth: 3, MaxDepth: 1000, Mode: job.ModePaused, Orphans: 2, Exclusive: 3, Copies: 7,
 			Share:    job.ShareStatus{Mounted: true, LookedAt: noon},
 			Warnings: []job.Warning{{Code: "disk_full"}, {Code: "disk_full"}, {Code: "odd thing\xff"}}}}
 }

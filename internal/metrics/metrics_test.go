@@ -87,6 +87,8 @@ func TestMoment(t *testing.T) {
 	want(t, got, map[string]float64{
 		`qmtui_jobs{state="queued"}`: 3, `qmtui_jobs{state="lost"}`: 0, `qmtui_queue_mode{mode="paused"}`: 1, `qmtui_queue_mode{mode="running"}`: 0,
 		`qmtui_warnings{code="disk_full"}`: 2, `qmtui_warnings{code="other"}`: 1, `qmtui_warnings{code="share_not_mounted"}`: 0, "qmtui_orphans": 2,
+		"qmtui_exclusive_waiting_jobs": 3, "qmtui_copies_ignored_total": 7,
+		`qmtui_silent_attempts{deployment="h200"}`: 2, `qmtui_silent_attempts{deployment="stray"}`: -1, `qmtui_learned_classes{deployment="h200"}`: 1,
 		"qmtui_share_mounted": 1, "qmtui_share_looked_timestamp_seconds": float64(noon.Unix()),
 		`qmtui_deployment_state{deployment="h200",state="warm"}`: 1, `qmtui_deployment_state{deployment="h200",state="asleep"}`: 0,
 		`qmtui_deployment_cold_start_p90_seconds{deployment="h200"}`: 200, `qmtui_deployment_capacity{deployment="stray"}`: -1,

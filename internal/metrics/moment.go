@@ -21,13 +21,15 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	descJobs     = desc("qmtui_jobs", "Jobs that are kept, by state; ended ones until retention forgets them.", "state")
-	descDepth    = desc("qmtui_queue_depth", "Jobs that have not ended.")
-	descMaxDepth = desc("qmtui_queue_max_depth", "The most jobs that may be in the queue.")
-	descMode     = desc("qmtui_queue_mode", "1 for the mode that the queue is in.", "mode")
-	descWait     = desc("qmtui_queue_wait_estimate_seconds", "How long a job submitted now would wait, estimated; absent while nobody can know it.")
-	descOrphans  = desc("qmtui_orphans", "Files on the share that belong to no job and that nobody has settled.")
-	descWarnings = desc("qmtui_warnings", "Warnings that stand at the moment, by code.", "code")
+	descJobs      = desc("qmtui_jobs", "Jobs that are kept, by state; ended ones until retention forgets them.", "state")
+	descDepth     = desc("qmtui_queue_depth", "Jobs that have not ended.")
+	descMaxDepth  = desc("qmtui_queue_max_depth", "The most jobs that may be in the queue.")
+	descMode      = desc("qmtui_queue_mode", "1 for the mode that the queue is in.", "mode")
+	descWait      = desc("qmtui_queue_wait_estimate_seconds", "How long a job submitted now would wait, estimated; absent while nobody can know it.")
+	descOrphans   = desc("qmtui_orphans", "Files on the share that belong to no job and that nobody has settled.")
+	descExclusive = desc("qmtui_exclusive_waiting_jobs", "Waiting jobs that wait for another, because both write to the same place.")
+	descIgnored   = desc("qmtui_copies_ignored_total", "Files on the share that were ignored as copies of delivered ones; one that is seen again counts again.")
+	descWarnings  = desc("qmtui_warnings", "Warnings that stand at the moment, by code.", "code")
 
 	descDayBudget = desc("qmtui_budget_per_day", "What a day may cost over all deployments, where there is a cap, in the currency of the bill.")
 
@@ -41,7 +43,7 @@ var (
 	descUserSpend  = desc("qmtui_user_spend_today", "Share of the busiest users in today's bill, estimated, in the currency of the bill.", "user")
 	descUserOutput = desc("qmtui_user_output_bytes", "Delivered bytes of the busiest users' kept jobs.", "user")
 
-	momentDescs = append([]*prometheus.Desc{descJobs, descDepth, descMaxDepth, descMode, descWait, descOrphans, descWarnings, descDayBudget, descMounted, descReadOnly,
+	momentDescs = append([]*prometheus.Desc{descJobs, descDepth, descMaxDepth, descMode, descWait, descOrphans, descExclusive, descIgnored, descWarnings, descDayBudget, descMounted, descReadOnly,
 		descStalled, descLooked, descUsers, descUserJobs, descUserGPU, descUserSpend, descUserOutput}, deploymentDescs...)
 )
 
@@ -84,6 +86,8 @@ func (c *moment) queue(ch chan<- prometheus.Metric, s job.QueueStatus) {
 		gauge(ch, descWait, s.Wait)
 	}
 	gauge(ch, descOrphans, float64(s.Orphans))
+	gauge(ch, descExclusive, float64(s.Exclusive))
+	ch <- prometheus.MustNewConstMetric(descIgnored, prometheus.CounterValue, float64(s.Copies))
 	if limit := c.m.opts.BudgetPerDay; limit > 0 {
 		gauge(ch, descDayBudget, limit)
 	}
