@@ -81,6 +81,8 @@ func Tell(f job.Fact) string {
 		return f.Output.Source.String() + " goes to " + job.Path(f.Output.Dest).String()
 	case f.Output != nil && f.Kind == job.Stored:
 		return job.Path(f.Output.Dest).String() + " is delivered"
+	case f.Output != nil && f.Kind == job.Rewritten:
+		return job.Path(f.Output.Dest).String() + " is delivered anew: its source was written again"
 	case f.Output != nil:
 		return f.Output.Source.String() + " " + tales[f.Kind]
 	case f.Error != nil && f.Kind == job.Refused && f.Evidence == job.ByManager:

@@ -84,12 +84,13 @@ func TestFacts(t *testing.T) {
 		"priority is now 1":           {Kind: job.Prioritised, Priority: &two},
 		"goes to h200":                {Kind: job.Assigned, Deployment: "h200"},
 		"goes to h200, with the inputs of Flat Saver as they were written": {Kind: job.Assigned, Deployment: "h200", Plain: []string{"Flat Saver"}},
-		"film/a.png is delivered":                              {Kind: job.Stored, Output: &job.Output{Source: "qm/p1/9/a.png", Dest: "film/a.png"}},
-		"qm/p1/9/a.png goes to film/a.png":                     {Kind: job.Named, Output: &job.Output{Source: "qm/p1/9/a.png", Dest: "film/a.png"}},
-		"qm/p1/9/a%0A.png stands on the share":                 {Kind: job.Seen, Output: &job.Output{Source: "qm/p1/9/a\n.png"}},
-		"the deployment refused the prompt: no such node":      {Kind: job.Refused, Error: &job.Error{Message: "no such node"}},
-		"nothing was sent: the disk is full":                   {Kind: job.Refused, Evidence: job.ByManager, Error: &job.Error{Message: "the disk is full"}},
-		"the deadline passed without evidence: never appeared": {Kind: job.Expired, Error: &job.Error{Message: "never appeared"}},
+		"film/a.png is delivered":                                    {Kind: job.Stored, Output: &job.Output{Source: "qm/p1/9/a.png", Dest: "film/a.png"}},
+		"qm/p1/9/a.png goes to film/a.png":                           {Kind: job.Named, Output: &job.Output{Source: "qm/p1/9/a.png", Dest: "film/a.png"}},
+		"qm/p1/9/a%0A.png stands on the share":                       {Kind: job.Seen, Output: &job.Output{Source: "qm/p1/9/a\n.png"}},
+		"the deployment refused the prompt: no such node":            {Kind: job.Refused, Error: &job.Error{Message: "no such node"}},
+		"nothing was sent: the disk is full":                         {Kind: job.Refused, Evidence: job.ByManager, Error: &job.Error{Message: "the disk is full"}},
+		"the deadline passed without evidence: never appeared":       {Kind: job.Expired, Error: &job.Error{Message: "never appeared"}},
+		"film/a.png is delivered anew: its source was written again": {Kind: job.Rewritten, Output: &job.Output{Source: "qm/p1/9/a.png", Dest: "film/a.png"}},
 	} {
 		if got := FromFact(f); got.Text != want {
 			t.Errorf("%s: %q, want %q", f.Kind, got.Text, want)

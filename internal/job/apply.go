@@ -40,7 +40,7 @@ func (j Job) apply(f Fact) (Job, error) {
 		return j.noted(f)
 	case Closed:
 		return j.closed(f)
-	case Seen, Whole, Named, Stored, Abandoned:
+	case Seen, Whole, Named, Stored, Rewritten, Abandoned:
 		return j.output(f)
 	}
 	return j.attempt(f)
@@ -238,14 +238,18 @@ func (j Job) output(f Fact) (Job, error) {
 func (f Fact) outputAs() Output {
 	o := *f.Output
 	o.Attempt, o.Evidence = f.Attempt, cmp.Or(o.Evidence, f.Evidence)
-	o.SeenAt, o.WholeAt, o.StoredAt = time.Time{}, time.Time{}, time.Time{}
+	o.SeenAt, o.WholeAt, o.StoredAt, o.RewrittenAt, o.Beside = time.Time{}, time.Time{}, time.Time{}, time.Time{}, ""
 	switch f.Kind {
 	case Seen:
 		o.State, o.SeenAt, o.Dest, o.Aside, o.Checksum = OutputSeen, f.At, "", false, ""
+		o.Modified = time.Time{}
 	case Whole:
 		o.State, o.SeenAt, o.WholeAt, o.Dest, o.Aside, o.Checksum = OutputWhole, f.At, f.At, "", false, ""
+		o.Modified = time.Time{}
 	case Stored:
 		o.State, o.SeenAt, o.WholeAt, o.StoredAt = OutputStored, f.At, f.At, f.At
+	case Rewritten:
+		o.State, o.SeenAt, o.WholeAt, o.StoredAt, o.RewrittenAt = OutputStored, f.At, f.At, f.At, f.At
 	case Abandoned:
 		o.State = OutputAbandoned
 		if f.Output.State == OutputVanished {

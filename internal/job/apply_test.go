@@ -110,10 +110,11 @@ func TestNamedCountsUntilStored(t *testing.T) {
 	stored := fact(Stored, 6)
 	stored.Output.Dest = "b.png"
 	j = fold(t, j, stored)
-	if _, err := j.Apply(name("c.png", 7)); !errors.Is(err, ErrStale) {
-		t.Errorf("named after it was stored: %v", err)
+	if _, err := j.Apply(name("b.png", 7)); !errors.Is(err, ErrStale) {
+		t.Errorf("named again after it was stored: %v", err)
 	}
-	if o := j.Outputs[0]; o.Dest != "b.png" || o.WholeAt != noon.Add(3*time.Second) {
+	j = fold(t, j, name("c.png", 8))
+	if o := j.Outputs[0]; o.Dest != "b.png" || o.Beside != "c.png" || o.WholeAt != noon.Add(3*time.Second) {
 		t.Errorf("got %+v", o)
 	}
 }
@@ -143,5 +144,31 @@ func TestErrorThatCounts(t *testing.T) {
 	}
 	if e := j.Current().Evidence(); e != ByHistory {
 		t.Errorf("evidence %s", e)
+	}
+}
+
+// TestRow07Rewritten: an output that was written again keeps its place and its
+// first times, with the size and checksum of the newer version.
+func TestRow07Rewritten(t *testing.T) {
+	stored, rewritten := fact(Stored, 5), fact(Rewritten, 9)
+	stored.Output.Checksum, stored.Output.Modified = "s:1", noon
+	rewritten.Output.Checksum, rewritten.Output.Size, rewritten.Output.Modified = "s:2", 7, noon.Add(8*time.Second)
+	j := fold(t, in(t, Running), fact(Whole, 4), stored, rewritten)
+	o := j.Outputs[0]
+	if o.Dest != "a.png" || o.Checksum != "s:2" || o.Size != 7 || !o.Modified.Equal(noon.Add(8*time.Second)) ||
+		!o.StoredAt.Equal(noon.Add(5*time.Second)) || !o.RewrittenAt.Equal(noon.Add(9*time.Second)) || o.State != OutputStored {
+		t.Errorf("%+v", o)
+	}
+	beside := fact(Named, 10)
+	beside.Output.Dest = "a-2.png"
+	again := fact(Rewritten, 11)
+	again.Output.Dest, again.Output.Checksum = "a-2.png", "s:3"
+	j = fold(t, j, beside)
+	if o := j.Outputs[0]; o.Dest != "a.png" || o.Beside != "a-2.png" || o.Checksum != "s:2" {
+		t.Errorf("a place beside it is named: %+v", o)
+	}
+	j = fold(t, j, again)
+	if o := j.Outputs[0]; o.Dest != "a-2.png" || o.Beside != "" || o.Checksum != "s:3" {
+		t.Errorf("it stands beside: %+v", o)
 	}
 }

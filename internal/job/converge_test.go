@@ -27,7 +27,7 @@ func settled(t testing.TB, j Job) string {
 // observations are n random ones of a job with attempts 1 to tries, full of
 // ties: few times, few files, few errors.
 func observations(r *rand.Rand, n, tries int) []Fact {
-	kinds := []Kind{Acknowledged, Unanswered, Refused, Started, Finished, Broke, Seen, Whole, Stored}
+	kinds := []Kind{Acknowledged, Unanswered, Refused, Started, Finished, Broke, Seen, Whole, Stored, Rewritten}
 	evidence := []Evidence{"", ByPrefix, ByMetadata, ByHistory, ByPlatform, ByManager, ByTime}
 	pick := func(words ...string) string { return words[r.Intn(len(words))] }
 	var facts []Fact
@@ -39,12 +39,13 @@ func observations(r *rand.Rand, n, tries int) []Fact {
 			f.Dropped = []string{pick("1", "2", "3"), pick("1", "4")}
 		case Unanswered, Refused, Broke:
 			f.Error = &Error{Code: pick("a", "b"), Message: pick("", "m"), Node: pick("", "7", "8"), Traceback: []string{pick("x", "y")}}
-		case Seen, Whole, Stored:
+		case Seen, Whole, Stored, Rewritten:
 			path := Path(fmt.Sprintf("qm/p%d/%s.png", f.Attempt, pick("a", "b", "c")))
 			f.Output = &Output{ID: NewOutputID(fmt.Sprint("p", f.Attempt), path), Node: pick("", "9", "10"), Size: int64(r.Intn(3))}
-			if f.Kind != Stored {
+			if f.Kind == Seen || f.Kind == Whole {
 				f.Output.Source = path
 			} else {
+				f.Output.Modified = noon.Add(time.Duration(r.Intn(2)) * time.Hour)
 				f.Output.Dest, f.Output.Checksum = pick("a.png", "b.png"), pick("s:1", "s:2")
 				f.Output.Aside = f.Output.Dest == "b.png"
 			}

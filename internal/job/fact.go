@@ -39,6 +39,11 @@ func (f Fact) InUTC() Fact {
 		s.Submitted = utc(s.Submitted)
 		f.Spec = &s
 	}
+	if f.Output != nil {
+		o := *f.Output
+		o.Modified = utc(o.Modified)
+		f.Output = &o
+	}
 	if f.Warning != nil {
 		w := *f.Warning
 		w.At = utc(w.At)

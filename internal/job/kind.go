@@ -33,6 +33,7 @@ const (
 	Whole     Kind = "whole"     // its last byte is there
 	Named     Kind = "named"     // decided: its place in the user's folder; recorded before the copy
 	Stored    Kind = "stored"    // the copy is durable
+	Rewritten Kind = "rewritten" // the source was written again, and the new version is durable
 	Abandoned Kind = "abandoned" // decided: it never became whole, or vanished before it could be copied
 )
 
@@ -42,13 +43,13 @@ func AttemptKinds() []Kind {
 }
 
 // OutputKinds lists the facts about outputs.
-func OutputKinds() []Kind { return []Kind{Seen, Whole, Named, Stored, Abandoned} }
+func OutputKinds() []Kind { return []Kind{Seen, Whole, Named, Stored, Rewritten, Abandoned} }
 
 // Observation reports whether the fact is something a witness saw, rather
 // than something people or the loop decided. Observations commute.
 func (k Kind) Observation() bool {
 	switch k {
-	case Acknowledged, Unanswered, Refused, Started, Finished, Broke, Seen, Whole, Stored:
+	case Acknowledged, Unanswered, Refused, Started, Finished, Broke, Seen, Whole, Stored, Rewritten:
 		return true
 	}
 	return false

@@ -25,9 +25,9 @@ func fact(k Kind, at int) Fact {
 		f.PromptID, f.Deployment = "p1", "h200"
 	case Refused, Broke, Expired, Unanswered:
 		f.Error = &Error{Code: "code_of_" + string(k)}
-	case Seen, Whole, Named, Stored, Abandoned:
+	case Seen, Whole, Named, Stored, Rewritten, Abandoned:
 		f.Output = &Output{ID: "o", Node: "9", Source: "qm/p1/9/a.png", Size: 5}
-		if k == Named || k == Stored {
+		if k == Named || k == Stored || k == Rewritten {
 			f.Output.Dest = "a.png"
 		}
 	}

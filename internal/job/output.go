@@ -68,24 +68,36 @@ type Output struct {
 	// Aside says that Dest is the place for files nobody wants any more.
 	Aside bool `json:"aside,omitempty"`
 	// Size in bytes, Checksum as "algorithm:hex" of the bytes copied.
-	Size     int64     `json:"size"`
-	Checksum string    `json:"checksum,omitempty"`
+	Size     int64  `json:"size"`
+	Checksum string `json:"checksum,omitempty"`
+	// Modified is the source's own time when its bytes were copied; with Size it
+	// tells a source that was written again. Zero when unknown.
+	Modified time.Time `json:"modified,omitzero"`
+	// Beside is the place of a newer version where the file at Dest is not the
+	// delivered one any more; recorded before the copy, empty otherwise.
+	Beside   string    `json:"beside,omitempty"`
 	Evidence Evidence  `json:"evidence"`
 	SeenAt   time.Time `json:"seen_at"`
 	WholeAt  time.Time `json:"whole_at,omitzero"`
 	StoredAt time.Time `json:"stored_at,omitzero"`
+	// RewrittenAt is when the last newer version was delivered; zero for never.
+	RewrittenAt time.Time `json:"rewritten_at,omitzero"`
 }
 
 // merge joins what two facts say of one output. It commutes and is idempotent
-// for observations; Named is a decision, and the last one counts until the
-// file is stored.
+// for observations: the first copy counts, and over that the last rewrite.
+// Named is a decision, and the last one counts until the file is stored; after
+// that it names the place of a newer version.
 func (o Output) merge(in Output) Output {
 	out := o
 	switch {
-	case in.State == OutputStored && (o.State < OutputStored || in.storedBefore(o)):
-		out.State, out.Size, out.Checksum = in.State, in.Size, in.Checksum
+	case in.counts(o):
+		out.State, out.Size, out.Checksum, out.Modified, out.RewrittenAt = in.State, in.Size, in.Checksum, in.Modified, in.RewrittenAt
 		if in.Dest != "" {
 			out.Dest, out.Aside = in.Dest, in.Aside
+		}
+		if !in.RewrittenAt.IsZero() {
+			out.Beside = ""
 		}
 	case in.State > o.State:
 		out.State, out.Size = in.State, in.Size
@@ -94,6 +106,9 @@ func (o Output) merge(in Output) Output {
 	}
 	if out.Dest == "" || in.State == 0 && in.Dest != "" && o.State < OutputStored {
 		out.Dest, out.Aside = in.Dest, in.Aside
+	}
+	if in.State == 0 && o.State == OutputStored && in.Dest != o.Dest {
+		out.Beside = in.Dest
 	}
 	if in.tells(o) {
 		out.Evidence, out.Node = in.Evidence, in.Node
@@ -105,11 +120,23 @@ func (o Output) merge(in Output) Output {
 	return out
 }
 
-// storedBefore orders two copies of one file, so that the one that counts does
-// not depend on which was told first.
-func (o Output) storedBefore(p Output) bool {
-	return cmp.Or(o.StoredAt.Compare(p.StoredAt), cmp.Compare(o.Dest, p.Dest),
-		cmp.Compare(o.Checksum, p.Checksum), cmp.Compare(o.Size, p.Size)) < 0
+// counts reports whether o is a copy that counts more than what is known, p.
+func (o Output) counts(p Output) bool {
+	switch {
+	case o.State != OutputStored:
+		return false
+	case p.State < OutputStored:
+		return true
+	case o.RewrittenAt.IsZero() && p.RewrittenAt.IsZero():
+		return cmp.Or(o.StoredAt.Compare(p.StoredAt), o.order(p)) < 0
+	}
+	return cmp.Or(o.RewrittenAt.Compare(p.RewrittenAt), o.order(p)) > 0
+}
+
+// order of two copies of one file that were made at one time, so that the one
+// that counts does not depend on which was told first.
+func (o Output) order(p Output) int {
+	return cmp.Or(cmp.Compare(o.Dest, p.Dest), cmp.Compare(o.Checksum, p.Checksum), cmp.Compare(o.Size, p.Size), o.Modified.Compare(p.Modified))
 }
 
 // tells reports whether o names the node on better evidence than p; of equal

@@ -64,6 +64,9 @@ type Transfer struct {
 	Aside bool
 	// Dest is the place below the user's folder, chosen and recorded before the copy.
 	Dest string
+	// Replaces is the checksum of the delivered version at Dest that this newer one
+	// is to replace; empty for a first delivery.
+	Replaces string
 	// Settled says that the attempt has ended and been quiet, so a format
 	// that does not tell when it is whole counts as whole now.
 	Settled bool
@@ -74,6 +77,8 @@ type Receipt struct {
 	Dest     string
 	Size     int64  // bytes
 	Checksum string // "algorithm:hex" of the bytes copied
+	// Modified is the source's own time when they were read; zero when unknown.
+	Modified time.Time
 	// Repeated says that the same bytes already stood there: an earlier try
 	// had finished without living to say so.
 	Repeated bool
