@@ -26,7 +26,9 @@ const (
 // Copy makes the file durable at t.Dest, never overwriting: a temporary file
 // beside it, checksum on the way, the copied bytes judged again, fsync, a rename
 // that replaces nothing, fsync of the folders. After a crash at any point the
-// same call ends with exactly one file. The error is a *job.Error: dest_taken
+// same call ends with exactly one file. When t.Replaces is set the file at
+// t.Dest is replaced, if it is still the delivered one; a receipt with the
+// checksum t.Replaces says that the source has the same bytes as before. The error is a *job.Error: dest_taken
 // (choose again), not_whole (look again), source_vanished, hostile_source,
 // disk_full, not_writable, folder_blocked, share_stalled, share_not_mounted or copy_failed;
 // transient ones heal.
@@ -35,6 +37,9 @@ func (s *Share) Copy(ctx context.Context, t job.Transfer) (job.Receipt, error) {
 	r, err := errand(ctx, s, work, func(p *pulse) (job.Receipt, error) {
 		c := &copying{s: s, ctx: ctx, t: t, pulse: p}
 		defer c.close()
+		if t.Replaces != "" {
+			return c.replace()
+		}
 		return c.run()
 	}, nil)
 	if err != nil {
@@ -54,6 +59,7 @@ type copying struct {
 	before unix.Stat_t // of the source, when it was opened
 	to     *target
 	tmp    *os.File
+	swap   string // the name of the swap file, once there is one
 	size   int64
 	sum    uint64
 }
@@ -70,45 +76,28 @@ func (c *copying) close() {
 }
 
 func (c *copying) run() (job.Receipt, error) {
-	for _, step := range []struct {
-		name string
-		do   func() error
-	}{
-		{"check", c.check},
-		{"source", c.openSource},
-		{"folder", c.openTarget},
-		{"stale", c.removeTemporary},
-		{"existing", c.existing},
-	} {
-		if err := c.step(step.name, step.do); err != nil {
-			return job.Receipt{}, err
-		}
+	if err := c.steps(copyStep{"check", c.check}, copyStep{"source", c.openSource}, copyStep{"folder", c.openTarget},
+		copyStep{"stale", c.removeTemporary}, copyStep{"existing", c.existing}); err != nil {
+		return job.Receipt{}, err
 	}
 	if c.sum != 0 || c.size != 0 { // the existing file is ours
 		return c.repeated()
 	}
-	return c.fresh()
+	return c.fresh(copyStep{"publish", c.publish})
 }
 
 // fresh copies; whatever goes wrong, the temporary file does not stay.
-func (c *copying) fresh() (job.Receipt, error) {
-	for _, step := range []struct {
-		name string
-		do   func() error
-	}{
-		{"reserve", c.reserve},
-		{"create", c.create},
-		{"bytes", c.bytes},
-		{"judge", c.judge},
-		{"sync", c.sync},
-		{"publish", c.publish},
-	} {
-		if err := c.step(step.name, step.do); err != nil {
-			_ = c.removeTemporary()
-			return c.taken(err)
-		}
+func (c *copying) fresh(publish ...copyStep) (job.Receipt, error) {
+	err := c.steps(copyStep{"reserve", c.reserve}, copyStep{"create", c.create}, copyStep{"bytes", c.bytes},
+		copyStep{"judge", c.judge}, copyStep{"sync", c.sync})
+	if err == nil {
+		err = c.steps(publish...)
 	}
-	err := c.step("folder sync", c.to.sync)
+	if err != nil {
+		_ = c.removeTemporary()
+		return c.taken(err)
+	}
+	err = c.step("folder sync", c.to.sync)
 	if err == nil {
 		err = c.step("finished", func() error { return nil })
 	}
@@ -126,6 +115,21 @@ func (c *copying) taken(err error) (job.Receipt, error) {
 	return c.repeated()
 }
 
+// copyStep is one step, at which a copy can end or be killed.
+type copyStep struct {
+	name string
+	do   func() error
+}
+
+func (c *copying) steps(all ...copyStep) error {
+	for _, s := range all {
+		if err := c.step(s.name, s.do); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (c *copying) step(name string, do func() error) error {
 	if err := c.ctx.Err(); err != nil {
 		return err
@@ -138,7 +142,7 @@ func (c *copying) step(name string, do func() error) error {
 }
 
 func (c *copying) receipt(repeated bool) job.Receipt {
-	return job.Receipt{Dest: c.t.Dest, Size: c.size, Checksum: fmt.Sprintf("xxh64:%016x", c.sum), Repeated: repeated}
+	return job.Receipt{Dest: c.t.Dest, Size: c.size, Checksum: c.checksumText(), Modified: modified(&c.before).UTC(), Repeated: repeated}
 }
 
 func (c *copying) check() error {

@@ -61,7 +61,7 @@ func (f *file) observe(o observation, now time.Time, p patience) []job.Mark {
 	}
 	f.again = time.Time{}
 	if f.settled() {
-		f.again = now.Add(recheck)
+		f.again = now.Add(min(max(now.Sub(f.quiet), restless/2), recheck))
 	}
 	if f.quiet.Equal(now) || !now.Before(f.judgeAt) {
 		f.judgeAt = now.Add(judgeAgain(now.Sub(f.quiet)))

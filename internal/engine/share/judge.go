@@ -144,7 +144,11 @@ const metadataKey = "qm"
 
 func inodeOf(st *unix.Stat_t) inode { return inode{uint64(st.Dev), uint64(st.Ino)} }
 
+// modified is the time of a file; zero for one that no record could hold.
 func modified(st *unix.Stat_t) time.Time {
 	sec, nsec := st.Mtim.Unix()
-	return time.Unix(sec, nsec)
+	if t := time.Unix(sec, nsec); t.Year() >= 1 && t.Year() <= 9999 {
+		return t
+	}
+	return time.Time{}
 }

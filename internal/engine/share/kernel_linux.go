@@ -16,6 +16,12 @@ func copyRange(dst, src *os.File, off int64) (int64, error) {
 	return int64(n), err
 }
 
+// exchangeNames exchanges two names in one step.
+func exchangeNames(fd int, a, b string) error {
+	_, err := retry(func() (int, error) { return 0, unix.Renameat2(fd, a, fd, b, unix.RENAME_EXCHANGE) })
+	return err
+}
+
 func renameNoReplace(fd int, from, to string) error {
 	_, err := retry(func() (int, error) { return 0, unix.Renameat2(fd, from, fd, to, unix.RENAME_NOREPLACE) })
 	return err

@@ -115,7 +115,8 @@ type Share struct {
 	opt  Options
 	log  *slog.Logger
 	wake chan struct{}
-	step func(name string) error // tests only: runs before each step; nil otherwise
+	step func(name string) error         // tests only: runs before each step; nil otherwise
+	swap func(fd int, a, b string) error // exchanges two names; tests replace it
 
 	mu     sync.Mutex
 	want   map[string]job.Folder // guarded by mu, replaced as a whole
@@ -142,7 +143,7 @@ func New(o Options) (*Share, error) {
 	}
 	o.Outputs, o.Users = filepath.Clean(o.Outputs), filepath.Clean(o.Users)
 	return &Share{
-		opt: o, log: o.Logger, wake: make(chan struct{}, 1),
+		opt: o, log: o.Logger, swap: exchangeNames, wake: make(chan struct{}, 1),
 		want: map[string]job.Folder{}, nudged: map[string]bool{},
 		busy: map[string]int{}, synced: map[inode]bool{},
 		status: job.ShareStatus{Path: o.Outputs, Watch: "poll"},

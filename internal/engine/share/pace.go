@@ -29,7 +29,7 @@ func (p pace) next(last time.Duration, moved bool) time.Duration {
 
 const (
 	restless = 2 * time.Second  // a file that moved within this is judged at every look
-	recheck  = 10 * time.Second // how often a settled file is checked for a change
+	recheck  = 10 * time.Second // how often a settled file is checked for a change, once it has been one for long
 )
 
 // judgeAgain is how long an unsettled file that has been quiet for so long is

@@ -187,31 +187,34 @@ func (to *target) create(name string) (*os.File, error) {
 	return to.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o600)
 }
 
-// openFinal opens what stands at the final name; nil for something that is no
-// regular file.
-func (to *target) openFinal() (*os.File, error) {
-	st, err := to.root.Lstat(to.name)
+// openFinal opens what stands at the final name; see open.
+func (to *target) openFinal() (*os.File, error) { return to.open(to.name) }
+
+// open opens what stands under a name in the folder; nil for something that is
+// no regular file.
+func (to *target) open(name string) (*os.File, error) {
+	st, err := to.root.Lstat(name)
 	if err != nil {
 		return nil, err
 	}
 	if !st.Mode().IsRegular() {
 		return nil, nil
 	}
-	return to.root.OpenFile(to.name, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	return to.root.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
 }
 
 // publish gives the temporary file its final name, replacing nothing: the
 // error is EEXIST when something stands there.
-func (to *target) publish(temporary string) error {
+func (to *target) publish(temporary string) error { return to.publishAs(temporary, to.name) }
+
+// publishAs is publish under another name.
+func (to *target) publishAs(temporary, name string) error {
 	fd := int(to.dir.Fd())
-	err := renameNoReplace(fd, temporary, to.name)
-	if !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.ENOTSUP) {
-		return wrapRename(temporary, to.name, err)
+	err := renameNoReplace(fd, temporary, name)
+	if notSupported(err) {
+		err = linkAndRemove(fd, temporary, name)
 	}
-	if err := linkAndRemove(fd, temporary, to.name); err != nil {
-		return wrapRename(temporary, to.name, err)
-	}
-	return nil
+	return wrapRename(temporary, name, err)
 }
 
 // linkAndRemove is the way for file systems that cannot rename without
