@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -15,6 +16,7 @@ type delivery struct {
 	busy    bool // a copy is under way
 	naming  bool // a place is being chosen
 	rename  bool // something else stands at the recorded place: another is to be chosen
+	again   bool // the source was complete once more since its bytes were read
 	tries   int
 	renamed int       // times that a chosen place was taken
 	next    time.Time // not before
@@ -48,10 +50,13 @@ func (l *loop) deliver() {
 	for _, j := range l.order {
 		var unnamed []int // attempts
 		for _, o := range j.Outputs {
-			if o.State != job.OutputWhole {
+			d := l.deliveries[o.ID]
+			switch {
+			case o.State == job.OutputWhole:
+				d = l.delivery(j, o)
+			case o.State != job.OutputStored || d == nil || !d.again:
 				continue
 			}
-			d := l.delivery(j, o)
 			switch {
 			case d.busy || d.naming || now.Before(d.next):
 			case o.Dest == "" || d.rename:
@@ -59,7 +64,7 @@ func (l *loop) deliver() {
 					unnamed = append(unnamed, o.Attempt)
 				}
 			case total < l.policy.Copies && busy[j.User] < l.policy.CopiesPerUser:
-				d.busy = true
+				d.busy, d.again = true, false
 				busy[j.User]++
 				total++
 				l.startCopy(*j, o)
@@ -90,11 +95,34 @@ func (l *loop) busyCopies() map[string]int {
 	return busy
 }
 
-// transfer is the copy of an output to the place that is recorded for it.
+// transfer is the copy of an output to the place that is recorded for it. A
+// newer version replaces the delivered one, or goes beside it once a place for
+// that is recorded.
 func transfer(j job.Job, o job.Output) job.Transfer {
 	a, _ := j.Attempt(o.Attempt)
 	aside := o.Aside || o.Dest == "" && a.State == job.Cancelled
-	return job.Transfer{Output: o.ID, PromptID: a.PromptID, Source: o.Source, User: j.User, Aside: aside, Dest: o.Dest, Settled: a.State >= job.Rendered}
+	t := job.Transfer{Output: o.ID, PromptID: a.PromptID, Source: o.Source, User: j.User, Aside: aside, Dest: o.Dest, Settled: a.State >= job.Rendered}
+	switch {
+	case o.Beside != "":
+		t.Dest = o.Beside
+	case o.State == job.OutputStored:
+		t.Replaces = o.Checksum
+	}
+	return t
+}
+
+// writtenAgain takes note of a complete file that was copied before, or is being
+// copied right now. Whether its bytes are others, the copy finds out. After the
+// late window a delivered file stays as it is.
+func (l *loop) writtenAgain(j *job.Job, id job.OutputID, s job.Sighting) {
+	o, known := j.Output(id)
+	d := l.deliveries[id]
+	switch {
+	case d != nil && d.busy:
+		d.again = true
+	case known && o.State == job.OutputStored && !j.Closed && (o.Size != s.Size || !o.Modified.Equal(s.Modified)):
+		l.delivery(j, o).again = true
+	}
 }
 
 // startNaming chooses places for the complete files of an attempt, so that what
@@ -116,7 +144,7 @@ func (l *loop) startNaming(j job.Job, attempt int, now time.Time) {
 		batch = append(batch, t)
 	}
 	for i, o := range outputs {
-		if d := l.deliveries[o.ID]; o.State == job.OutputWhole && batch[i].Dest == "" && !d.busy && !now.Before(d.next) {
+		if d := l.deliveries[o.ID]; d != nil && (o.State == job.OutputWhole || d.again) && batch[i].Dest == "" && !d.busy && !now.Before(d.next) {
 			d.naming = true
 		}
 	}
@@ -135,6 +163,7 @@ func (l *loop) startNaming(j job.Job, attempt int, now time.Time) {
 func (l *loop) chosen(j job.Job, outputs []job.Output, batch []job.Transfer, dests []string, err error) error {
 	var facts []job.Fact
 	var waiting []*delivery
+	var first job.Path // of what waits
 	var ids []job.OutputID
 	at := stamp(time.Time{})
 	for i, o := range outputs {
@@ -146,7 +175,7 @@ func (l *loop) chosen(j job.Job, outputs []job.Output, batch []job.Transfer, des
 			continue
 		}
 		d.naming = false
-		waiting = append(waiting, d)
+		waiting, first = append(waiting, d), cmp.Or(first, o.Source)
 		if err == nil {
 			facts = append(facts, job.Fact{Job: j.ID, Attempt: o.Attempt, Kind: job.Named, At: at, Evidence: job.ByManager,
 				Output: &job.Output{ID: o.ID, Node: o.Node, Source: o.Source, Size: o.Size, Evidence: o.Evidence, Dest: dests[i], Aside: batch[i].Aside}})
@@ -171,7 +200,7 @@ func (l *loop) chosen(j job.Job, outputs []job.Output, batch []job.Transfer, des
 	if len(waiting) == 0 {
 		return nil
 	}
-	return l.record([]job.Fact{waits(j, outputs[0].Source, waiting[0].err)})
+	return l.record([]job.Fact{waits(j, first, waiting[0].err)})
 }
 
 // failed notes a try that failed, and when the next one may begin.
@@ -205,15 +234,23 @@ var errNoFreeName = &job.Error{Code: "no_free_name", Class: job.Conflict, Transi
 
 // copied takes the end of a copy into the loop.
 func (l *loop) copied(j job.Job, o job.Output, r job.Receipt, err error) error {
-	d := l.deliveries[o.ID]
+	d := l.delivery(&j, o)
 	d.busy = false
 	if err == nil {
 		delete(l.deliveries, o.ID)
-		return l.record([]job.Fact{l.storedFact(j, o, r)})
+		if d.again { // whatever was seen meanwhile, the next copy compares
+			l.deliveries[o.ID] = &delivery{user: j.User, again: true}
+		}
+		return l.record(l.deliveredFacts(j, o, r))
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, errStopped) {
 		return nil
 	}
+	if l.jobs[j.ID] == nil { // closed meanwhile: the delivered version stays
+		delete(l.deliveries, o.ID)
+		return nil
+	}
+	d.again = d.again || o.State == job.OutputStored
 	if errors.Is(err, errDestTaken) {
 		d.rename = true
 		if d.renamed++; d.renamed%maxPlaces != 0 {
@@ -225,9 +262,24 @@ func (l *loop) copied(j job.Job, o job.Output, r job.Receipt, err error) error {
 	return l.record(l.troubled(j, o, d))
 }
 
-func (l *loop) storedFact(j job.Job, o job.Output, r job.Receipt) job.Fact {
-	return job.Fact{Job: j.ID, Attempt: o.Attempt, Kind: job.Stored, At: stamp(time.Time{}), Evidence: o.Evidence,
-		Output: &job.Output{ID: o.ID, Node: o.Node, Source: o.Source, Size: r.Size, Checksum: r.Checksum, Dest: r.Dest, Evidence: o.Evidence, Aside: o.Aside}}
+// deliveredFacts says that a file, or a newer version of it, is durable; nothing
+// when the source had the bytes of before.
+func (l *loop) deliveredFacts(j job.Job, o job.Output, r job.Receipt) []job.Fact {
+	f := job.Fact{Job: j.ID, Attempt: o.Attempt, Kind: job.Stored, At: stamp(time.Time{}), Evidence: o.Evidence,
+		Output: &job.Output{ID: o.ID, Node: o.Node, Source: o.Source, Size: r.Size, Checksum: r.Checksum, Modified: r.Modified, Dest: r.Dest, Evidence: o.Evidence, Aside: o.Aside}}
+	if o.State != job.OutputStored {
+		return []job.Fact{f}
+	}
+	if r.Checksum == o.Checksum && r.Dest == o.Dest {
+		return nil
+	}
+	f.Kind = job.Rewritten
+	if r.Dest == o.Dest {
+		return []job.Fact{f}
+	}
+	return []job.Fact{f, {Job: j.ID, Kind: job.Noted, At: f.At, Evidence: job.ByManager, Warning: &job.Warning{Code: "rewritten_beside", At: f.At,
+		Message: o.Source.String() + " was written again after it was delivered, and " + job.Path(o.Dest).String() + " was changed since: the newer version stands at " + job.Path(r.Dest).String(),
+		Hint:    "compare the two and keep the one you want"}}}
 }
 
 // troubled says on the job what keeps a file from its user. A file that will
@@ -242,6 +294,9 @@ func (l *loop) troubled(j job.Job, o job.Output, d *delivery) []job.Fact {
 		return []job.Fact{note}
 	}
 	delete(l.deliveries, o.ID)
+	if o.State == job.OutputStored {
+		return nil // the delivered version stays
+	}
 	note.Warning.Message = o.Source.String() + " could not be delivered: " + d.err.Message
 	return []job.Fact{note, {Job: j.ID, Attempt: o.Attempt, Kind: job.Abandoned, At: note.At, Evidence: job.ByManager,
 		Output: &job.Output{ID: o.ID, Node: o.Node, Source: o.Source, Size: o.Size, State: job.OutputVanished}}}

@@ -112,6 +112,9 @@ func (l *loop) saw(s job.Sighting) []job.Fact {
 	if !ok {
 		return nil
 	}
+	if s.Mark == job.MarkWhole || s.Mark == job.MarkSettling {
+		l.writtenAgain(l.jobs[o.job], id, s)
+	}
 	if f.Kind = kind; kind != job.Started {
 		f.Output = &job.Output{ID: id, Node: s.Node, Source: s.Path, Size: s.Size, Evidence: o.evidence}
 	}

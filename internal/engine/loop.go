@@ -167,6 +167,9 @@ func (l *loop) forget(j *job.Job) {
 		}
 	}
 	l.places.forget(*j)
+	for _, o := range j.Outputs {
+		delete(l.deliveries, o.ID)
+	}
 	delete(l.jobs, j.ID)
 	delete(l.stagings, j.ID)
 	if i, ok := slices.BinarySearchFunc(l.order, j, byAge); ok {

@@ -65,8 +65,10 @@ func (p *play) run() {
 // step is one thing that happens.
 func (p *play) step() {
 	switch n := p.pick(100); {
-	case n < 45:
+	case n < 42:
 		p.submit()
+	case n < 45:
+		p.edit()
 	case n < 55:
 		p.act(job.DoCancel)
 	case n < 62:
@@ -231,9 +233,12 @@ func (p *play) check() {
 	p.watch()
 	delivered := p.deliveries()
 	for source, user := range p.wholeFiles() {
-		if len(delivered[source]) == 0 {
+		if len(delivered[source]) == 0 && !p.edited[source] {
 			p.Errorf("%s of %s was written and is lost", source, user)
 		}
+	}
+	if old := p.stale(); len(old) > 0 {
+		p.Errorf("written again, and the older version stands: %q", old)
 	}
 	for id, user := range p.taken {
 		j, err := p.ledger.Job(id)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -71,7 +72,12 @@ func (m *mortal) revive() {
 type worldFile struct {
 	prompt, name string
 	whole        bool
+	version      int       // how often it was written again
+	modified     time.Time // of that version
+	shown        int       // the last version that was reported before the job was closed
 }
+
+func (f worldFile) checksum() string { return fmt.Sprint("xxh64:", 1+f.version) }
 
 func (f worldFile) path() job.Path { return job.Path("qm/" + f.prompt + "/9/" + f.name) }
 
@@ -92,7 +98,9 @@ type world struct {
 	posts  map[string]job.Submission
 	runs   map[string]*worldRun
 	files  []*worldFile
-	placed map[string]job.Path // user/dest -> source
+	placed map[string]job.Path // user/dest -> source; empty for a file of the user's own
+	copied map[string]string   // user/dest -> checksum of what was delivered
+	edited map[job.Path]bool   // sources whose delivered file its user has changed
 	away   bool                // the share
 	hangs  bool                // it, and nobody knows
 	looked time.Time           // since the start
@@ -102,7 +110,7 @@ type world struct {
 
 func newWorld(t *testing.T, seed uint64) *world {
 	return &world{T: t, ledger: &mortal{Memory: ledgertest.NewMemory(), left: -1}, dice: rand.New(rand.NewPCG(seed, 1)),
-		posts: map[string]job.Submission{}, runs: map[string]*worldRun{}, placed: map[string]job.Path{}}
+		posts: map[string]job.Submission{}, runs: map[string]*worldRun{}, placed: map[string]job.Path{}, copied: map[string]string{}, edited: map[job.Path]bool{}}
 }
 
 // chance is true so many times of a hundred, and never when all is calm.
@@ -139,6 +147,9 @@ func (w *world) start() {
 	w.ledger.revive()
 	w.mu.Lock()
 	w.looked = time.Time{}
+	for _, f := range w.files {
+		f.shown = -1 // what was reported may not have been recorded
+	}
 	w.mu.Unlock()
 	w.Engine = engine.New(engine.Options{Ledger: w.ledger, Share: worldShare{w}, Fleet: worldFleet{newFleet(worldCapacity), w}, Policy: worldPolicy})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -171,7 +182,7 @@ type worldShare struct{ *world }
 // Run reports what stands in the folders that are watched, once a second, and
 // every half minute what stands anywhere; a new Run reports all of it again.
 func (s worldShare) Run(ctx context.Context, report func(job.Sighting)) error {
-	told := map[job.Path]job.Mark{}
+	told := map[job.Path]string{}
 	for turn := 0; ; turn++ {
 		if turn > 0 && !wait(ctx, time.Second) {
 			return nil
@@ -184,11 +195,28 @@ func (s worldShare) Run(ctx context.Context, report func(job.Sighting)) error {
 			case f.whole:
 				mark = job.MarkWhole
 			}
-			if told[f.path()] == mark && !s.chance(2) {
+			saying := fmt.Sprint(mark, f.version)
+			if told[f.path()] == saying && !s.chance(2) {
 				continue
 			}
-			told[f.path()] = mark
-			report(job.Sighting{PromptID: f.prompt, Node: "9", Path: f.path(), Size: 10, Mark: mark, At: time.Now(), Modified: time.Now()})
+			told[f.path()] = saying
+			s.show(f)
+			report(job.Sighting{PromptID: f.prompt, Node: "9", Path: f.path(), Size: 10, Mark: mark, At: time.Now(), Modified: f.modified})
+		}
+	}
+}
+
+// show notes that a version is reported while its job is open: it must be delivered.
+func (w *world) show(f worldFile) {
+	j, err := w.ledger.ByPrompt(f.prompt)
+	if err != nil || j.Closed {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, x := range w.files {
+		if x.path() == f.path() {
+			x.shown = f.version
 		}
 	}
 }
@@ -262,27 +290,57 @@ func (s worldShare) Copy(ctx context.Context, t job.Transfer) (job.Receipt, erro
 	case s.chance(4):
 		return job.Receipt{}, &job.Error{Code: "not_whole", Class: job.Conflict, Transient: true, Message: "half"}
 	case s.chance(4): // somebody else writes there
-		s.put(t.User+"/"+t.Dest, "")
+		s.put(t.User + "/" + t.Dest)
 	}
-	old := s.put(t.User+"/"+t.Dest, t.Source)
-	if old != t.Source {
-		return job.Receipt{}, &job.Error{Code: "dest_taken", Class: job.Conflict}
-	}
-	if s.chance(20) && !wait(ctx, s.upTo(time.Second)) {
+	r, err := s.place(t)
+	if err == nil && s.chance(20) && !wait(ctx, s.upTo(time.Second)) {
 		return job.Receipt{}, ctx.Err()
 	}
-	return job.Receipt{Dest: t.Dest, Size: 10, Checksum: "xxh64:1"}, nil
+	return r, err
 }
 
-// put places a file where nothing stands, and returns what stands there then.
-func (s worldShare) put(at string, source job.Path) job.Path {
+// place puts the present version of a source where nothing stands, where an
+// earlier try put it, or in the place of the version that it replaces.
+func (s worldShare) place(t job.Transfer) (job.Receipt, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if old, there := s.placed[at]; there {
-		return old
+	i := slices.IndexFunc(s.files, func(f *worldFile) bool { return f.path() == t.Source })
+	sum, at := s.files[i].checksum(), t.User+"/"+t.Dest
+	old, there := s.placed[at]
+	ours := there && old == t.Source
+	if t.Replaces != sum && there && !(ours && (s.copied[at] == sum || s.copied[at] == t.Replaces)) {
+		if ours && t.Replaces == "" {
+			s.placed[at] = "" // an older version that no process lived to record: nothing tells that it is ours
+		}
+		return job.Receipt{}, &job.Error{Code: "dest_taken", Class: job.Conflict}
 	}
-	s.placed[at] = source
-	return source
+	if t.Replaces != sum {
+		s.placed[at], s.copied[at] = t.Source, sum
+	}
+	return job.Receipt{Dest: t.Dest, Size: 10, Checksum: sum, Modified: s.files[i].modified.UTC()}, nil
+}
+
+// put is somebody else who writes where nothing stands.
+func (s worldShare) put(at string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, there := s.placed[at]; !there {
+		s.placed[at] = ""
+	}
+}
+
+// edit lets a user change one of the delivered files.
+func (w *world) edit() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	places := slices.Sorted(maps.Keys(w.copied))
+	if len(places) == 0 {
+		return
+	}
+	at := places[w.dice.IntN(len(places))]
+	if source := w.placed[at]; source != "" {
+		w.placed[at], w.edited[source] = "", true
+	}
 }
 
 // worldFleet is the platform: it loses answers and prompts, runs some twice,
@@ -382,6 +440,10 @@ func (f worldFleet) execute(s job.Submission, twice, breaks bool) {
 			file := f.write(s.PromptID, f.nextName(s.PromptID), false)
 			time.Sleep(f.upTo(5 * time.Second))
 			f.finish(file)
+			if f.pick(4) == 0 {
+				time.Sleep(f.upTo(20 * time.Second))
+				f.rewrite(file)
+			}
 		}
 	}
 	if f.pick(3) == 0 { // the balancer brought the question to the right replica
@@ -418,7 +480,7 @@ func (w *world) nextName(prompt string) string {
 func (w *world) write(prompt, name string, whole bool) *worldFile {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	f := &worldFile{prompt, name, whole}
+	f := &worldFile{prompt: prompt, name: name, whole: whole, modified: time.Now()}
 	w.files = append(w.files, f)
 	return f
 }
@@ -427,6 +489,13 @@ func (w *world) finish(f *worldFile) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	f.whole = true
+}
+
+// rewrite is a node that writes its file once more: metadata, a watermark.
+func (w *world) rewrite(f *worldFile) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f.version, f.modified = f.version+1, time.Now()
 }
 
 // hear tells the engine that runs now, if any does, once or twice.
@@ -439,6 +508,19 @@ func (w *world) hear(s job.Submission, k job.Kind, e *job.Error) {
 			report(job.Fact{Job: s.Job, Attempt: s.Attempt, PromptID: s.PromptID, Kind: k, At: time.Now(), Evidence: job.ByHistory, Error: e})
 		}
 	}
+}
+
+// stale lists the sources of which an older version was delivered.
+func (w *world) stale() (paths []job.Path) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for at, source := range w.placed {
+		i := slices.IndexFunc(w.files, func(f *worldFile) bool { return f.path() == source })
+		if i >= 0 && w.files[i].shown == w.files[i].version && w.copied[at] != w.files[i].checksum() {
+			paths = append(paths, source)
+		}
+	}
+	return paths
 }
 
 // wholeFiles lists what must be delivered, and to whom.

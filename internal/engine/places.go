@@ -89,7 +89,9 @@ func (p *places) follow(j job.Job) {
 	defer p.mu.Unlock()
 	for _, o := range j.Outputs {
 		switch held := p.taken[j.User][o.ID]; {
-		case o.State.Settled():
+		case o.Beside != "" && held == "":
+			p.reserve(j.User, o.ID, o.Beside)
+		case o.State.Settled() && o.Beside == "":
 			delete(p.taken[j.User], o.ID)
 		case o.Dest != "" && held == "":
 			p.reserve(j.User, o.ID, o.Dest)
