@@ -15,6 +15,7 @@ type observation struct {
 	modified time.Time
 	verdict  comfy.Verdict
 	sample   uint64 // of the bytes, when the format does not tell the end
+	oneWrite bool   // settling, and its writer hands over all bytes at once
 }
 
 func (o observation) same(p observation) bool {
@@ -39,7 +40,7 @@ func (f *file) settled() bool { return f.told != "" }
 
 // close reports a file of which the next look may say that it is whole.
 func (f *file) close() bool {
-	return f.told == "" && f.looks < 2 && f.last.verdict == comfy.Complete
+	return f.told == "" && f.looks < 2 && (f.last.verdict == comfy.Complete || f.last.oneWrite)
 }
 
 // patience is how long a file must be quiet before that means something.
@@ -103,7 +104,7 @@ func (f *file) verdict(now time.Time, p patience) job.Mark {
 	switch v := f.last.verdict; {
 	case f.looks < 2:
 		return ""
-	case v == comfy.Complete, v == comfy.Settling && quiet >= p.settling:
+	case v == comfy.Complete, f.last.oneWrite, v == comfy.Settling && quiet >= p.settling:
 		return job.MarkWhole
 	case v == comfy.Unknown && quiet >= p.unknown:
 		return job.MarkSettling

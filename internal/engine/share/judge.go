@@ -49,7 +49,7 @@ func judge(f *os.File, st unix.Stat_t, was *file, now time.Time, claims bool, p 
 		return finding{}, err
 	}
 	o := observation{id: inodeOf(&st), size: size, modified: modified(&st)}
-	o.verdict, o.sample = was.last.verdict, was.last.sample
+	o.verdict, o.sample, o.oneWrite = was.last.verdict, was.last.sample, was.last.oneWrite
 	if was.seen && o.same(was.last) && (was.settled() || now.Before(was.judgeAt)) {
 		return finding{observation: o}, nil
 	}
@@ -57,6 +57,7 @@ func judge(f *os.File, st unix.Stat_t, was *file, now time.Time, claims bool, p 
 	if o.verdict, err = comfy.Whole(p.reader(f), size, f.Name()); err != nil {
 		return finding{}, err
 	}
+	o.oneWrite = o.verdict == comfy.Settling && comfy.OneWrite(f.Name(), size)
 	if o.verdict == comfy.Settling || o.verdict == comfy.Unknown {
 		if o.sample, err = sample(f, size); err != nil {
 			return finding{}, err

@@ -56,6 +56,7 @@ func TestObserve(t *testing.T) {
 	at := func(size int64, v comfy.Verdict) observation {
 		return observation{id: inode{1, 1}, size: size, verdict: v}
 	}
+	one := func(o observation) observation { o.oneWrite = true; return o }
 	sampled := func(o observation, n uint64) observation { o.sample = n; return o }
 	link := observation{hostile: "a symbolic link"}
 	for _, c := range []struct {
@@ -75,6 +76,10 @@ func TestObserve(t *testing.T) {
 			[][]job.Mark{{seen}, {whole}}},
 		{"no end mark, other bytes", []observation{sampled(at(9, comfy.Settling), 1), sampled(at(9, comfy.Settling), 2), sampled(at(9, comfy.Settling), 2)},
 			[][]job.Mark{{seen}, nil, {whole}}},
+		{"written at once: at the second look", []observation{one(at(9, comfy.Settling)), one(at(9, comfy.Settling))},
+			[][]job.Mark{{seen}, {whole}}},
+		{"written at once, and then once more", []observation{one(at(9, comfy.Settling)), one(at(12, comfy.Settling)), one(at(12, comfy.Settling))},
+			[][]job.Mark{{seen}, {grew}, {whole}}},
 		{"unknown format waits for the guard", []observation{at(9, comfy.Unknown), at(9, comfy.Unknown), at(9, comfy.Unknown), at(9, comfy.Unknown), at(9, comfy.Unknown)},
 			[][]job.Mark{{seen}, nil, nil, {settling}, nil}},
 		{"hostile once", []observation{link, link, {hostile: "a device"}},
@@ -86,9 +91,12 @@ func TestObserve(t *testing.T) {
 		{"another file under the name", []observation{at(9, comfy.Complete), {id: inode{1, 2}, size: 9, verdict: comfy.Complete}, {id: inode{1, 2}, size: 9, verdict: comfy.Complete}},
 			[][]job.Mark{{seen}, nil, {whole}}},
 	} {
-		f, now := &file{}, time.Unix(1000, 0)
+		f, now, settle := &file{}, time.Unix(1000, 0), time.Second
+		if c.looks[0].oneWrite {
+			settle = time.Hour // it does not wait for that
+		}
 		for i, o := range c.looks {
-			got := f.observe(o, now, patience{settling: time.Second, unknown: 3 * time.Second})
+			got := f.observe(o, now, patience{settling: settle, unknown: 3 * time.Second})
 			if !slices.Equal(got, c.want[i]) {
 				t.Errorf("%s, look %d: %v, want %v", c.name, i+1, got, c.want[i])
 			}

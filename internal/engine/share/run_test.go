@@ -42,3 +42,31 @@ func TestRunReportsEachStep(t *testing.T) {
 		}
 	})
 }
+
+// TestRow19OneWrite: a text that is written with one call is complete as soon as
+// a second look finds it the same; one that goes on is found again.
+func TestRow19OneWrite(t *testing.T) {
+	d := newDisks(t)
+	d.opt.Poll = 4 * time.Second
+	synctest.Test(t, func(t *testing.T) {
+		s := d.share()
+		w := watch(t, s)
+		s.Watch([]job.Folder{{PromptID: prompt, Live: true}})
+		time.Sleep(5 * time.Second)
+		path := string(source("note_00001.txt"))
+		d.write(path, []byte("a note"))
+		s.Nudge(prompt)
+		time.Sleep(700 * time.Millisecond)
+		if len(w.marks(path, job.MarkWhole)) != 1 {
+			t.Errorf("not complete yet: %v", w.list())
+		}
+		d.write(path, []byte("a note, and more of it"))
+		time.Sleep(10 * time.Second)
+		if len(w.marks(path, job.MarkWhole)) != 2 {
+			t.Errorf("its second version: %v", w.list())
+		}
+		if err := w.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
