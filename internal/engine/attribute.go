@@ -150,7 +150,7 @@ func (l *loop) earlier(s job.Sighting) (owner, bool) {
 	}
 	j := l.jobs[at.job]
 	o, _ := j.Output(at.output)
-	if o.State.Settled() && s.Modified.After(o.StoredAt) {
+	if o.State.Settled() && s.Modified.After(o.DeliveredAt()) {
 		return owner{}, false
 	}
 	a, _ := j.Attempt(o.Attempt)

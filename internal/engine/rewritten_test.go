@@ -176,3 +176,42 @@ func TestRow07PlaceBesideIsRecorded(t *testing.T) {
 		}
 	})
 }
+
+// TestRow07OutsideItsFolder: a file that only a history attributes is delivered
+// again as well.
+func TestRow07OutsideItsFolder(t *testing.T) {
+	openSite(t, engine.Policy{}, func(s *site) {
+		j := s.submit("ada", map[string]int{"9": 1})
+		write := func(body string) {
+			t.Helper()
+			p := filepath.Join(s.outputs, "flat", "anna.png")
+			if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(p, labelled(body), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Chtimes(p, time.Now(), time.Now()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write("first")
+		a := j.Current()
+		s.fleet.report(job.Fact{Job: j.ID, Attempt: 1, PromptID: a.PromptID, Kind: job.Finished, At: time.Now(), Evidence: job.ByHistory, Files: []job.Path{"flat/anna.png"}})
+		time.Sleep(5 * time.Second)
+		if got := s.delivered("ada"); !maps.Equal(got, map[string]string{"flat/anna.png": "first"}) {
+			t.Errorf("got %v", got)
+		}
+		write("second")
+		time.Sleep(30 * time.Second)
+		if got := s.delivered("ada"); !maps.Equal(got, map[string]string{"flat/anna.png": "second"}) {
+			t.Errorf("got %v", got)
+		}
+		if n := s.kinds(j.ID); n[job.Rewritten] != 1 || n[job.Stored] != 1 {
+			t.Errorf("facts %v", n)
+		}
+		if orphans, err := s.ledger.Orphans(job.OrphanOpen); err != nil || len(orphans) != 0 {
+			t.Errorf("orphans %v, %v", orphans, err)
+		}
+	})
+}

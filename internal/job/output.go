@@ -84,6 +84,14 @@ type Output struct {
 	RewrittenAt time.Time `json:"rewritten_at,omitzero"`
 }
 
+// DeliveredAt is when the bytes at Dest were delivered; zero before that.
+func (o Output) DeliveredAt() time.Time {
+	if o.RewrittenAt.After(o.StoredAt) {
+		return o.RewrittenAt
+	}
+	return o.StoredAt
+}
+
 // merge joins what two facts say of one output. It commutes and is idempotent
 // for observations: the first copy counts, and over that the last rewrite.
 // Named is a decision, and the last one counts until the file is stored; after

@@ -48,6 +48,17 @@ func deliveredByPath(t *testing.T, l engine.Ledger) {
 			t.Fatalf("after copy %d: %v, %v", n, found, err)
 		}
 		equal(t, "the latest delivery", d, want)
+		again := s.Fact(job.Rewritten, 1, 5, job.ByHistory)
+		newer := done
+		newer.Size, newer.Checksum, newer.Modified = 9, "xxh64:fedcba9876543210", stored.At
+		again.Output = &newer
+		Record(t, l, again)
+		want.Size, want.Checksum, want.At = newer.Size, newer.Checksum, again.At
+		d, _, err = l.Delivered(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "the newer version", d, want)
 	}
 	Record(t, l, Story{N: 3, User: "bob"}.Whole()...)
 	if _, found, err := l.Delivered(Story{N: 3}.Output(1).Source); found || err != nil {
