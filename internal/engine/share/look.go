@@ -185,11 +185,11 @@ func (l *look) entry(d *folder, name, path string, depth int) {
 		l.sub(d, name, path, depth)
 		return
 	}
-	if isLitter(junk, name) { // a folder of such a name is a user's own
+	f, known := l.t.files[path]
+	if !known && isLitter(junk, name) { // a folder of such a name is a user's own
 		l.newFolder(d, name, path, depth)
 		return
 	}
-	f, known := l.t.files[path]
 	l.listed[path] = true
 	if known && !l.t.force && l.now.Before(f.again) {
 		f.missing = 0
