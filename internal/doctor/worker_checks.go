@@ -29,7 +29,14 @@ var (
 		Rulings: []Ruling{
 			{"set", OK, "it is there", ""},
 			{"missing", Fail, "it is not: results go to the container's own disk and vanish with it", "add --output-directory with the mounted share to the deployment's command line"},
+			{"differ", Fail, "replicas have different ones: files of some never come", "give all replicas the same --output-directory, and start those anew that have another"},
 			{"local", OK, "it is not, and the server runs on this machine with a folder of its own", ""},
+			{"not_known", Skip, "nobody has asked the worker yet", ""},
+		}}
+	workerAssets = &Check{Name: "assets", Looks: "argv of the worker in /system_stats: --enable-assets, with which ComfyUI keeps track of all files (0.33 and later)",
+		Rulings: []Ruling{
+			{"off", OK, "it is not there", ""},
+			{"on", Warn, "it is there: the server looks at every file of the share at its start, at every list of its nodes and at the end of every prompt, and exits when another replica has its database open", "leave it out, or give each replica a database of its own: --database-url sqlite:///:memory:"},
 			{"not_known", Skip, "nobody has asked the worker yet", ""},
 		}}
 	workerInput = &Check{Name: "input-directory", Looks: "argv of the worker in /system_stats: --input-directory, where what prompts load is brought to share.inputs", Cases: []int{14},
@@ -99,7 +106,7 @@ type WorkerSeen struct {
 }
 
 func judgeWorker(o WorkerSeen) []Result {
-	all := []Result{judgeAnswer(o), judgeOutputDirectory(o), judgeInputDirectory(o), judgeVersion(o), judgeModels(o), judgeWorkerClock(o), judgeSaves(o), judgeSilent(o)}
+	all := []Result{judgeAnswer(o), judgeOutputDirectory(o), judgeInputDirectory(o), judgeAssets(o), judgeVersion(o), judgeModels(o), judgeWorkerClock(o), judgeSaves(o), judgeSilent(o)}
 	for i := range all {
 		all[i] = all[i].about(o.Name)
 	}
@@ -160,6 +167,8 @@ func (o WorkerSeen) age(at time.Time) string {
 func judgeOutputDirectory(o WorkerSeen) Result {
 	c := workerOutput
 	switch {
+	case o.Report.Error != nil && o.Report.Error.Code == "replicas_differ":
+		return c.say("differ", "%s: %s", o.Name, o.Report.Error.Message)
 	case o.System == nil:
 		return c.say("not_known", "nobody has asked %s for its command line yet", o.Name)
 	case o.System.OutputDirectory != "":
@@ -172,6 +181,17 @@ func judgeOutputDirectory(o WorkerSeen) Result {
 		return c.say("local", "%s runs on this machine with an output folder of its own; make that the share", o.Name)
 	}
 	return c.say("missing", "%s runs without --output-directory%s", o.Name, o.heard())
+}
+
+func judgeAssets(o WorkerSeen) Result {
+	c := workerAssets
+	switch {
+	case o.System == nil || len(o.System.Argv) == 0:
+		return c.say("not_known", "the command line of %s is not known", o.Name)
+	case hasFlag(o.System.Argv, "--enable-assets"):
+		return c.say("on", "%s runs with --enable-assets%s", o.Name, o.heard())
+	}
+	return c.say("off", "%s does not keep track of files", o.Name)
 }
 
 func judgeInputDirectory(o WorkerSeen) Result {

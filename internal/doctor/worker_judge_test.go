@@ -104,11 +104,18 @@ func workerCases() []ruled {
 		{"base", with(dir, func(o *WorkerSeen) {
 			o.System.OutputDirectory, o.System.Argv = "", []string{"main.py", "--base-directory=/m"}
 		}), "set"},
+		{"another replica writes elsewhere", with(dir, func(o *WorkerSeen) {
+			o.Report.Error = &job.Error{Code: "replicas_differ", Message: "/a and /b"}
+		}), "differ"},
 		{"on this machine", with(dir, func(o *WorkerSeen) {
 			o.System.OutputDirectory, o.System.Argv, o.MachineIsLocal = "", []string{"main.py"}, true
 		}), "local"},
 		{"tells no argv", with(dir, func(o *WorkerSeen) { o.System.OutputDirectory, o.System.Argv = "", nil }), "not_known"},
 		{"never asked", with(dir, func(o *WorkerSeen) { o.System = nil }), "not_known"},
+
+		{"no assets", with(judgeAssets, nothing), "off"},
+		{"assets", with(judgeAssets, func(o *WorkerSeen) { o.System.Argv = append(o.System.Argv[:1:1], "--enable-assets") }), "on"},
+		{"never asked", with(judgeAssets, func(o *WorkerSeen) { o.System = nil }), "not_known"},
 
 		{"nothing is brought", with(in, func(o *WorkerSeen) { o.Carries = false }), "off"},
 		{"there", with(in, carries("main.py", "--input-directory", "/mnt/sfs/inputs")), "set"},

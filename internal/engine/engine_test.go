@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -261,6 +262,26 @@ func TestSuccessWithoutFilesIsSaid(t *testing.T) {
 		j = h.want(j, job.Lost)
 		if j.Failure().Code != "no_files" || len(j.Attempts) != 1 {
 			t.Errorf("failure %v after %d attempts", j.Failure(), len(j.Attempts))
+		}
+	})
+}
+
+// TestRow12AReplicaThatWritesElsewhere: what it loses is tried again, and says why.
+func TestRow12AReplicaThatWritesElsewhere(t *testing.T) {
+	open(t, 1, engine.Policy{}, func(h *house) {
+		h.fleet.tell("h200-spot", func(d *job.Deployment) {
+			d.Error = &job.Error{Code: "replicas_differ", Message: "replicas write to /a and /b", Hint: "h"}
+		})
+		j := h.submit("user001", 1)
+		h.pass(time.Second)
+		h.hear(j, job.Finished, nil)
+		h.pass(5 * time.Minute)
+		j = h.now(j)
+		if e := j.Attempts[0].Error; e == nil || e.Code != "no_files" || !strings.Contains(e.Message, "/a and /b") || !e.Transient || len(j.Attempts) != 2 {
+			t.Errorf("failure %v after %d attempts", e, len(j.Attempts))
+		}
+		if w, ok := h.warning("replicas_differ"); !ok || w.Message != "replicas write to /a and /b" {
+			t.Errorf("warnings %+v", h.Status().Warnings)
 		}
 	})
 }

@@ -83,6 +83,13 @@ func (v View) noFiles(j job.Job, a job.Attempt) *job.Error {
 				Hint: "it is tried once more with the inputs of these nodes as they were written"}
 		}
 	}
+	if why := v.Differ[a.Deployment]; why != "" {
+		e.Message += "; " + why
+		if e.Transient {
+			return e
+		}
+		e.Hint, e.Transient = `give all replicas the same --output-directory: "qmtui workers list", then "qmtui doctor"`, true
+	}
 	return e
 }
 
@@ -95,6 +102,20 @@ func (v View) delivers(deployment string) bool {
 			return o.State == job.OutputStored && a.Deployment == deployment
 		})
 	})
+}
+
+// differ is how the replicas of deployments differ, by name.
+func (l *loop) differ() map[string]string {
+	var out map[string]string
+	for _, d := range l.fleet.Deployments() {
+		if d.Error != nil && d.Error.Code == "replicas_differ" {
+			if out == nil {
+				out = map[string]string{}
+			}
+			out[d.Name] = d.Error.Message
+		}
+	}
+	return out
 }
 
 // learnedOf lists what was learned on a deployment, by class.

@@ -381,7 +381,7 @@ func (l *loop) logFact(v job.Verdict) {
 func (l *loop) view() View {
 	now := time.Now().UTC()
 	v := View{
-		Now: now, Policy: l.policy, Sighted: l.sighted, Looked: l.looked, Leapt: l.leapt, Mode: l.mode, Jobs: l.order, Hold: l.hold(),
+		Now: now, Policy: l.policy, Sighted: l.sighted, Looked: l.looked, Leapt: l.leapt, Mode: l.mode, Jobs: l.order, Hold: l.hold(), Differ: l.differ(),
 		Charges: l.charges.now(now), Estimate: l.estimate(), Traces: l.traces, Unstaged: l.unstaged(), Posting: l.postings(),
 		Deployments: l.deploymentViews(now), Usual: l.usual(), Learned: l.learned,
 	}

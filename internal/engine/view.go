@@ -23,6 +23,8 @@ type View struct {
 	Slots []Slot
 	// Hold is why nothing may be submitted now; nil when it may.
 	Hold *job.Error
+	// Differ says of deployments how their replicas differ, so that files of some never come.
+	Differ map[string]string
 	// Charges are the GPU-seconds that count against each user.
 	Charges map[string]float64
 	// Estimate is how long a run takes, for charging what is in flight; zero means unknown.

@@ -19,6 +19,8 @@ type driver interface {
 	// Evidence asks a replica what it knows of a prompt. The entry is nil unless
 	// it says that the prompt has ended.
 	Evidence(ctx context.Context, promptID string) (comfy.JobState, *comfy.HistoryEntry, error)
+	// Asks is the request by which Evidence asks, for people.
+	Asks() string
 	// Assets lists the files that a prompt wrote, of a server that keeps track of them.
 	Assets(ctx context.Context, promptID string) ([]string, error)
 	// Queue lists the prompts of whichever replica answers.

@@ -81,6 +81,15 @@ func (d comfyUI) Evidence(ctx context.Context, promptID string) (state comfy.Job
 	return state, entry, err
 }
 
+func (d comfyUI) Asks() string {
+	d.calls.mu.Lock()
+	defer d.calls.mu.Unlock()
+	if d.calls.missing["GET /api/jobs"] {
+		return "GET /history"
+	}
+	return "GET /api/jobs"
+}
+
 func (d comfyUI) Assets(ctx context.Context, promptID string) (files []string, err error) {
 	_, err = d.calls.try("GET /api/assets", func() error {
 		var err error

@@ -27,8 +27,9 @@ type site struct {
 	coldAt     time.Time    // when the last measured cold start ended
 	system     *job.System
 	systemAt   time.Time
-	lookedAt   time.Time // when an attempt was last asked about
-	examinedAt time.Time // when a worker was last asked about itself, whatever it answered
+	writesTo   map[string]time.Time // output folders that replicas named, by when they last did
+	lookedAt   time.Time            // when an attempt was last asked about
+	examinedAt time.Time            // when a worker was last asked about itself, whatever it answered
 	list       nodeList
 	noMarker   bool // it does not know the marker's nodes, and would not list what it knows
 	tracks     tracks
@@ -115,6 +116,9 @@ func (s *site) snapshot() job.Deployment {
 		Cold: timing(s.cold), Usual: usual, Warm: timing(s.warm), System: cloneSystem(s.system), SystemAt: s.systemAt,
 	}
 	d.Single = s.solo.is()
+	if d.Error == nil {
+		d.Error = replicasDiffer(s.writesTo, now)
+	}
 	if d.Error == nil {
 		d.Error = outputTrouble(s.spec, s.system)
 	}

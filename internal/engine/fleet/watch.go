@@ -149,7 +149,7 @@ func (s *site) evidence(ctx context.Context, promptID string) (state comfy.JobSt
 		state, entry, err = s.driver.Evidence(ctx, promptID)
 		return err
 	}
-	if err = s.ask("GET /history", ask); err != nil || state != comfy.JobUnsaid {
+	if err = s.ask(s.driver.Asks(), ask); err != nil || state != comfy.JobUnsaid {
 		return state, entry, err
 	}
 	s.mu.Lock()
@@ -167,7 +167,7 @@ func (s *site) evidence(ctx context.Context, promptID string) (state comfy.JobSt
 	case slices.Contains(pending, promptID):
 		return comfy.JobQueued, nil, nil
 	}
-	if err = s.ask("GET /history", ask); err == nil && state == comfy.JobUnsaid {
+	if err = s.ask(s.driver.Asks(), ask); err == nil && state == comfy.JobUnsaid {
 		state = comfy.JobUnknown // neither waiting nor running before, nor ended afterwards
 	}
 	return state, entry, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -46,7 +47,50 @@ func (s *site) askStats(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.system, s.systemAt = systemOf(stats), s.opts.Now()
+	if folder := writesTo(s.system); folder != "" {
+		if s.writesTo == nil || s.solo.is() { // one server has only one
+			s.writesTo = map[string]time.Time{}
+		}
+		s.writesTo[folder] = s.systemAt
+	}
 	return nil
+}
+
+// folderKept is for how long a replica counts that named another output folder
+// than the rest: one that was mended or replaced says so no more.
+const folderKept = 30 * time.Minute
+
+// writesTo is the folder that a server writes to, for people; empty when its
+// command line is not known.
+func writesTo(x *job.System) string {
+	base, _ := flagOf(x.Argv, "--base-directory")
+	switch {
+	case len(x.Argv) == 0:
+		return ""
+	case x.OutputDirectory != "":
+		return path.Clean(x.OutputDirectory)
+	case base != "":
+		return path.Join(base, "output")
+	}
+	return "its own folder"
+}
+
+// replicasDiffer warns of replicas that write to different folders, so that
+// the files of some never come; nil while all that were asked lately agree.
+func replicasDiffer(folders map[string]time.Time, now time.Time) *job.Error {
+	var all []string
+	for folder, at := range folders {
+		if now.Sub(at) < folderKept {
+			all = append(all, folder)
+		}
+	}
+	if len(all) < 2 {
+		return nil
+	}
+	slices.Sort(all)
+	return &job.Error{Code: "replicas_differ", Class: job.Unavailable,
+		Message: "replicas of this deployment write to different folders, so files of some never come: " + strings.Join(all, " and "),
+		Hint:    "give all of them the same --output-directory, and start those anew that have another"}
 }
 
 // lookInQueue looks for our attempts among what a replica runs, and for a
@@ -126,7 +170,23 @@ func inputTrouble(s Spec, x *job.System) *job.Error {
 }
 
 func hasFlag(argv []string, name string) bool {
-	return slices.ContainsFunc(argv, func(a string) bool { return a == name || strings.HasPrefix(a, name+"=") })
+	_, ok := flagOf(argv, name)
+	return ok
+}
+
+// flagOf is the last value of a flag in a command line.
+func flagOf(argv []string, name string) (value string, found bool) {
+	for i, a := range argv {
+		switch v, ok := strings.CutPrefix(a, name+"="); {
+		case ok:
+			value, found = v, true
+		case a == name && i+1 < len(argv):
+			value, found = argv[i+1], true
+		case a == name:
+			found = true
+		}
+	}
+	return value, found
 }
 
 // isLocal reports an address on this machine.

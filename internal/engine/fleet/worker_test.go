@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -313,4 +314,42 @@ func TestSnapshotsShareNothing(t *testing.T) {
 			t.Errorf("somebody's change shows: %+v, %+v", d.System, d.Warm)
 		}
 	})
+}
+
+// Two replicas that write to different folders are told as soon as both were asked.
+func TestRow12ReplicasThatWriteToDifferentFolders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(2, 3)
+		c.run = 2 * time.Hour
+		c.nodes[1].argv = `"main.py","--output-directory=/mnt/other/"`
+		fl := c.open(t, spec())
+		_, stop := start(t, fl)
+		defer stop()
+		c.send(t, fl, 1)
+		elapse(t, 15*time.Minute)
+		e := fl.Deployments()[0].Error
+		if codeOf(e) != "replicas_differ" || !strings.Contains(e.Message, "/mnt/other and /mnt/share") || e.Hint == "" {
+			t.Errorf("error = %v", e)
+		}
+		c.mu.Lock()
+		c.nodes[1].argv = c.nodes[0].argv
+		c.mu.Unlock()
+		elapse(t, 45*time.Minute)
+		if e := fl.Deployments()[0].Error; e != nil {
+			t.Errorf("after it was mended: %v", e)
+		}
+	})
+}
+
+func TestWritesTo(t *testing.T) {
+	for want, x := range map[string]job.System{
+		"/mnt/a":         {Argv: []string{"main.py", "--output-directory", "/mnt/a/"}, OutputDirectory: "/mnt/a/"},
+		"/b/output":      {Argv: []string{"main.py", "--base-directory=/b"}},
+		"its own folder": {Argv: []string{"main.py"}},
+		"":               {},
+	} {
+		if got := writesTo(&x); got != want {
+			t.Errorf("%v writes to %q, want %q", x.Argv, got, want)
+		}
+	}
 }
