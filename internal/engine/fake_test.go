@@ -223,7 +223,7 @@ func (f *fakeFleet) answers(with func(context.Context, job.Submission) job.Fact)
 	f.set(func(f *fakeFleet) { f.script = append(f.script, with) })
 }
 
-func (f *fakeFleet) Check(workflow, extra []byte) (job.Checked, error) {
+func (f *fakeFleet) Check(_ string, workflow, extra []byte) (job.Checked, error) {
 	if p := (wanted{}); json.Unmarshal(workflow, &p) == nil {
 		return job.Checked{Workflow: workflow, Extra: extra, Expect: p.Expect, Places: p.Places, Unsure: p.Unsure}, nil
 	}
@@ -475,6 +475,6 @@ type heavyFleet struct {
 	body []byte
 }
 
-func (f heavyFleet) Check(_, _ []byte) (job.Checked, error) {
+func (f heavyFleet) Check(_ string, _, _ []byte) (job.Checked, error) {
 	return job.Checked{Workflow: f.body}, nil
 }

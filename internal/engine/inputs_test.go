@@ -69,7 +69,7 @@ func (f *fakeInputs) set(change func()) {
 // loadingFleet reads a workflow that loads what its second part names.
 type loadingFleet struct{ *fakeFleet }
 
-func (f loadingFleet) Check(workflow, extra []byte) (job.Checked, error) {
+func (f loadingFleet) Check(_ string, workflow, extra []byte) (job.Checked, error) {
 	var names []string
 	if err := json.Unmarshal(workflow, &names); err != nil {
 		return job.Checked{}, err

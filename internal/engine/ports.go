@@ -117,9 +117,10 @@ type File = interface {
 
 // Fleet is the deployments.
 type Fleet interface {
-	// Check reads a prompt as a deployment would, before anything is recorded.
-	// The error is a *job.Error with class Invalid or TooLarge.
-	Check(workflow, extra []byte) (job.Checked, error)
+	// Check reads a prompt as that deployment would, before anything is
+	// recorded; empty means the one that was last used. It takes a few seconds
+	// at most. The error is a *job.Error with class Invalid or TooLarge.
+	Check(deployment string, workflow, extra []byte) (job.Checked, error)
 	// Submit sends one POST and says what came of it: a fact of kind
 	// Acknowledged, Refused (Error.Transient: try later) or Unanswered. It
 	// never sends twice.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -26,7 +27,7 @@ func (e *Engine) Submit(ctx context.Context, r job.Request) (job.Job, bool, erro
 	if err := e.checkDeployment(r.Deployment); err != nil {
 		return job.Job{}, false, err
 	}
-	checked, err := e.fleet.Check(r.Workflow, r.Extra)
+	checked, err := e.fleet.Check(cmp.Or(r.Deployment, e.board.Load().status.Active), r.Workflow, r.Extra)
 	if err != nil {
 		return job.Job{}, false, err
 	}

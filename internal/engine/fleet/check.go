@@ -11,23 +11,27 @@ import (
 	"github.com/comfyume/qmtui/internal/job"
 )
 
-// Check reads a prompt as a deployment would, before anything is recorded: if
-// the deployment that was submitted to last has once listed its nodes, they are
-// known; otherwise ComfyUI's own are. It asks only a deployment that is awake,
+// Check reads a prompt as a deployment would, before anything is recorded: the
+// one named, or the one that was submitted to last. If it has once listed its
+// nodes, they are known; otherwise ComfyUI's own are. It asks only a deployment that is awake,
 // for a few seconds, when its list speaks against the prompt. The error is a
 // *job.Error of class Invalid or TooLarge.
-func (f *Fleet) Check(workflow, extra []byte) (job.Checked, error) {
+func (f *Fleet) Check(deployment string, workflow, extra []byte) (job.Checked, error) {
 	p, err := comfy.ParsePrompt(workflow, f.opts.Limits)
 	if err != nil {
 		return job.Checked{}, refusal(err)
 	}
-	info, workers := f.known()
+	s := f.byName[deployment]
+	if s == nil {
+		s = f.inUse()
+	}
+	info, workers := f.known(s)
 	p = p.For(workers).Expanded(f.opts.Now().In(f.opts.Zone), info)
 	var turned []string
 	if f.opts.SavePreviews {
 		p, turned = p.SavingPreviews(info)
 	}
-	info, doubts, err := f.compare(p)
+	info, doubts, err := f.compare(s, p)
 	if err != nil {
 		return job.Checked{}, refusal(err)
 	}
@@ -72,10 +76,9 @@ func (f *Fleet) inputs(files []comfy.InputFile) ([]job.Input, error) {
 	return all, nil
 }
 
-// known is what the deployment in use has, nil when nobody asked it yet, and
-// what is known of its workers.
-func (f *Fleet) known() (*comfy.ObjectInfo, comfy.Workers) {
-	s := f.inUse()
+// known is what a deployment has, nil when nobody asked it yet, and what is
+// known of its workers; s may be nil.
+func (f *Fleet) known(s *site) (*comfy.ObjectInfo, comfy.Workers) {
 	if s == nil {
 		return nil, comfy.Workers{SaveNodes: f.opts.SaveNodes}
 	}

@@ -14,7 +14,7 @@ import (
 
 func TestCheck(t *testing.T) {
 	fl := open(t, &fake{}, spec())
-	got, err := fl.Check([]byte(`{"9":{"inputs":{"images":["1",0],"filename_prefix":"a/b"},"class_type":"SaveImage"},
+	got, err := fl.Check("", []byte(`{"9":{"inputs":{"images":["1",0],"filename_prefix":"a/b"},"class_type":"SaveImage"},
 		"1":{"class_type":"EmptyImage","inputs":{"width":64,"height":64,"batch_size":4,"color":18446744073709551615}}}`),
 		[]byte(`{"auth_token_comfy_org":"t","client_id":"c","extra_pnginfo":{"workflow":{"nodes":[]}}}`))
 	if err != nil {
@@ -47,7 +47,7 @@ func TestCheckRefuses(t *testing.T) {
 		"bad_inputs":    {workflow: `{"1":{"class_type":"EmptyImage","inputs":{}},"2":{"class_type":"SaveImage","inputs":{"images":["1",0]}}}`, class: job.Invalid, nodes: true},
 		"bad_extra":     {workflow: workflow, extra: `[1]`, class: job.Invalid},
 	} {
-		_, err := fl.Check([]byte(c.workflow), []byte(c.extra))
+		_, err := fl.Check("", []byte(c.workflow), []byte(c.extra))
 		var e *job.Error
 		if !errors.As(err, &e) || e.Class != c.class || e.Message == "" {
 			t.Errorf("%s: %v", code, err)
@@ -65,7 +65,7 @@ func TestCheckRefuses(t *testing.T) {
 
 func TestCheckWarnsOfUnknownOutputs(t *testing.T) {
 	fl := open(t, &fake{}, spec())
-	got, err := fl.Check([]byte(`{"1":{"class_type":"SomebodysUploader","inputs":{}}}`), nil)
+	got, err := fl.Check("", []byte(`{"1":{"class_type":"SomebodysUploader","inputs":{}}}`), nil)
 	if err != nil || len(got.Warnings) != 1 || got.Warnings[0].Code != "outputs_unknown" || got.Warnings[0].At.IsZero() {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -77,13 +77,13 @@ func TestCheckKnowsTheNodesOfTheDeploymentInUse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fl := open(t, &fake{}, spec())
 		absent := []byte(`{"1":{"class_type":"NotThere","inputs":{}},"9":{"class_type":"MySave","inputs":{"images":["1",0],"filename_prefix":"a"}}}`)
-		if _, err := fl.Check(absent, nil); err != nil {
+		if _, err := fl.Check("", absent, nil); err != nil {
 			t.Errorf("refused without knowing: %v", err)
 		}
 		if _, err := fl.Refresh(t.Context(), "h200"); err != nil {
 			t.Fatal(err)
 		}
-		_, err := fl.Check(absent, nil)
+		_, err := fl.Check("", absent, nil)
 		if e := job.AsError(err); codeOf(e) != "unknown_class" {
 			t.Errorf("error = %v", err)
 		}
@@ -95,7 +95,7 @@ const loadsFiles = `{"9":{"class_type":"SaveImage","inputs":{"images":["10",0],"
 
 func TestCheckListsInputs(t *testing.T) {
 	carried := func(o *Options) { o.Inputs = true }
-	got, err := open(t, &fake{}, spec(), carried).Check([]byte(loadsFiles), nil)
+	got, err := open(t, &fake{}, spec(), carried).Check("", []byte(loadsFiles), nil)
 	if err != nil || len(got.Inputs) != 2 {
 		t.Fatalf("%+v, %v", got.Inputs, err)
 	}
@@ -105,7 +105,7 @@ func TestCheckListsInputs(t *testing.T) {
 	if in := got.Inputs[1]; in.Path != "spare.png" || in.Base != "output" || in.Needed {
 		t.Errorf("input %+v", in)
 	}
-	if got, err := open(t, &fake{}, spec()).Check([]byte(strings.ReplaceAll(loadsFiles, "sketches/a", "../a")), nil); err != nil || got.Inputs != nil {
+	if got, err := open(t, &fake{}, spec()).Check("", []byte(strings.ReplaceAll(loadsFiles, "sketches/a", "../a")), nil); err != nil || got.Inputs != nil {
 		t.Errorf("nothing is carried: %+v, %v", got.Inputs, err)
 	}
 	for code, bad := range map[string]string{
@@ -113,14 +113,14 @@ func TestCheckListsInputs(t *testing.T) {
 		"input_unnamed":      strings.ReplaceAll(loadsFiles, "sketches/a.png", ""),
 		"input_computed":     strings.ReplaceAll(loadsFiles, `"sketches/a.png"`, `["11",0]`),
 	} {
-		_, err := open(t, &fake{}, spec(), carried).Check([]byte(bad), nil)
+		_, err := open(t, &fake{}, spec(), carried).Check("", []byte(bad), nil)
 		e := job.AsError(err)
 		if e == nil || e.Code != code || e.Class != job.Invalid || !strings.Contains(string(e.NodeErrors), "LoadImage") {
 			t.Errorf("%s: %v", code, err)
 		}
 	}
 	spare := strings.ReplaceAll(loadsFiles, "spare.png [output]", "")
-	if _, err := open(t, &fake{}, spec(), carried).Check([]byte(spare), nil); err != nil {
+	if _, err := open(t, &fake{}, spec(), carried).Check("", []byte(spare), nil); err != nil {
 		t.Errorf("nobody needs the node without a file: %v", err)
 	}
 }
@@ -149,7 +149,7 @@ func TestCheckSaysWhereFilesGo(t *testing.T) {
 		"a preview":               {preview, tagged, nil, "previews_saved", false},
 		"without tags, by prefix": {workflow, func(o *Options) { o.Tag.Prefix = false }, []string{"portrait"}, "", true},
 	} {
-		got, err := open(t, &fake{}, spec(), c.options).Check([]byte(c.raw), nil)
+		got, err := open(t, &fake{}, spec(), c.options).Check("", []byte(c.raw), nil)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -161,7 +161,7 @@ func TestCheckSaysWhereFilesGo(t *testing.T) {
 			t.Errorf("%s: warnings %+v, want %q", name, got.Warnings, c.warning)
 		}
 	}
-	if got, err := open(t, &fake{}, spec(), tagged).Check([]byte(preview), nil); err != nil || !strings.Contains(string(got.Workflow), `"SaveImage"`) {
+	if got, err := open(t, &fake{}, spec(), tagged).Check("", []byte(preview), nil); err != nil || !strings.Contains(string(got.Workflow), `"SaveImage"`) {
 		t.Errorf("stored as %s, %v", got.Workflow, err)
 	}
 }

@@ -46,7 +46,7 @@ func TestNoDeployments(t *testing.T) {
 	if err != nil || len(fl.Deployments()) != 0 {
 		t.Fatalf("%v", err)
 	}
-	if _, err := fl.Check([]byte(workflow), nil); err != nil {
+	if _, err := fl.Check("", []byte(workflow), nil); err != nil {
 		t.Errorf("Check = %v", err)
 	}
 	if got := fl.Submit(t.Context(), submission(1)); got.Kind != job.Refused || got.Error.Code != "unknown_deployment" {

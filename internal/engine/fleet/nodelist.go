@@ -174,12 +174,11 @@ func (s *site) askClass(ctx context.Context, name string) error {
 	return nil
 }
 
-// compare checks a prompt against what the deployment in use listed, and
+// compare checks a prompt against what a deployment listed, nil for none, and
 // returns that list. It refuses what the replicas were just found to lack;
 // what only an old list speaks against is a warning, and the worker decides.
 // The error is a *comfy.Refusal.
-func (f *Fleet) compare(p *comfy.Prompt) (*comfy.ObjectInfo, []job.Warning, error) {
-	s := f.inUse()
+func (f *Fleet) compare(s *site, p *comfy.Prompt) (*comfy.ObjectInfo, []job.Warning, error) {
 	if s == nil {
 		return nil, nil, p.Check(nil)
 	}

@@ -41,16 +41,16 @@ func TestRow05ANewCustomNodeIsFoundOnAMiss(t *testing.T) {
 		if _, err := fl.Refresh(t.Context(), "h200"); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := fl.Check([]byte(withNewNode), nil); codeOf(job.AsError(err)) != "unknown_class" {
+		if _, err := fl.Check("", []byte(withNewNode), nil); codeOf(job.AsError(err)) != "unknown_class" {
 			t.Errorf("right after a fresh list: %v", err)
 		}
 		elapse(t, time.Minute)
-		if _, err := fl.Check([]byte(withNewNode), nil); codeOf(job.AsError(err)) != "unknown_class" {
+		if _, err := fl.Check("", []byte(withNewNode), nil); codeOf(job.AsError(err)) != "unknown_class" {
 			t.Errorf("a minute later: %v", err)
 		}
 		c.nodes[0].classes = newNode
 		elapse(t, time.Minute)
-		if got, err := fl.Check([]byte(withNewNode), nil); err != nil || len(got.Warnings) != 0 {
+		if got, err := fl.Check("", []byte(withNewNode), nil); err != nil || len(got.Warnings) != 0 {
 			t.Errorf("after it was installed: %+v, %v", got.Warnings, err)
 		}
 	})
@@ -66,15 +66,15 @@ func TestRow05AnOldListLetsTheWorkerDecide(t *testing.T) {
 		}
 		elapse(t, time.Hour)
 		before := c.count("")
-		got, err := fl.Check([]byte(withNewNode), nil)
+		got, err := fl.Check("", []byte(withNewNode), nil)
 		if err != nil || codesOf(got.Warnings) != "node_list_old" || !strings.Contains(got.Warnings[0].Message, "NewNode") || !strings.Contains(got.Warnings[0].Message, "1h ago") {
 			t.Errorf("%+v, %v", got.Warnings, err)
 		}
-		if got, err := fl.Check(upscaled("gone.pth"), nil); err != nil || len(got.Warnings) != 0 {
+		if got, err := fl.Check("", upscaled("gone.pth"), nil); err != nil || len(got.Warnings) != 0 {
 			t.Errorf("values are checked by an old list: %+v, %v", got.Warnings, err)
 		}
 		only := []byte(`{"1":{"class_type":"NewSave","inputs":{}}}`)
-		if _, err := fl.Check(only, nil); err != nil {
+		if _, err := fl.Check("", only, nil); err != nil {
 			t.Errorf("the unknown class may be the one that saves: %v", err)
 		}
 		if n := c.count("") - before; n != 0 {
@@ -107,7 +107,7 @@ func TestRow05OneReplicaWithAFailedImport(t *testing.T) {
 				}
 				for range 3 {
 					elapse(t, 20*time.Second)
-					if _, err := fl.Check([]byte(withNewNode), nil); err != nil {
+					if _, err := fl.Check("", []byte(withNewNode), nil); err != nil {
 						refused++
 					}
 				}
@@ -126,7 +126,7 @@ func TestRow05AWrongChoiceIsRefusedBeforeItCostsAnything(t *testing.T) {
 		if _, err := fl.Refresh(t.Context(), "h200"); err != nil {
 			t.Fatal(err)
 		}
-		_, err := fl.Check(upscaled(`sub\x.pth`), nil)
+		_, err := fl.Check("", upscaled(`sub\x.pth`), nil)
 		e := job.AsError(err)
 		if codeOf(e) != "bad_inputs" || !strings.Contains(e.Message, `"sub/x.pth"`) {
 			t.Fatalf("error = %v", err)
@@ -138,7 +138,7 @@ func TestRow05AWrongChoiceIsRefusedBeforeItCostsAnything(t *testing.T) {
 		// A model that was just brought is on the next list, also of one replica only.
 		c.nodes[1].classes = `,"Upscale":{"input":{"required":{"image":["IMAGE"],"model":[["sub/x.pth","new.pth"]]}},"output":["IMAGE"],"python_module":"nodes"}`
 		elapse(t, time.Minute)
-		if got, err := fl.Check(upscaled("new.pth"), nil); err != nil || len(got.Warnings) != 0 {
+		if got, err := fl.Check("", upscaled("new.pth"), nil); err != nil || len(got.Warnings) != 0 {
 			t.Errorf("%+v, %v", got.Warnings, err)
 		}
 	})
@@ -153,7 +153,7 @@ func TestRow05RepeatedMissesAreNotAskedAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 100 {
-			if _, err := fl.Check([]byte(withNewNode), nil); codeOf(job.AsError(err)) != "unknown_class" {
+			if _, err := fl.Check("", []byte(withNewNode), nil); codeOf(job.AsError(err)) != "unknown_class" {
 				t.Fatal(err)
 			}
 		}
@@ -175,7 +175,7 @@ func TestRow05AQuestionThatFailsDecidesNothing(t *testing.T) {
 		f.broken = func(*http.Request) error { return errors.New("reset") }
 		before := f.count("")
 		for range 10 {
-			if got, err := fl.Check([]byte(withNewNode), nil); err != nil || codesOf(got.Warnings) != "node_list_old" {
+			if got, err := fl.Check("", []byte(withNewNode), nil); err != nil || codesOf(got.Warnings) != "node_list_old" {
 				t.Errorf("%+v, %v", got.Warnings, err)
 			}
 		}
@@ -220,7 +220,7 @@ func TestRow25ReplacedClassesAreAccepted(t *testing.T) {
 		if _, err := fl.Refresh(t.Context(), "h200"); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := fl.Check([]byte(withNewNode), nil); err != nil || len(got.Warnings) != 0 {
+		if got, err := fl.Check("", []byte(withNewNode), nil); err != nil || len(got.Warnings) != 0 {
 			t.Errorf("%+v, %v", got.Warnings, err)
 		}
 	})
@@ -239,3 +239,36 @@ func TestRow25ReplacedClassesAreAccepted(t *testing.T) {
 		}
 	})
 }
+
+// A prompt is held against the deployment that it is for, not against the one
+// that was used before.
+func TestRow05AnotherDeploymentHasTheNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		old, fresh := newCluster(1, 1), newCluster(1, 2)
+		fresh.nodes[0].classes = newNode
+		both := hosts{"old.example": old, "fresh.example": fresh}
+		fl, err := New(Options{HTTP: &http.Client{Transport: both}, Deployments: []Spec{{Name: "h200", URL: "http://old.example"}, {Name: "b300", URL: "http://fresh.example"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"h200", "b300"} {
+			if _, err := fl.Refresh(t.Context(), name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if fact := fl.Submit(t.Context(), submission(1)); fact.Kind != job.Acknowledged {
+			t.Fatalf("fact = %+v", fact)
+		}
+		if _, err := fl.Check("", []byte(withNewNode), nil); codeOf(job.AsError(err)) != "unknown_class" {
+			t.Errorf("the one that was used: %v", err)
+		}
+		if got, err := fl.Check("b300", []byte(withNewNode), nil); err != nil || len(got.Warnings) != 0 {
+			t.Errorf("the one that has it: %+v, %v", got.Warnings, err)
+		}
+	})
+}
+
+// hosts are several servers on one wire.
+type hosts map[string]http.RoundTripper
+
+func (h hosts) RoundTrip(r *http.Request) (*http.Response, error) { return h[r.URL.Host].RoundTrip(r) }

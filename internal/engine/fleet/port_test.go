@@ -10,7 +10,7 @@ import (
 // A Fleet must have what the loop asks of one. The loop's own port cannot be
 // named here: this package does not know the loop.
 var _ interface {
-	Check(workflow, extra []byte) (job.Checked, error)
+	Check(deployment string, workflow, extra []byte) (job.Checked, error)
 	Submit(ctx context.Context, s job.Submission) job.Fact
 	Follow(flights []job.Flight)
 	Run(ctx context.Context, report func(job.Fact)) error

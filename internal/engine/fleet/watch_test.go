@@ -24,7 +24,7 @@ func TestNothingIsAskedWithoutFlights(t *testing.T) {
 		for range 60 {
 			elapse(t, time.Minute)
 			fl.Deployments()
-			if _, err := fl.Check([]byte(workflow), nil); err != nil {
+			if _, err := fl.Check("", []byte(workflow), nil); err != nil {
 				t.Fatal(err)
 			}
 		}
