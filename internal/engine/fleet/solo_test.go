@@ -10,74 +10,91 @@ import (
 	"github.com/comfyume/qmtui/internal/job"
 )
 
-// answers plays what a balancer with so many replicas says of prompts that are
-// asked about a few times each, replicas restarting now and then.
-// ever says that they were taken for one server at some time.
-func answers(replicas int, dice *rand.Rand, restarts bool) (s solo, ever bool, lostWrongly int) {
-	now := time.Unix(0, 0)
-	type prompt struct {
-		on       int
-		accepted time.Time
-	}
-	since := make([]time.Time, replicas) // when each replica last started
-	for range 60 {
-		p := prompt{on: dice.IntN(replicas), accepted: now}
-		for range 1 + dice.IntN(4) {
-			now = now.Add(time.Duration(1+dice.IntN(5)) * time.Second)
-			if restarts && dice.IntN(20) == 0 {
-				since[dice.IntN(replicas)] = now
+// balancer is a deployment whose replicas are chosen at random.
+type balancer struct {
+	replicas int
+	later    int // so many after half of the prompts
+	restarts bool
+}
+
+// answers plays what is said there of prompts that are asked about a few times
+// each. ever says that the replicas were taken for one server while there were
+// several, wrong that an attempt was taken for lost that was not.
+func (c balancer) answers(dice *rand.Rand) (s solo, ever, wrong bool) {
+	now, n := time.Unix(0, 0), c.replicas
+	since := make([]time.Time, max(c.replicas, c.later)) // when each replica last started
+	for i := range 60 {
+		if i == 30 && c.later > 0 {
+			n = c.later
+		}
+		on, accepted := dice.IntN(n), now
+		asks := 1 + dice.IntN(4)
+		for asked := 0; asked < asks || s.missed > 0 && asked < 40; asked++ {
+			now = now.Add(time.Second)
+			if c.restarts && dice.IntN(20) == 0 {
+				since[dice.IntN(n)] = now
 				if dice.IntN(2) == 0 {
 					s = s.unreachable(now)
 				}
 				now = now.Add(time.Second)
 			}
-			ever = ever || s.is()
-			if asked := dice.IntN(replicas); asked == p.on && !since[asked].After(p.accepted) {
-				s = s.knows(p.accepted, now)
-				continue
+			there := !since[on].After(accepted)
+			if dice.IntN(n) == on && there {
+				s = s.knows(accepted, now)
+			} else {
+				lost := false
+				s, lost = s.misses(accepted, now)
+				wrong = wrong || lost && there
 			}
-			lost := false
-			if s, lost = s.misses(p.accepted, now); lost && !since[p.on].After(p.accepted) {
-				lostWrongly++
-			}
+			ever = ever || s.is() && n > 1 && c.later == 0
 		}
 	}
-	return s, ever, lostWrongly
+	return s, ever, wrong
 }
 
 func TestRow06SeveralReplicasAreNotTakenForOneServer(t *testing.T) {
-	for replicas := 2; replicas <= 3; replicas++ {
-		for _, restarts := range []bool{false, true} {
-			const runs = 20_000
-			dice, wrong, lost := rand.New(rand.NewPCG(uint64(replicas), 1)), 0, 0
-			for range runs {
-				_, ever, l := answers(replicas, dice, restarts)
-				if ever {
-					wrong++
-				}
-				lost += min(l, 1)
-			}
-			if wrong > runs/1000 || lost > runs/1000 {
-				t.Errorf("%d replicas, restarts %v: taken for one in %d of %d runs, attempts lost wrongly in %d", replicas, restarts, wrong, runs, lost)
-			}
+	for _, c := range []balancer{{2, 0, false}, {2, 0, true}, {3, 0, false}, {3, 0, true}, {1, 2, false}, {1, 3, false}, {1, 2, true}} {
+		const runs = 20_000
+		dice, ever, lost := rand.New(rand.NewPCG(uint64(c.replicas), 1)), 0, 0
+		for range runs {
+			_, e, w := c.answers(dice)
+			ever, lost = ever+count(e), lost+count(w)
+		}
+		if ever >= runs/1000 || lost >= runs/1000 {
+			t.Errorf("%+v: taken for one in %d of %d runs, attempts lost wrongly in %d", c, ever, runs, lost)
 		}
 	}
+}
+
+func count(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func TestRow06OneServerIsFound(t *testing.T) {
 	dice := rand.New(rand.NewPCG(1, 1))
 	for range 1000 {
-		if s, _, lost := answers(1, dice, false); !s.is() || lost > 0 {
-			t.Fatalf("%+v, %d lost", s, lost)
+		if s, _, wrong := (balancer{replicas: 1}).answers(dice); !s.is() || wrong {
+			t.Fatalf("%+v, lost wrongly %v", s, wrong)
 		}
-		if _, _, lost := answers(1, dice, true); lost > 0 {
-			t.Fatalf("%d lost that the server knows", lost)
+		if _, _, wrong := (balancer{replicas: 1, restarts: true}).answers(dice); wrong {
+			t.Fatal("an attempt is lost that the server knows")
 		}
 	}
 }
 
 func TestSolo(t *testing.T) {
 	at := func(s int) time.Time { return time.Unix(int64(1000+s), 0) }
+	half := func(n int) time.Time { return at(10).Add(time.Duration(n) * 500 * time.Millisecond) }
+	// misses asks n times, every half second from 10 on, about a prompt of 0.
+	misses := func(s solo, n int) (out solo, lost bool) {
+		for i := range n {
+			s, lost = s.misses(at(0), half(i))
+		}
+		return s, lost
+	}
 	one := solo{knew: soloAsks}
 	for _, c := range []struct {
 		name string
@@ -85,43 +102,44 @@ func TestSolo(t *testing.T) {
 		is   bool
 		lost bool
 	}{
-		{"one miss", func(s solo) (solo, bool) { return s.misses(at(0), at(10)) }, true, false},
-		{"three misses at once", func(s solo) (solo, bool) {
-			s, _ = s.misses(at(0), at(10))
-			s, _ = s.misses(at(0), at(11))
-			return s.misses(at(0), at(12))
+		{"one miss", func(s solo) (solo, bool) { return misses(s, 1) }, true, false},
+		{"nearly enough", func(s solo) (solo, bool) { return misses(s, lostAsks-1) }, true, false},
+		{"enough", func(s solo) (solo, bool) { return misses(s, lostAsks) }, true, true},
+		{"enough, but at once", func(s solo) (out solo, lost bool) {
+			for range lostAsks {
+				s, lost = s.misses(at(0), at(10))
+			}
+			return s, lost
 		}, true, false},
-		{"three misses over 5s", func(s solo) (solo, bool) {
-			s, _ = s.misses(at(0), at(10))
-			s, _ = s.misses(at(0), at(12))
-			return s.misses(at(0), at(15))
-		}, true, true},
 		{"known again", func(s solo) (solo, bool) {
-			s, _ = s.misses(at(0), at(10))
-			return s.knows(at(0), at(11)), false
+			s, _ = misses(s, 4)
+			return s.knows(at(0), at(20)), false
 		}, false, false},
-		{"out of reach, then a miss", func(s solo) (solo, bool) { return s.unreachable(at(9)).misses(at(0), at(10)) }, true, true},
-		{"out of reach before it was accepted", func(s solo) (solo, bool) { return s.unreachable(at(1)).misses(at(2), at(10)) }, true, false},
+		{"out of reach, then misses", func(s solo) (solo, bool) { return misses(s.unreachable(at(9)), lostAtOnce) }, true, true},
+		{"out of reach, then one", func(s solo) (solo, bool) { return misses(s.unreachable(at(9)), 1) }, true, false},
+		{"out of reach before it was accepted", func(s solo) (out solo, lost bool) {
+			s = s.unreachable(at(-1))
+			return misses(s, lostAtOnce)
+		}, true, false},
 		{"out of reach, but it knows", func(s solo) (solo, bool) {
-			return s.unreachable(at(9)).knows(at(0), at(10)).misses(at(0), at(11))
+			return misses(s.unreachable(at(9)).knows(at(0), at(9)), lostAtOnce)
 		}, true, false},
 		{"a second prompt is gone after a restart", func(s solo) (solo, bool) {
-			s, _ = s.unreachable(at(9)).misses(at(0), at(10))
-			return s.misses(at(1), at(11))
+			s, _ = misses(s.unreachable(at(9)), lostAtOnce)
+			return s.misses(at(1), at(20))
 		}, true, true},
 		{"a newer prompt is missed too", func(s solo) (solo, bool) {
-			s, _ = s.misses(at(0), at(10))
+			s, _ = misses(s, 2)
 			return s.misses(at(11), at(12))
 		}, false, false},
 		{"it knows what was lost", func(s solo) (solo, bool) {
-			s, _ = s.unreachable(at(9)).misses(at(0), at(10))
-			return s.knows(at(1), at(11)), false
+			s, _ = misses(s, lostAsks)
+			return s.knows(at(1), at(20)), false
 		}, false, false},
 		{"a newer prompt is known meanwhile", func(s solo) (solo, bool) {
-			s, _ = s.misses(at(0), at(10))
-			s = s.knows(at(11), at(12))
-			s, _ = s.misses(at(0), at(13))
-			return s.misses(at(0), at(16))
+			s, _ = s.misses(at(0), at(9))
+			s = s.knows(at(10), at(10))
+			return misses(s, lostAsks)
 		}, true, true},
 		{"of an earlier process", func(s solo) (solo, bool) { return s.misses(time.Time{}, at(10)) }, true, false},
 	} {
@@ -137,7 +155,7 @@ func TestSolo(t *testing.T) {
 	}
 }
 
-// soon runs short jobs until the deployment is known to be one server.
+// proven runs short jobs until the deployment is known to be one server.
 func (c *cluster) proven(t *testing.T, fl *Fleet, from int) int {
 	t.Helper()
 	for n := from; n < from+12; n++ {
@@ -179,10 +197,10 @@ func TestRow06ARestartOfOneServerBreaksItsAttempts(t *testing.T) {
 						c.setDown(0, false)
 						killed = time.Now()
 					}
-					elapse(t, 20*time.Second)
+					elapse(t, 25*time.Second)
 					broke := got.of(job.Broke)
 					if len(broke) != 1 || broke[0].PromptID != promptID(n) || broke[0].Error.Code != "worker_restarted" || !broke[0].Error.Transient ||
-						broke[0].Error.Class != job.Unavailable || broke[0].At.Sub(killed) > 15*time.Second {
+						broke[0].Error.Class != job.Unavailable || broke[0].At.Sub(killed) > 20*time.Second {
 						t.Errorf("%s later: %+v", time.Since(killed), broke)
 					}
 					if !fl.Deployments()[0].Single {

@@ -35,9 +35,6 @@ func (s *site) watch(ctx context.Context, report func(job.Fact)) {
 	}
 }
 
-// suspectEvery is the time between two looks at a server that may have restarted.
-const suspectEvery = 2 * time.Second
-
 // upcoming is when to look next, and at which attempt, if not simply the one
 // whose turn it is: where one server may answer, a young attempt is asked about
 // sooner, and so is any while that server may have restarted.
@@ -50,8 +47,8 @@ func (s *site) upcoming(next time.Time) (f job.Flight, due time.Time) {
 	if x, at, ok := s.tracks.soon(s.opts.Now()); ok && at.Before(next) {
 		f, next = x, at
 	}
-	if at := s.lookedAt.Add(suspectEvery); s.solo.suspects() && at.Before(next) {
-		f, next = job.Flight{}, at
+	if every := s.solo.suspects(); every > 0 && s.lookedAt.Add(every).Before(next) {
+		f, next = job.Flight{}, s.lookedAt.Add(every)
 	}
 	return f, next
 }
