@@ -210,9 +210,18 @@ func policy(cfg config.Config) engine.Policy {
 		MaxDepth: cfg.Queue.MaxDepth, MaxQueued: cfg.Users.MaxQueued, MaxRunning: cfg.Users.MaxRunning, FIFO: cfg.Queue.Mode == "fifo",
 		AcceptTimeout: time.Duration(cfg.Queue.AcceptTimeout), DoubtTimeout: time.Duration(cfg.Queue.DoubtTimeout),
 		EvidenceTimeout: time.Duration(cfg.Queue.EvidenceTimeout), RunTimeout: time.Duration(cfg.Queue.RunTimeout),
-		Settle: time.Duration(cfg.Queue.Settle), LateWindow: time.Duration(cfg.Queue.LateWindow), Retries: retries, Partial: cfg.Queue.Partial,
+		Settle: time.Duration(cfg.Queue.Settle), LateWindow: time.Duration(cfg.Queue.LateWindow), Retries: retries, Partial: cfg.Queue.Partial, SaveNodes: described(cfg),
 		Copies: cfg.Users.Copies, CopiesPerUser: cfg.Users.CopiesPerUser, Untagged: !cfg.Tag.Prefix, KeepInputs: time.Duration(cfg.Retention.Inputs), Admins: cfg.Auth.Admins,
 	}
+}
+
+// described are the node classes that the configuration describes.
+func described(cfg config.Config) []string {
+	var out []string
+	for _, n := range cfg.SaveNodes {
+		out = append(out, n.Class)
+	}
+	return out
 }
 
 // activeName is the active deployment; empty for none.

@@ -150,7 +150,11 @@ func (l *loop) earlier(s job.Sighting) (owner, bool) {
 	}
 	j := l.jobs[at.job]
 	o, _ := j.Output(at.output)
-	if o.State.Settled() && s.Modified.After(o.DeliveredAt()) {
+	same := o.Size == s.Size && o.Modified.Equal(s.Modified)
+	if o.Modified.IsZero() { // its time was not recorded
+		same = !s.Modified.After(o.DeliveredAt())
+	}
+	if o.State.Settled() && (!same || l.namedLater(s.Path, j.ID, o.DeliveredAt())) {
 		return owner{}, false
 	}
 	a, _ := j.Attempt(o.Attempt)
@@ -167,14 +171,27 @@ type source struct {
 // job. ready is false while its bytes are being read to tell.
 func (l *loop) deliveredBefore(s job.Sighting) (same, ready bool) {
 	d, found, err := l.ledger.Delivered(s.Path)
-	if err != nil || !found || d.Size != s.Size {
+	if err != nil || !found || d.Size != s.Size || l.namedLater(s.Path, d.Job, d.At) {
 		return false, true
 	}
-	if !s.Modified.After(d.At) {
+	if !d.Modified.IsZero() && d.Modified.Equal(s.Modified) {
 		return true, true
+	}
+	for _, w := range l.writers(s.Path) { // equal bytes may well be another job's
+		if w.specific && w.job != d.Job && w.assigned.After(d.At) {
+			return false, true
+		}
 	}
 	sum, ready := l.sum(s)
 	return sum == d.Checksum, ready
+}
+
+// namedLater reports that a history of another job, sent after a delivery, names
+// the file: then it is that job's, whatever its bytes.
+func (l *loop) namedLater(p job.Path, than job.ID, delivered time.Time) bool {
+	return slices.ContainsFunc(l.writers(p), func(w writer) bool {
+		return w.named && w.job != than && w.assigned.After(delivered)
+	})
 }
 
 // summing is a file on the share whose checksum is wanted, to tell a copy or an

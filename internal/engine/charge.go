@@ -126,6 +126,11 @@ func (l *loop) loadSettings() error {
 			return fmt.Errorf("read setting %s: %w", key, err)
 		}
 	}
+	for _, classes := range l.learned {
+		for _, c := range l.policy.SaveNodes {
+			delete(classes, c)
+		}
+	}
 	l.active = knownOrFirst(l.active, l.fleet.Deployments(), l.none)
 	return nil
 }

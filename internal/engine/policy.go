@@ -42,6 +42,9 @@ type Policy struct {
 	LowDisk int64
 	// Untagged says that prompts are sent without a prefix folder of their own.
 	Untagged bool
+	// SaveNodes are the node classes that the configuration describes: what runs
+	// showed of them before that counts no more.
+	SaveNodes []string
 	// Admins may use the instructor priority.
 	Admins []string
 }

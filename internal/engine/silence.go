@@ -20,8 +20,8 @@ type Deployment struct {
 	Warm      bool
 	WarmSince time.Time
 	// Sign is how long it takes a warm replica from the answer to the first sign
-	// of a run, Cold how long a cold start takes: of twenty, one takes longer.
-	// Zero when nothing was measured.
+	// of a run (of twenty, one takes longer), Cold how long a cold start takes (of
+	// ten, one takes longer). Zero when nothing was measured.
 	Sign, Cold time.Duration
 }
 

@@ -29,7 +29,8 @@ type Delivery struct {
 	Output   OutputID  `json:"output"`
 	Size     int64     `json:"size"` // bytes
 	Checksum string    `json:"checksum"`
-	At       time.Time `json:"at"` // when it was stored
+	Modified time.Time `json:"modified,omitzero"` // the file's own time then; zero when unknown
+	At       time.Time `json:"at"`                // when it was stored
 }
 
 // Folders are the totals of one user's delivered files.

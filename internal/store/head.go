@@ -92,7 +92,7 @@ func putSources(tx *bolt.Tx, j job.Job) error {
 		if o.State != job.OutputStored || o.Source == "" || o.Source.Tagged() {
 			continue
 		}
-		d := job.Delivery{Job: j.ID, Output: o.ID, Size: o.Size, Checksum: o.Checksum, At: o.DeliveredAt()}
+		d := job.Delivery{Job: j.ID, Output: o.ID, Size: o.Size, Checksum: o.Checksum, Modified: o.Modified, At: o.DeliveredAt()}
 		var was job.Delivery
 		if v := b.Get([]byte(o.Source)); v != nil && decode(v, &was) == nil && (was == d || was.At.After(d.At)) {
 			continue

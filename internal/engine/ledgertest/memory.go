@@ -165,7 +165,7 @@ func (m *Memory) Delivered(p job.Path) (job.Delivery, bool, error) {
 	for _, j := range m.jobs {
 		for _, o := range j.Outputs {
 			if o.Source == p && !p.Tagged() && o.State == job.OutputStored && !o.DeliveredAt().Before(last.At) {
-				last = job.Delivery{Job: j.ID, Output: o.ID, Size: o.Size, Checksum: o.Checksum, At: o.DeliveredAt()}
+				last = job.Delivery{Job: j.ID, Output: o.ID, Size: o.Size, Checksum: o.Checksum, Modified: o.Modified, At: o.DeliveredAt()}
 			}
 		}
 	}

@@ -53,7 +53,7 @@ func deliveredByPath(t *testing.T, l engine.Ledger) {
 		newer.Size, newer.Checksum, newer.Modified = 9, "xxh64:fedcba9876543210", stored.At
 		again.Output = &newer
 		Record(t, l, again)
-		want.Size, want.Checksum, want.At = newer.Size, newer.Checksum, again.At
+		want.Size, want.Checksum, want.Modified, want.At = newer.Size, newer.Checksum, newer.Modified, again.At
 		d, _, err = l.Delivered(path)
 		if err != nil {
 			t.Fatal(err)
