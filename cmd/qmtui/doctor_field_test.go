@@ -27,6 +27,9 @@ var brokenWorkers = map[string]func(*testing.T, *plan){
 		p.config.Share.Inputs, p.config.Users.Inputs = p.mkdir(t, "carried"), p.mkdir(t, "uploads")
 	},
 	"comfyui-version old": func(_ *testing.T, p *plan) { p.front = answering("/system_stats", `"0.8.0"`, `"0.3.40"`) },
+	"assets on": func(_ *testing.T, p *plan) {
+		p.front = answering("/system_stats", `"argv": [`, `"argv": ["--enable-assets", `)
+	},
 	"models models":       func(_ *testing.T, p *plan) { p.front = answering("/object_info", ".safetensors", ".other") },
 	"models classes":      func(_ *testing.T, p *plan) { p.front = answering("/object_info", `"KSampler"`, `"Another"`) },
 	"worker-clock skewed": func(_ *testing.T, p *plan) { p.front = inThePast },
