@@ -29,7 +29,7 @@ func (l *loop) attributed(s job.Sighting) (a attribution, ignore bool) {
 	if s.Claim != nil {
 		return l.byClaim(s)
 	}
-	return attribute(s, l.writers(s.Path), l.policy.Untagged), false
+	return attribute(s, l.clock, l.writers(s.Path), l.policy.Untagged), false
 }
 
 func (l *loop) byPrompt(promptID string) (owner, bool) {

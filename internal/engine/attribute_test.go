@@ -26,6 +26,7 @@ func TestAttribute(t *testing.T) {
 	ended := func(after time.Duration) func(*writer) { return func(x *writer) { x.ended = at.Add(after) } }
 	assigned := func(after time.Duration) func(*writer) { return func(x *writer) { x.assigned = at.Add(after) } }
 	seen := at.Add(10 * time.Second)
+	clock := clockOffset{known: true, lo: -time.Second, hi: time.Second}
 	file := job.Sighting{Path: "a.png", At: seen, Modified: seen.Add(-time.Second)}
 	older := job.Sighting{Path: "a.png", At: seen, Modified: at.Add(-time.Millisecond)}
 	timeless := job.Sighting{Path: "a.png", At: seen}
@@ -55,13 +56,15 @@ func TestAttribute(t *testing.T) {
 		{"a file of the time before", older, []writer{w("a", specific)}, false, "", "", true, []job.ID{"a"}},
 		{"a file of no known time", timeless, []writer{w("a", specific)}, false, "", "", true, []job.ID{"a"}},
 		{"two whose place it is", file, []writer{w("a", specific), w("b", specific)}, true, "", "", true, []job.ID{"a", "b"}},
+		{"another that nobody heard of, which ended before it was written", file, []writer{w("a", ended(2*time.Second)), w("b", named, assigned(3*time.Second))}, false, "b", job.ByHistory, false, nil},
+		{"another that nobody heard of, which ended as it was written", file, []writer{w("a", ended(8500*time.Millisecond)), w("b", named, assigned(3*time.Second))}, false, "", "", true, []job.ID{"a", "b"}},
 		{"sent after it was seen", file, []writer{w("a", named, assigned(11*time.Second))}, false, "", "", false, nil},
 		{"ended long before the file's time", job.Sighting{Path: "a.png", At: seen.Add(time.Hour), Modified: seen.Add(time.Hour)}, []writer{w("a", specific, ended(time.Second))}, false, "", "", false, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			for range 2 { // the order of the writers says nothing
-				got := attribute(tt.s, tt.writers, tt.untagged)
+				got := attribute(tt.s, clock, tt.writers, tt.untagged)
 				if got.known != (tt.want != "") || got.known && (got.owner.job != tt.want || got.owner.evidence != tt.by) {
 					t.Errorf("got %q by %q (%v), want %q by %q", got.owner.job, got.owner.evidence, got.known, tt.want, tt.by)
 				}
@@ -72,5 +75,32 @@ func TestAttribute(t *testing.T) {
 				slices.Reverse(tt.writers)
 			}
 		})
+	}
+}
+
+// TestClockOffset: files written in known times bound how far the share's clock
+// is ahead, and one that contradicts them widens the bounds.
+func TestClockOffset(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	const ahead = 40 * time.Second
+	var c clockOffset
+	if got := c.earliest(at); !got.Equal(at.Add(-unknownOffset)) {
+		t.Errorf("nothing known: %v", got)
+	}
+	for _, wait := range []time.Duration{3 * time.Second, time.Second, 2 * time.Second} {
+		c = c.observe(at.Add(ahead+wait), at, at.Add(wait+time.Second))
+	}
+	if c.lo != ahead-time.Second || c.hi != ahead+time.Second {
+		t.Errorf("bounds %v to %v", c.lo, c.hi)
+	}
+	if got, want := c.earliest(at.Add(ahead)), at.Add(-time.Second); !got.Equal(want) {
+		t.Errorf("earliest %v, want %v", got, want)
+	}
+	c = c.observe(at.Add(time.Second), at, at.Add(2*time.Second))
+	if c.lo != -time.Second || c.hi != ahead+time.Second {
+		t.Errorf("with a second clock: %v to %v", c.lo, c.hi)
+	}
+	if !c.earliest(time.Time{}).IsZero() {
+		t.Error("a file of no time has one")
 	}
 }

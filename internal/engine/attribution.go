@@ -33,9 +33,42 @@ type writer struct {
 	ended time.Time
 }
 
-// clockMargin is how far the clocks of share and manager may differ before a
-// file's time excludes a writer.
-const clockMargin = 30 * time.Second
+// clockOffset is how far the clock of the share may be ahead of the manager's:
+// at least lo, at most hi. The zero value knows nothing.
+type clockOffset struct {
+	lo, hi time.Duration
+	known  bool
+}
+
+// unknownOffset is how far the clocks may differ while nothing showed it.
+const unknownOffset = 30 * time.Second
+
+// observe takes a file that was certainly written between two times of the
+// manager's clock. One that contradicts what was known widens the bounds: then
+// the writers' clocks differ from each other.
+func (c clockOffset) observe(modified, after, seen time.Time) clockOffset {
+	lo, hi := modified.Sub(seen), modified.Sub(after)
+	switch {
+	case !c.known:
+	case lo > c.hi || hi < c.lo:
+		lo, hi = min(lo, c.lo), max(hi, c.hi)
+	default:
+		lo, hi = max(lo, c.lo), min(hi, c.hi)
+	}
+	return clockOffset{lo: lo, hi: hi, known: true}
+}
+
+// earliest is the earliest time by the manager's clock at which a file with that
+// time of its own can have been written; zero when it has none.
+func (c clockOffset) earliest(modified time.Time) time.Time {
+	switch {
+	case modified.IsZero():
+		return modified
+	case !c.known:
+		return modified.Add(-unknownOffset)
+	}
+	return modified.Add(-c.hi)
+}
 
 // attribution is what the evidence says of a file outside the attempts' own
 // folders. With neither owner nor wait it is an orphan.
@@ -52,8 +85,9 @@ type attribution struct {
 // attempt's whose history names it, or the only attempt that can have written
 // it, when its places say so (or nothing that is sent has a folder of its own:
 // untagged). What two may have written and nothing decides is nobody's.
-func attribute(s job.Sighting, writers []writer, untagged bool) attribution {
-	possible := slices.DeleteFunc(slices.Clone(writers), func(w writer) bool { return !w.mayHaveWritten(s, writers) })
+func attribute(s job.Sighting, clock clockOffset, writers []writer, untagged bool) attribution {
+	written := clock.earliest(s.Modified)
+	possible := slices.DeleteFunc(slices.Clone(writers), func(w writer) bool { return !w.mayHaveWritten(s, written, writers) })
 	slices.SortStableFunc(possible, func(a, b writer) int { return a.assigned.Compare(b.assigned) })
 	var named, rivals []writer
 	var out attribution
@@ -91,16 +125,16 @@ func oneJob(ws []writer) bool {
 }
 
 // mayHaveWritten excludes an attempt that cannot have written this version of
-// the file: it was sent later, it ended long before the file's own time, or it
+// the file, not written before that time: it was sent later, it had ended, or it
 // ended, has its version already, and another was sent since.
-func (w writer) mayHaveWritten(s job.Sighting, all []writer) bool {
+func (w writer) mayHaveWritten(s job.Sighting, written time.Time, all []writer) bool {
 	switch {
 	case w.assigned.After(s.At):
 		return false
 	case w.ended.IsZero():
 		return true
-	case !s.Modified.IsZero() && s.Modified.After(w.ended.Add(clockMargin)):
-		return false
+	case w.has: // it may write it again, unless another was sent since
+		return !slices.ContainsFunc(all, func(x writer) bool { return !x.assigned.Before(w.ended) && !x.assigned.After(s.At) })
 	}
-	return !w.has || !slices.ContainsFunc(all, func(x writer) bool { return !x.assigned.Before(w.ended) && !x.assigned.After(s.At) })
+	return !written.After(w.ended)
 }

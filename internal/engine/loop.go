@@ -40,6 +40,7 @@ type loop struct {
 	keeper     keeper
 	closing    bool // takes no more work
 	orphans    int
+	clock      clockOffset          // of the share's clock, as start markers show it
 	skew       time.Duration        // of the share's clock, as the last new file showed it
 	warned     map[string]time.Time // since when each warning has stood
 	// shared are the open attempts that may write outside their own folders, or
