@@ -122,6 +122,7 @@ func TestRow19FormatsTellTheirEnd(t *testing.T) {
 			got := verdict(t, b[:n], name)
 			switch {
 			case got == Partial, got == cut:
+			case filepath.Ext(name) == ".json" && got == Unknown: // it begins as an object
 			case strings.HasPrefix(name, "text_") && cutRune(b[:n]) && got == Unknown:
 			case name == "pc_00001.ply" && n >= len(b)-6 && got == Settling:
 			case name == "text.stl" && n >= len(b)-len(" cube of mine") && got == Settling:

@@ -45,6 +45,9 @@ func wholeJSON(s *source) Verdict {
 	}
 	in := s.stream(0, s.size)
 	if !closesJSON(in) {
+		if opensJSON(s) {
+			return Unknown // a part of it: other nodes write JSON in pieces
+		}
 		return wholeText(s)
 	}
 	for {
@@ -58,6 +61,12 @@ func wholeJSON(s *source) Verdict {
 			return wholeText(s)
 		}
 	}
+}
+
+// opensJSON reports a file that begins as an object or a list does.
+func opensJSON(s *source) bool {
+	head := bytes.TrimLeft(s.upTo(0, 64), "\ufeff \t\r\n")
+	return len(head) > 0 && (head[0] == '{' || head[0] == '[')
 }
 
 // closesJSON reads up to the end of one object or list; false when it does not end.

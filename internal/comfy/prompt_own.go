@@ -2,9 +2,7 @@ package comfy
 
 import (
 	"bytes"
-	"maps"
 	"slices"
-	"strings"
 )
 
 // changedKey is a key that a server writes into the nodes of a running prompt, and so
@@ -49,50 +47,4 @@ func CleanPrompt(raw []byte) []byte {
 		at++
 	}
 	return append(out, raw[kept:]...)
-}
-
-// helperNodes are the nodes that Tagged adds, by the beginning of their id.
-var helperNodes = []struct{ id, class string }{
-	{Root + "-prefix-", "StringConcatenate"}, {Root + "-tame-", "StringReplace"}, {Root + "-started", "SaveImage"}, {Root + "-started-image", "EmptyImage"},
-}
-
-// withoutHelpers is the prompt without the nodes that Tagged had added when it was read
-// back from a picture: what took a prefix from one takes it from the user's own node
-// again, and what nothing takes from is left out.
-func (p *Prompt) withoutHelpers() *Prompt {
-	if !slices.ContainsFunc(p.order, func(id string) bool { return strings.HasPrefix(id, Root+"-") }) {
-		return p
-	}
-	out := &Prompt{nodes: maps.Clone(p.nodes), markers: p.markers}
-	for id, n := range p.nodes {
-		inputs := maps.Clone(n.inputs)
-		for _, l := range n.links {
-			if own := p.ownLink(l); own != l && strings.HasPrefix(l.from, Root+"-prefix-") {
-				inputs[l.input] = linkValue(own.from, own.slot)
-			}
-		}
-		out.nodes[id] = &node{id: id, class: n.class, inputs: inputs, rest: n.rest, links: linksOf(inputs)}
-	}
-	out.order = slices.Clone(p.order)
-	for left := 0; left != len(out.order); { // a helper may take from another one
-		left = len(out.order)
-		consumers := out.consumers()
-		out.order = slices.DeleteFunc(out.order, func(id string) bool {
-			stale := len(consumers[id]) == 0 && out.isHelper(id)
-			if stale {
-				delete(out.nodes, id)
-			}
-			return stale
-		})
-	}
-	return out
-}
-
-func (p *Prompt) isHelper(id string) bool {
-	for _, h := range helperNodes {
-		if strings.HasPrefix(id, h.id) && p.nodes[id].class == h.class {
-			return h.class != "SaveImage" || p.markers[id]
-		}
-	}
-	return false
 }

@@ -56,7 +56,6 @@ func (p *Prompt) Tagged(t Tag, extra json.RawMessage, info *ObjectInfo) (Request
 	if !promptIDForm.MatchString(t.PromptID) {
 		return Request{}, fmt.Errorf("tag prompt: %q is not a prompt id", t.PromptID)
 	}
-	p = p.withoutHelpers()
 	nodes := p.objects()
 	p.tagSaves(nodes, t, info)
 	p.stageFiles(nodes, t.Files, info)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -289,12 +290,24 @@ func (l *loop) orphan(s job.Sighting, candidates []job.ID) {
 		l.log.Warn("orphan", "file", s.Path.String(), "size", s.Size, "reason", o.Reason, "candidates", candidates)
 	}
 	o.Size, o.Modified, o.Candidates = s.Size, s.Modified, candidates
+	if len(candidates) > 0 {
+		l.disputed[s.Path] = time.Now().UTC().Add(l.policy.LateWindow)
+	}
 	for _, c := range candidates {
 		if j := l.jobs[c]; j != nil && !slices.Contains(o.Suggest, j.User) {
 			o.Suggest = append([]string{j.User}, o.Suggest...)
 		}
 	}
 	l.logError("put orphan", l.putOrphan(o))
+}
+
+// undecided are the files whose owner may still be decided by what is heard.
+func (l *loop) undecided() map[job.Path]bool {
+	out := make(map[job.Path]bool, len(l.unclaimed))
+	for p := range l.unclaimed {
+		out[p] = true
+	}
+	return out
 }
 
 func (l *loop) putOrphan(o job.Orphan) error { return l.ledger.PutOrphan(o) }
@@ -328,5 +341,12 @@ func (l *loop) suggest() []string {
 func (l *loop) countOrphans() error {
 	open, err := l.ledger.Orphans(job.OrphanOpen)
 	l.orphans = len(open)
+	disputed := map[job.Path]time.Time{}
+	for _, o := range open {
+		if len(o.Candidates) > 0 {
+			disputed[o.Path] = cmp.Or(l.disputed[o.Path], o.SeenAt.Add(l.policy.LateWindow))
+		}
+	}
+	l.disputed = disputed
 	return err
 }

@@ -86,8 +86,7 @@ type attribution struct {
 // it, when its places say so (or nothing that is sent has a folder of its own:
 // untagged). What two may have written and nothing decides is nobody's.
 func attribute(s job.Sighting, clock clockOffset, writers []writer, untagged bool) attribution {
-	written := clock.earliest(s.Modified)
-	possible := slices.DeleteFunc(slices.Clone(writers), func(w writer) bool { return !w.mayHaveWritten(s, written, writers) })
+	possible := slices.DeleteFunc(slices.Clone(writers), func(w writer) bool { return !w.mayHaveWritten(s, clock, writers) })
 	slices.SortStableFunc(possible, func(a, b writer) int { return a.assigned.Compare(b.assigned) })
 	var named, rivals []writer
 	var out attribution
@@ -124,12 +123,24 @@ func oneJob(ws []writer) bool {
 	return !slices.ContainsFunc(ws, func(w writer) bool { return w.job != ws[0].job })
 }
 
-// mayHaveWritten excludes an attempt that cannot have written this version of
-// the file, not written before that time: it was sent later, it had ended, or it
-// ended, has its version already, and another was sent since.
-func (w writer) mayHaveWritten(s job.Sighting, written time.Time, all []writer) bool {
+// latest is the latest such time; zero for a file that has none.
+func (c clockOffset) latest(modified time.Time) time.Time {
 	switch {
-	case w.assigned.After(s.At):
+	case modified.IsZero():
+		return modified
+	case !c.known:
+		return modified.Add(unknownOffset)
+	}
+	return modified.Add(-c.lo)
+}
+
+// mayHaveWritten excludes an attempt that cannot have written this version of
+// the file: it was sent later, it had ended, or it ended, has its version
+// already, and another was sent since.
+func (w writer) mayHaveWritten(s job.Sighting, clock clockOffset, all []writer) bool {
+	written, latest := clock.earliest(s.Modified), clock.latest(s.Modified)
+	switch {
+	case w.assigned.After(s.At), !latest.IsZero() && latest.Before(w.assigned):
 		return false
 	case w.ended.IsZero():
 		return true

@@ -20,7 +20,7 @@ type board struct {
 	workers  []job.Deployment
 	troubles map[job.OutputID]*job.Error
 	waiting  map[job.ID]*job.Error // why inputs of waiting jobs do not stand ready
-	behind   map[job.ID]job.ID     // the job that a waiting one waits for, because both write to one place
+	behind   map[job.ID]string     // why a waiting job takes turns with others
 	silent   map[job.ID]silence
 	warning  *job.Error // of silent attempts; nil for none
 	stalled  bool       // silent attempts hold all slots of the active deployment

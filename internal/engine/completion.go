@@ -87,6 +87,9 @@ func completeStored(v View, j job.Job) []job.Fact {
 	if t.Half > 0 || t.There > t.Stored {
 		return nil
 	}
+	if t.Short && slices.ContainsFunc(a.Files, func(p job.Path) bool { return v.Undecided[p] }) {
+		return nil // a file of it stands there, and may still be found to be its own
+	}
 	if over := v.age(latest(a.When(job.Finished), trace.Moved)) - v.Policy.missingGrace(); t.Short && (v.blind() || over < 0 || v.unseen(over)) {
 		return nil
 	}

@@ -45,12 +45,19 @@ func (v View) places(j job.Job, plain []string) []string {
 	return j.Places
 }
 
-// waitsFor is the job that writes to a place where this one would write too:
-// two of them are never in flight at once, and the next is not sent before the
-// files of the last are stored or given up. Empty for none.
-func (v View) waitsFor(j job.Job, places []string) job.ID {
+// waitsFor says, for people, why the job must not be sent yet: another writes to
+// a place where this one would write too, or a file stands there that an admin
+// has to decide about and that it would overwrite. Two of them are never in
+// flight at once, and the next is not sent before the files of the last are
+// stored or given up. Empty when nothing is in the way.
+func (v View) waitsFor(j job.Job, places []string) string {
 	if places == nil {
 		return ""
+	}
+	for p, until := range v.Disputed {
+		if v.Now.Before(until) && writesTo(places, p) {
+			return "waiting until " + p.String() + " on the share is assigned or discarded, which this job may overwrite"
+		}
 	}
 	for _, k := range v.Jobs {
 		if k.ID == j.ID {
@@ -58,7 +65,7 @@ func (v View) waitsFor(j job.Job, places []string) job.ID {
 		}
 		for _, a := range k.Attempts {
 			if job.Overlap(a.Places, places) && v.writing(*k, a) {
-				return k.ID
+				return "waiting for job " + string(k.ID) + ", which writes to the same place"
 			}
 		}
 	}
@@ -81,18 +88,17 @@ func (v View) writing(j job.Job, a job.Attempt) bool {
 	return unheard && v.age(a.EndedAt()) < v.Policy.missingGrace()
 }
 
-// exclusiveWaits are the waiting jobs that wait for another because both write
-// to the same place.
-func (v View) exclusiveWaits() map[job.ID]job.ID {
-	out := map[job.ID]job.ID{}
+// exclusiveWaits says of waiting jobs why they take turns with others.
+func (v View) exclusiveWaits() map[job.ID]string {
+	out := map[job.ID]string{}
 	for _, j := range v.Jobs {
 		if j.State() != job.Queued || j.Places == nil && len(v.Learned) == 0 {
 			continue
 		}
 		for name := range v.Deployments {
 			if places := v.places(*j, v.plain(*j, name)); places != nil {
-				if id := v.waitsFor(*j, places); id != "" {
-					out[j.ID] = id
+				if why := v.waitsFor(*j, places); why != "" {
+					out[j.ID] = why
 				}
 			}
 		}

@@ -69,7 +69,12 @@ func (v View) noFiles(j job.Job, a job.Attempt) *job.Error {
 		Message: "the worker on " + a.Deployment + " reported success, but no file came to the share",
 		Hint:    `check that its arguments have --output-directory on the same share: "qmtui workers list", then "qmtui doctor"`}
 	classes := customClasses(j)
+	disputed := slices.IndexFunc(a.Files, func(p job.Path) bool { _, ok := v.Disputed[p]; return ok })
 	switch {
+	case disputed >= 0:
+		return &job.Error{Code: "file_undecided", Class: job.Conflict,
+			Message: fmt.Sprintf("%s stands on the share, and another job may have written it as well", a.Files[disputed]),
+			Hint:    `an admin decides whose it is: "qmtui outputs orphans", then "qmtui outputs assign"`}
 	case len(a.Files) > 0:
 		e.Transient = v.delivers(a.Deployment)
 		e.Message = fmt.Sprintf("the worker on %s reported %s, and %s does not stand on the share", a.Deployment, count(len(a.Files), "file"), a.Files[0])

@@ -55,7 +55,8 @@ type loop struct {
 	asked      time.Time
 	sums       map[job.Path]*summing
 	summing    int
-	settling   map[job.OutputID]bool // orphans that somebody assigns or discards
+	disputed   map[job.Path]time.Time // as in View
+	settling   map[job.OutputID]bool  // orphans that somebody assigns or discards
 	delays     delays
 	learned    map[string]map[string]job.Learned // by deployment and class
 	copies     int                               // files ignored as copies of delivered ones, since the start
@@ -79,7 +80,7 @@ type loop struct {
 func newLoop(e *Engine) (*loop, error) {
 	l := &loop{Engine: e, jobs: map[job.ID]*job.Job{}, prompt: map[string]job.ID{}, mode: job.ModeRunning,
 		traces: map[string]Trace{}, posting: map[string]context.CancelFunc{}, deliveries: map[job.OutputID]*delivery{}, stagings: map[job.ID]*staging{},
-		shared: map[string]job.ID{}, sources: map[job.Path]source{}, unclaimed: map[job.Path]job.Sighting{}, sums: map[job.Path]*summing{}, settling: map[job.OutputID]bool{},
+		shared: map[string]job.ID{}, sources: map[job.Path]source{}, unclaimed: map[job.Path]job.Sighting{}, sums: map[job.Path]*summing{}, settling: map[job.OutputID]bool{}, disputed: map[job.Path]time.Time{},
 		keeper: keeper{vigils: map[string]*vigil{}}}
 	open, err := e.ledger.Open()
 	if err != nil {
@@ -385,6 +386,7 @@ func (l *loop) view() View {
 		Now: now, Policy: l.policy, Sighted: l.sighted, Looked: l.looked, Leapt: l.leapt, Mode: l.mode, Jobs: l.order, Hold: l.hold(), Differ: l.differ(),
 		Charges: l.charges.now(now), Estimate: l.estimate(), Traces: l.traces, Unstaged: l.unstaged(), Posting: l.postings(),
 		Deployments: l.deploymentViews(now), Usual: l.usual(), Learned: l.learned,
+		Undecided: l.undecided(), Disputed: l.disputed,
 	}
 	v.Slots = l.slots(v)
 	return v

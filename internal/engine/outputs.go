@@ -15,7 +15,7 @@ func settleOutputs(v View, j job.Job) []job.Fact {
 	for _, o := range j.Outputs {
 		a, _ := j.Attempt(o.Attempt)
 		switch t := v.Traces[a.PromptID]; {
-		case o.State == job.OutputSeen && t.Settling[o.ID] && a.State >= job.Rendered:
+		case o.State == job.OutputSeen && settled(o, a, t.Settling) && a.State >= job.Rendered:
 			facts = append(facts, v.outputFact(j, o, job.Whole, job.ByTime))
 		case o.State == job.OutputSeen && v.nobodyWrites(j, a):
 			facts = append(facts, v.outputFact(j, o, job.Abandoned, job.ByTime), v.note(j, "half_file",
@@ -23,6 +23,13 @@ func settleOutputs(v View, j job.Job) []job.Fact {
 		}
 	}
 	return facts
+}
+
+// settled reports a file of a format that does not tell its end, and that was
+// quiet. An empty one is what a killed replica leaves, so that it counts only
+// when a history tells that the run went well.
+func settled(o job.Output, a job.Attempt, settling map[job.OutputID]bool) bool {
+	return settling[o.ID] && (o.Size > 0 || a.Heard())
 }
 
 // nobodyWrites reports whether an attempt's files can be expected not to grow any more.
@@ -60,12 +67,13 @@ type Tally struct {
 func tally(j job.Job, n int, settling map[job.OutputID]bool) Tally {
 	var t Tally
 	there, anyNode := map[string]int{}, 0
+	a, _ := j.Attempt(n)
 	for _, o := range j.Outputs {
 		if o.Attempt != n {
 			continue
 		}
 		switch {
-		case o.State == job.OutputSeen && !settling[o.ID]:
+		case o.State == job.OutputSeen && !settled(o, a, settling):
 			t.Half++
 		case o.State == job.OutputAbandoned, o.State == job.OutputVanished:
 			t.Broken++
@@ -80,7 +88,6 @@ func tally(j job.Job, n int, settling map[job.OutputID]bool) Tally {
 			}
 		}
 	}
-	a, _ := j.Attempt(n)
 	missing := 0
 	for _, x := range j.Expect {
 		if slices.Contains(a.Dropped, x.Node) {

@@ -92,7 +92,7 @@ func queuedPhase(j job.Job, a job.Attempt, s job.Standing, b *board, now time.Ti
 	case b.waiting[j.ID] != nil:
 		return "waiting for its inputs: " + b.waiting[j.ID].Message
 	case b.behind[j.ID] != "":
-		return "waiting for job " + string(b.behind[j.ID]) + ", which writes to the same place"
+		return b.behind[j.ID]
 	case s.Position > 0:
 		return "waiting in line, " + strconv.Itoa(s.Position) + " ahead"
 	}

@@ -38,6 +38,11 @@ type View struct {
 	Learned map[string]map[string]job.Learned
 	// Traces is what the loop remembers of the folders of open attempts, by prompt id.
 	Traces map[string]Trace
+	// Undecided are files on the share whose owner evidence may still decide.
+	Undecided map[job.Path]bool
+	// Disputed are files of which several jobs may have written each, that an admin
+	// decides about; until then, or that time, nothing may overwrite them.
+	Disputed map[job.Path]time.Time
 	// Unstaged are the waiting jobs whose inputs do not stand ready for the workers yet.
 	Unstaged map[job.ID]bool
 	// Posting holds the prompt ids whose POST is under way in this process.

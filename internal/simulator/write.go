@@ -55,7 +55,10 @@ func (x *execution) write(ctx context.Context, out file) error {
 		return x.writeLate(ctx, out, entry)
 	}
 	body := out.body
-	if half {
+	switch {
+	case half && comfy.OneWrite(out.path, entry.Size):
+		body = nil // all of it or nothing
+	case half:
 		body = body[:len(body)*2/3]
 	}
 	seq, err := f.put(ctx, entry, out.path, body)
@@ -113,7 +116,7 @@ func (f *Fleet) lateBy(n int) {
 	f.late += n
 }
 
-// put writes body in pieces: O_CREAT|O_TRUNC on the final name, no temporary,
+// put writes body in pieces, or at once where ComfyUI does: O_CREAT|O_TRUNC on the final name, no temporary,
 // no rename, no sync. When ctx ends it stops where it is. Once the file is
 // open it has the entry's number in the manifest.
 func (f *Fleet) put(ctx context.Context, entry Written, path string, body []byte) (seq int, err error) {
@@ -124,6 +127,9 @@ func (f *Fleet) put(ctx context.Context, entry Written, path string, body []byte
 	defer out.Close()
 	seq = f.manifest.begin(entry)
 	size := max(len(body)/pieces, 512)
+	if comfy.OneWrite(path, entry.Size) {
+		size = len(body)
+	}
 	for len(body) > 0 {
 		n := min(size, len(body))
 		if _, err := out.Write(body[:n]); err != nil {
