@@ -29,7 +29,7 @@ func settleOutputs(v View, j job.Job) []job.Fact {
 // quiet. An empty one is what a killed replica leaves, so that it counts only
 // when a history tells that the run went well.
 func settled(o job.Output, a job.Attempt, settling map[job.OutputID]bool) bool {
-	return settling[o.ID] && (o.Size > 0 || a.Heard())
+	return settling[o.ID] && (o.Size > 0 || a.Heard() && a.When(job.Broke).IsZero())
 }
 
 // nobodyWrites reports whether an attempt's files can be expected not to grow any more.
