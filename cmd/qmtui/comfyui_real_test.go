@@ -109,6 +109,7 @@ func (s *realStage) testRefusedHere(t *testing.T) {
 		{"cases/preview-only", "previews_only", ""},
 		{"cases/ui-format", "ui_format", ""},
 		{"cases/unknown-class", "unknown_class", "2"},
+		{"cases/bad-value", "bad_inputs", "1"},
 	} {
 		_, _, err := s.client.Submit(t.Context(), s.request(t, "user006", 2, tt.file))
 		var e *job.Error
@@ -131,11 +132,12 @@ func names(nodeErrors json.RawMessage, node string) bool {
 	return node == "" && len(byNode) == 0 || ok && len(byNode) == 1 && len(blamed.Errors) > 0
 }
 
-// testBadValue: only our own start marker passes the worker's checks.
+// testBadValue: only our own start marker passes the worker's checks, of which
+// one is a node's own.
 func (s *realStage) testBadValue(t *testing.T) {
 	began := time.Now()
-	j := s.run(t, "user006", 3, "cases/bad-value")
-	if j.State != job.Failed || len(j.Attempts) != 1 || j.ErrorDetail == nil || j.ErrorDetail.Code != "worker_refused" || !names(j.ErrorDetail.NodeErrors, "1") {
+	j := s.run(t, "user006", 3, "cases/picky")
+	if j.State != job.Failed || len(j.Attempts) != 1 || j.ErrorDetail == nil || j.ErrorDetail.Code != "worker_refused" || !names(j.ErrorDetail.NodeErrors, "2") {
 		t.Fatalf("the job is %s after %d attempts: %+v", j.State, len(j.Attempts), j.ErrorDetail)
 	}
 	t.Logf("failed after %s: %s %s", seconds(began), j.ErrorDetail.Message, j.ErrorDetail.NodeErrors)

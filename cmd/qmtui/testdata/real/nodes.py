@@ -64,4 +64,12 @@ class QmtuiTestRaise:
         raise RuntimeError(message)
 
 
-NODE_CLASS_MAPPINGS = {c.__name__: c for c in (QmtuiTestSVG, QmtuiTestMesh, QmtuiTestSlow, QmtuiTestRaise)}
+class QmtuiTestPicky(QmtuiTestRaise):
+    """Its own check, which nobody can know from the list of nodes, takes no text at all."""
+
+    @classmethod
+    def VALIDATE_INPUTS(cls, message):
+        return f"not {message}"
+
+
+NODE_CLASS_MAPPINGS = {c.__name__: c for c in (QmtuiTestSVG, QmtuiTestMesh, QmtuiTestSlow, QmtuiTestRaise, QmtuiTestPicky)}
