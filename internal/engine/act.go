@@ -136,7 +136,8 @@ func (l *loop) lookAndAsk() {
 			}
 			folders = append(folders, job.Folder{PromptID: a.PromptID, Live: !a.State.Terminal(), Paths: outside(a)})
 			if asking(a) {
-				flights = append(flights, job.Flight{Job: j.ID, Attempt: a.N, PromptID: a.PromptID, Deployment: a.Deployment, State: a.State})
+				flights = append(flights, job.Flight{Job: j.ID, Attempt: a.N, PromptID: a.PromptID, Deployment: a.Deployment, State: a.State,
+					Wrote: mayHaveEnded(*j, a, l.traces[a.PromptID].Settling)})
 			}
 		}
 	}
@@ -148,6 +149,24 @@ func (l *loop) lookAndAsk() {
 		l.followed = flights
 		l.fleet.Follow(slices.Clone(flights))
 	}
+}
+
+// mayHaveEnded is above zero, and grows with every file, when a running attempt
+// may have ended and the share cannot tell: the number of its files is unknown,
+// they may stand anywhere, or nothing in them marks their end.
+func mayHaveEnded(j job.Job, a job.Attempt, settling map[job.OutputID]bool) int {
+	if a.State != job.Running || a.N != j.Current().N {
+		return 0
+	}
+	t := tally(j, a.N, settling)
+	anywhere := j.Unsure || slices.ContainsFunc(j.Expect, func(x job.Expected) bool { return x.Outside })
+	switch {
+	case anywhere:
+		return t.There + 1
+	case t.Short || t.Half > 0:
+		return 0
+	}
+	return t.There
 }
 
 // asking reports whether a worker may know something of the attempt that we

@@ -161,4 +161,8 @@ type Flight struct {
 	PromptID   string
 	Deployment string
 	State      State
+	// Wrote is above zero, and grows with every file, while what is on the share
+	// leaves open whether the run has ended, so that its history should be asked
+	// for soon.
+	Wrote int
 }

@@ -24,7 +24,20 @@ type tracks struct {
 	stopped map[string]bool      // prompt ids that we stopped ourselves
 	told    map[string]acceptance
 	stuck   map[string]int // prompt ids seen waiting where nothing runs: in how many looks in a row
+	wrote   map[string]writing
 }
+
+// writing is how much an attempt had written when the share last left open
+// whether it has ended, since when, and how often it was asked about since.
+type writing struct {
+	files int
+	at    time.Time
+	asked int
+}
+
+// wroteAsks are the times after a file at which its attempt is asked about. A
+// random replica may answer, so that one answer that knows nothing says nothing.
+var wroteAsks = []time.Duration{0, 50 * time.Millisecond, 100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond, 800 * time.Millisecond, 1600 * time.Millisecond}
 
 // acceptance is when a prompt was accepted, or first known to be there, and how
 // often it was asked about since.
@@ -45,12 +58,17 @@ type load struct {
 
 func newTracks() tracks {
 	return tracks{waiting: map[string]bool{}, ended: map[string]time.Time{}, stopped: map[string]bool{},
-		told: map[string]acceptance{}, stuck: map[string]int{}}
+		told: map[string]acceptance{}, stuck: map[string]int{}, wrote: map[string]writing{}}
 }
 
 // follow replaces the flights and forgets what was known of others.
-func (t *tracks) follow(flights []job.Flight) {
+func (t *tracks) follow(flights []job.Flight, now time.Time) {
 	t.flights = slices.Clone(flights)
+	for _, f := range flights {
+		if f.Wrote != t.wrote[f.PromptID].files {
+			t.wrote[f.PromptID] = writing{files: f.Wrote, at: now}
+		}
+	}
 	gone := func(id string) bool {
 		return !slices.ContainsFunc(flights, func(f job.Flight) bool { return f.PromptID == id })
 	}
@@ -59,6 +77,7 @@ func (t *tracks) follow(flights []job.Flight) {
 	maps.DeleteFunc(t.stopped, func(id string, _ bool) bool { return left(id) })
 	maps.DeleteFunc(t.told, func(id string, _ acceptance) bool { return left(id) })
 	maps.DeleteFunc(t.stuck, func(id string, _ int) bool { return gone(id) })
+	maps.DeleteFunc(t.wrote, func(id string, _ writing) bool { return gone(id) })
 }
 
 // awaits reports a prompt whose POST waits for its answer.
@@ -82,8 +101,27 @@ func (t *tracks) soon(now time.Time) (f job.Flight, due time.Time, ok bool) {
 	return f, due, ok
 }
 
+// written is the flight that is to be asked about next because of what it
+// wrote, and when; false for none.
+func (t *tracks) written(now time.Time) (f job.Flight, due time.Time, ok bool) {
+	for _, x := range t.flights {
+		w := t.wrote[x.PromptID]
+		if w.files == 0 || w.asked >= len(wroteAsks) || !t.open(x, now) {
+			continue
+		}
+		if at := w.at.Add(wroteAsks[w.asked]); !ok || at.Before(due) {
+			f, due, ok = x, at, true
+		}
+	}
+	return f, due, ok
+}
+
 // asks counts a question about a prompt.
 func (t *tracks) asks(id string) {
+	if w, ok := t.wrote[id]; ok {
+		w.asked++
+		t.wrote[id] = w
+	}
 	if a, ok := t.told[id]; ok {
 		a.asked++
 		t.told[id] = a
@@ -154,7 +192,7 @@ func (t *tracks) dead() *job.Error {
 
 func (s *site) follow(flights []job.Flight) {
 	s.mu.Lock()
-	s.tracks.follow(flights)
+	s.tracks.follow(flights, s.opts.Now())
 	s.host(flights)
 	s.mu.Unlock()
 	s.nudge()

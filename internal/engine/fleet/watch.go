@@ -36,11 +36,15 @@ func (s *site) watch(ctx context.Context, report func(job.Fact)) {
 }
 
 // upcoming is when to look next, and at which attempt, if not simply the one
-// whose turn it is: where one server may answer, a young attempt is asked about
-// sooner, and so is any while that server may have restarted.
+// whose turn it is: an attempt that may just have ended is asked about sooner.
+// Where one server may answer, so is a young one, and any while that server may
+// have restarted.
 func (s *site) upcoming(next time.Time) (f job.Flight, due time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if x, at, ok := s.tracks.written(s.opts.Now()); ok && at.Before(next) {
+		f, next = x, at
+	}
 	if !s.mayBeSingle() {
 		return f, next
 	}
