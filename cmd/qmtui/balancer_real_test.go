@@ -66,7 +66,7 @@ func (b *balancer) choose(a asked) int {
 			b.posts++
 		}
 		b.homes[id] = n
-	case b.sticky && known && a.path == "/interrupt":
+	case b.sticky && known && a.stops():
 		b.stops++
 		n = (home + b.stops) % len(b.backends)
 	case b.sticky && known:
@@ -77,8 +77,15 @@ func (b *balancer) choose(a asked) int {
 
 func (a asked) posts() bool { return a.method == http.MethodPost && a.path == "/prompt" }
 
+// stops reports a request to stop a running prompt: newer servers have their own.
+func (a asked) stops() bool { return a.path == "/interrupt" || path.Base(a.path) == "cancel" }
+
 // promptOf is the prompt that a request is about; "" for none.
 func promptOf(a asked) string {
+	if rest, ok := strings.CutPrefix(a.path, "/api/jobs/"); ok {
+		id, _, _ := strings.Cut(rest, "/")
+		return id
+	}
 	if rest, ok := strings.CutPrefix(a.path, "/history/"); ok {
 		return path.Base(rest)
 	}

@@ -216,10 +216,10 @@ func (s *realStage) testCancel(t *testing.T) {
 		t.Errorf("the cancelled one is %s, the other %s (%v)", after[unwanted.ID].State, after[wanted.ID].State, after[wanted.ID].ErrorDetail)
 	}
 	s.checkFiles(t, after[wanted.ID], []string{"user007_001_seconds_00001_.png"}, true)
-	stops := s.balancer.count(func(a asked) bool { return a.path == "/interrupt" })
-	ours := s.balancer.count(func(a asked) bool { return a.path == "/interrupt" && promptOf(a) == prompt })
+	stops := s.balancer.count(asked.stops)
+	ours := s.balancer.count(func(a asked) bool { return a.stops() && promptOf(a) == prompt })
 	if stops == 0 || stops != ours {
-		t.Errorf("%d interrupts, %d of them for the cancelled prompt only", stops, ours)
+		t.Errorf("%d requests to stop, %d of them for the cancelled prompt only", stops, ours)
 	}
 }
 

@@ -52,7 +52,15 @@ var realFormats = []realFormat{
 // known are the formats for which these servers have every node.
 func (s *realStage) known(t *testing.T) []realFormat {
 	t.Helper()
-	return slices.DeleteFunc(slices.Clone(realFormats), func(f realFormat) bool {
+	formats := slices.Clone(realFormats)
+	if _, newer := s.nodes.Class("SaveAudioAdvanced"); newer { // its names of sound have no underscore at the end
+		for i, f := range formats {
+			if strings.HasPrefix(f.name, "audio-") {
+				formats[i].files = []string{strings.Replace(f.files[0], "_.", ".", 1)}
+			}
+		}
+	}
+	return slices.DeleteFunc(formats, func(f realFormat) bool {
 		lacks := s.lacks(t, "formats/"+f.name)
 		if lacks != "" {
 			t.Logf("%s is left out: this ComfyUI has no %s", f.name, lacks)
@@ -64,18 +72,28 @@ func (s *realStage) known(t *testing.T) []realFormat {
 // lacks names a class of a prompt that the servers do not have; "" for none.
 func (s *realStage) lacks(t *testing.T, file string) string {
 	t.Helper()
+	for _, class := range classesOf(t, file) {
+		if _, ok := s.nodes.Class(class); !ok {
+			return class
+		}
+	}
+	return ""
+}
+
+// classesOf are the node classes of a prompt below testdata/real.
+func classesOf(t *testing.T, file string) []string {
+	t.Helper()
 	raw, err := os.ReadFile(filepath.Join("testdata", "real", file+".json"))
 	orFatal(t, err)
 	var nodes map[string]struct {
 		Class string `json:"class_type"`
 	}
 	orFatal(t, json.Unmarshal(raw, &nodes))
+	var out []string
 	for _, n := range nodes {
-		if _, ok := s.nodes.Class(n.Class); !ok {
-			return n.Class
-		}
+		out = append(out, n.Class)
 	}
-	return ""
+	return out
 }
 
 // testAllFormats runs 20 jobs of 4 users, every format at least once, and

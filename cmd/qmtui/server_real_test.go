@@ -60,8 +60,20 @@ type replica struct {
 // when the test ends.
 func (c checkout) start(t *testing.T, port int, outputs string, prepare func(dir string)) *replica {
 	t.Helper()
+	return c.startWith(t, port, outputs, false, nil, prepare)
+}
+
+// startWith is start with more flags, and with the nodes of paid services if api is set.
+func (c checkout) startWith(t *testing.T, port int, outputs string, api bool, more func(dir string) []string, prepare func(dir string)) *replica {
+	t.Helper()
 	dir := t.TempDir()
 	flags := serverFlags(t, dir, port, outputs)
+	if more != nil {
+		flags = append(flags, more(dir)...)
+	}
+	if !api {
+		flags = append(flags, "--disable-api-nodes")
+	}
 	if prepare != nil {
 		prepare(dir)
 	}
@@ -93,7 +105,7 @@ func serverFlags(t *testing.T, dir string, port int, outputs string) []string {
 	flags := []string{"--cpu", "--listen", "127.0.0.1", "--port", strconv.Itoa(port), "--output-directory", outputs, "--temp-directory", dir,
 		"--user-directory", filepath.Join(dir, "user"), "--input-directory", filepath.Join(dir, "input"),
 		"--database-url", "sqlite:///" + filepath.Join(dir, "comfyui.db"), "--extra-model-paths-config", testNodes(t, dir),
-		"--disable-auto-launch", "--disable-api-nodes"}
+		"--disable-auto-launch"}
 	if page := os.Getenv("COMFYUI_FRONTEND"); page != "" {
 		flags = append(flags, "--front-end-root", page)
 	}

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -33,31 +35,66 @@ type realStage struct {
 	log             *os.File          // of all managers
 	nodes           *comfy.ObjectInfo // what the servers have; the manager must find out by itself
 	jobs            int               // submitted so far: each gets a colour of its own
+	version         string            // of the servers
 }
 
 // realDeployment is its name.
 const realDeployment = "real"
 
+// stagePlan is what a stage may have otherwise than usual.
+type stagePlan struct {
+	servers   int                             // 0: two
+	prepare   func(dir string)                // more for a server's own folder, before it starts
+	flags     func(dir string) []string       // more for a server, by its own folder
+	api       bool                            // with the nodes of paid services
+	mount     bool                            // the manager looks through FUSE
+	front     func(http.Handler) http.Handler // in front of the balancer
+	configure func(*config.Config)            // has the last word
+}
+
 // openRealStage starts everything; change, unless nil, has the last word on the configuration.
 func openRealStage(t *testing.T, change func(*config.Config)) *realStage {
+	t.Helper()
+	return openStage(t, stagePlan{configure: change})
+}
+
+func openStage(t *testing.T, plan stagePlan) *realStage {
 	t.Helper()
 	comfyUI := findCheckout(t)
 	s := &realStage{share: filepath.Join(t.TempDir(), "share"), users: t.TempDir(), inputs: t.TempDir(), uploads: t.TempDir()}
 	orFatal(t, os.Mkdir(s.share, 0o755))
+	seen := s.share
+	if plan.mount {
+		seen = filepath.Join(t.TempDir(), "mount")
+		orFatal(t, os.Mkdir(seen, 0o755))
+		bindFS(t, s.share, seen, "")
+	}
 	began := time.Now()
-	for _, port := range freePorts(t, 2) {
-		s.replicas = append(s.replicas, comfyUI.start(t, port, s.share, s.shareInputs(t)))
+	shareInputs := s.shareInputs(t)
+	for _, port := range freePorts(t, cmp.Or(plan.servers, 2)) {
+		s.replicas = append(s.replicas, comfyUI.startWith(t, port, s.share, plan.api, plan.flags, func(dir string) {
+			shareInputs(dir)
+			if plan.prepare != nil {
+				plan.prepare(dir)
+			}
+		}))
 	}
 	for _, r := range s.replicas {
 		stats := r.ready(t)
+		s.version = stats.Version
 		t.Logf("ComfyUI %s, Python %s, PyTorch %s on %s after %s", stats.Version, strings.Fields(stats.Python)[0], stats.PyTorch, r.url.Host, seconds(began))
 	}
 	s.balancer = newBalancer(s.replicas)
-	front := httptest.NewServer(s.balancer)
-	t.Cleanup(front.Close)
-	s.config = s.configure(t, front.URL)
-	if change != nil {
-		change(&s.config)
+	var front http.Handler = s.balancer
+	if plan.front != nil {
+		front = plan.front(front)
+	}
+	server := httptest.NewServer(front)
+	t.Cleanup(server.Close)
+	s.config = s.configure(t, server.URL)
+	s.config.Share.Outputs = seen
+	if plan.configure != nil {
+		plan.configure(&s.config)
 	}
 	s.openLog(t)
 	s.startManager(t)
@@ -131,7 +168,7 @@ func (s *realStage) request(t *testing.T, user string, n int, file string) api.S
 	orFatal(t, err)
 	s.jobs++
 	title := filepath.Base(file)
-	own := strings.NewReplacer("{mine}", demo.Prefix(user, n, title), `"{color}"`, strconv.Itoa(0x300000+s.jobs*0x10101))
+	own := strings.NewReplacer("{mine}", demo.Prefix(user, n, title), `"{color}"`, strconv.Itoa((0x300000+s.jobs*0x10101)&0xffffff))
 	return api.SubmitRequest{User: user, Name: title, Workflow: json.RawMessage(own.Replace(string(raw))), Extra: json.RawMessage(realExtra)}
 }
 

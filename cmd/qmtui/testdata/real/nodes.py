@@ -2,7 +2,10 @@
 
 The tests copy this file into a folder of custom nodes of their own; it is never installed anywhere else.
 """
+import gzip
+import struct
 import time
+import zipfile
 from io import BytesIO
 from types import SimpleNamespace
 
@@ -29,9 +32,11 @@ class QmtuiTestMesh:
         return {"required": {"height": ("INT", {"default": 1, "min": 1, "max": 0xFFFFFF})}}
 
     def run(self, height):
+        from comfy_api.latest import Types
+
         corners = torch.tensor([[[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, float(height)]]], dtype=torch.float32)
         faces = torch.tensor([[[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]]], dtype=torch.int64)
-        return (SimpleNamespace(vertices=corners, faces=faces),)
+        return (Types.MESH(corners, faces),)
 
 
 class QmtuiTestSlow:
@@ -72,4 +77,65 @@ class QmtuiTestPicky(QmtuiTestRaise):
         return f"not {message}"
 
 
-NODE_CLASS_MAPPINGS = {c.__name__: c for c in (QmtuiTestSVG, QmtuiTestMesh, QmtuiTestSlow, QmtuiTestRaise, QmtuiTestPicky)}
+class QmtuiTestLora:
+    CATEGORY, FUNCTION, RETURN_TYPES = "qmtui/test", "run", ("LORA_MODEL",)
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"value": ("INT", {"default": 1, "min": 0, "max": 0xFFFFFF})}}
+
+    def run(self, value):
+        return ({"a.lora_up.weight": torch.full((2, 2), float(value))},)
+
+
+class QmtuiTestConditioning:
+    CATEGORY, FUNCTION, RETURN_TYPES = "qmtui/test", "run", ("CONDITIONING",)
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {}}
+
+    def run(self):
+        return ([[torch.zeros(1, 77, 8), {}]],)
+
+
+class AnyType(str):
+    def __ne__(self, other):
+        return False
+
+
+class QmtuiTestFile3D:
+    """A small whole file of a 3D format that holds a number."""
+
+    CATEGORY, FUNCTION, RETURN_TYPES = "qmtui/test", "run", (AnyType("*"),)
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"number": ("INT", {"default": 1, "min": 0, "max": 0xFFFFFF}), "format": (["ply", "splat", "spz", "stl", "usdz"],)}}
+
+    def run(self, number, format):
+        from comfy_api.latest import Types
+
+        return (Types.File3D(BytesIO(getattr(self, format)(number)), file_format=format),)
+
+    def ply(self, number):
+        return f"ply\nformat ascii 1.0\ncomment {number}\nelement vertex 1\nproperty float x\nproperty float y\nproperty float z\nend_header\n{number} 0 0\n".encode()
+
+    def splat(self, number):
+        return struct.pack("<6f8B", number, 0, 0, 1, 1, 1, 200, 100, 50, 255, 255, 128, 128, 128) * 3
+
+    def spz(self, number):
+        head = struct.pack("<IIIBBBB", 0x5053474E, 2, 1, 0, 12, 0, 0)
+        return gzip.compress(head + number.to_bytes(9, "little") + bytes([255]) + bytes(3) + bytes(3) + bytes(3))
+
+    def stl(self, number):
+        return b"qmtui".ljust(80) + struct.pack("<I12fH", 1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, number, 0)
+
+    def usdz(self, number):
+        whole = BytesIO()
+        with zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED) as z:
+            z.writestr("model.usda", f'#usda 1.0\ndef Sphere "s" {{ double radius = {number} }}\n')
+        return whole.getvalue()
+
+
+NODE_CLASS_MAPPINGS = {c.__name__: c for c in (QmtuiTestSVG, QmtuiTestMesh, QmtuiTestSlow, QmtuiTestRaise, QmtuiTestPicky, QmtuiTestLora, QmtuiTestConditioning, QmtuiTestFile3D)}
