@@ -24,6 +24,7 @@ var batchRules = map[string]batchRule{
 	"EmptySD3LatentImage":            fresh,
 	"EmptyChromaRadianceLatentImage": fresh,
 	"EmptyLatentAudio":               fresh,
+	"EmptyAudio":                     func(batch, *node) int { return 1 },
 	"EmptyAceStepLatentAudio":        fresh,
 	"EmptyFlux2LatentImage":          fresh,
 	"EmptyHiDreamO1LatentImage":      fresh,
