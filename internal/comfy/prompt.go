@@ -124,7 +124,7 @@ func fromObject(top map[string]any) (*Prompt, error) {
 		}
 	}
 	p.order = slices.SortedFunc(maps.Keys(p.nodes), compareIDs)
-	if r := faults.refusal("bad_node", "every node needs a class_type and an inputs object; export the prompt again"); r != nil {
+	if r := faults.refusal("bad_node", "every node needs a class_type and an inputs object; a page leaves out the class_type of a node that is not installed there: install it, or take it out of the workflow, then export the prompt again"); r != nil {
 		r.Err.Type = typeInvalid
 		return nil, r
 	}
