@@ -91,7 +91,7 @@ var kinds = []kind{
 	{hostileName, "hostile-name", 0.04, false, false, "one more whole output, named with a newline, escape sequences or 240 letters", func(f *Faults) *float64 { return &f.HostileName }},
 	{partialBatch, "partial-batch", 0.04, true, true, "the worker dies in a batch: the last file is missing, the one before it truncated", func(f *Faults) *float64 { return &f.PartialBatch }},
 	{gatewayAccepted, "bad-gateway-accepted", 0.04, true, false, "the prompt is queued, and the balancer answers 502", func(f *Faults) *float64 { return &f.GatewayAccepted }},
-	{0, "savers", 0.35, false, false, "users save with custom nodes, under names that others use as well; not in \"all\"", func(f *Faults) *float64 { return &f.Savers }},
+	{0, "savers", 0.35, false, false, "users save with custom nodes, under names that others use as well", func(f *Faults) *float64 { return &f.Savers }},
 }
 
 // FaultNames lists what ParseFaults understands, with a sentence for each.
@@ -138,7 +138,7 @@ func (f *Faults) set(name string, p float64) error {
 	var known []string
 	for _, k := range kinds {
 		known = append(known, k.name)
-		if name != k.name && (name != "all" || k.bit == 0) {
+		if name != k.name && name != "all" {
 			continue
 		}
 		found = true

@@ -285,7 +285,7 @@ func TestParseFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, k := range kinds {
-		if p := *k.of(&all); k.bit != 0 && (p != k.usual || p <= 0 || p > 0.2) || k.bit == 0 && p != 0 {
+		if p := *k.of(&all); p != k.usual || p <= 0 || p > 0.4 {
 			t.Errorf("%s: %v", k.name, p)
 		}
 	}
