@@ -238,7 +238,15 @@ func mountBind(t testing.TB, backing, point string) {
 	if out, err := exec.Command("bindfs", backing, point).CombinedOutput(); err != nil {
 		t.Skipf("no FUSE here: bindfs: %v %s", err, out)
 	}
-	t.Cleanup(func() { _ = exec.Command("fusermount3", "-u", "-z", point).Run() })
+	t.Cleanup(func() {
+		for _, umount := range [][]string{{"fusermount3", "-u", "-z"}, {"fusermount", "-u", "-z"}, {"umount", "-l"}} {
+			out, err := exec.Command(umount[0], append(umount[1:], point)...).CombinedOutput()
+			if err == nil {
+				return
+			}
+			t.Logf("%s: %v %s", umount[0], err, out)
+		}
+	})
 }
 
 // TestBehindFUSE writes behind the mount, so that no event ever comes.
