@@ -69,7 +69,7 @@ export default async function ({ person, accessible, ask, check, say, options })
     const whole = app.graphToPrompt.bind(app);
     app.graphToPrompt = () => {
       const p = whole();
-      p.output[1].inputs.width = "wide";
+      Object.values(p.output).find((n) => n.class_type === "SaveImage").inputs.images = "none"; // a server only finds out when it runs it
       return p;
     };
     return app.queuePrompt(0, 1);
