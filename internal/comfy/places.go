@@ -9,8 +9,9 @@ import (
 
 // Places are where nodes of the prompt may write outside a folder of their own:
 // beginnings of paths below the output folder, in lower case, sorted; "" is
-// anywhere. Nil when there is no such node. tagged says that prefixes are
-// tagged: without, every save node writes where its user says.
+// anywhere, and stands before the paths that the prompt's own texts suggest.
+// Nil when there is no such node. tagged says that prefixes are tagged: without,
+// every save node writes where its user says.
 func (p *Prompt) Places(info *ObjectInfo, tagged bool) []string {
 	set := map[string]bool{}
 	doomed := p.doomed(p.inputFaults(info))
@@ -20,14 +21,46 @@ func (p *Prompt) Places(info *ObjectInfo, tagged bool) []string {
 		}
 	}
 	for _, id := range p.strangers(info) {
-		if p.mayNamePath(p.nodes[id], info) {
+		if n := p.nodes[id]; p.mayNamePath(n, info) {
 			set[""] = true
+			for _, place := range p.suggested(n) {
+				set[place] = true
+			}
 		}
 	}
-	if set[""] {
-		return []string{""} // every other one lies in it
-	}
 	return slices.Sorted(maps.Keys(set))
+}
+
+// minSuggested is the shortest text, in bytes, that suggests a path.
+const minSuggested = 3
+
+// suggested are beginnings of paths that the texts of a node spell of which
+// nobody knows what it does with them: its names, alone and in its folders.
+func (p *Prompt) suggested(n *node) []string {
+	var folders, names, out []string
+	for _, input := range slices.Sorted(maps.Keys(n.inputs)) {
+		text, ok := prefixText(n.inputs[input])
+		switch {
+		case !ok || !named(input, pathWords) && !isFileName(text):
+		case named(input, []string{"path", "folder", "dir"}) && !isFileName(text):
+			folders = append(folders, p.userFolder(text, "worker"))
+		default:
+			names = append(names, ownPrefix(slashes(text)))
+		}
+	}
+	for _, name := range names {
+		for _, folder := range append(folders, "") {
+			if place := beginning(joined(folder, name)); len(place) >= minSuggested {
+				out = append(out, place)
+			}
+		}
+	}
+	return out
+}
+
+// isFileName reports a text that ends as a file does that nodes save.
+func isFileName(text string) bool {
+	return len(text) <= maxNodeFolder && !strings.ContainsAny(text, "\n*") && byExtension(text) != nil
 }
 
 // place is where a node writes that has no folder of its own, as exactly as the
@@ -89,9 +122,15 @@ func beginning(text string) string {
 }
 
 // mayNamePath reports a node with a text input that looks as if it named a file
-// or a folder. Where nobody asked a server, any literal text counts.
+// or a folder, or whose text does. Where nobody asked a server, any literal text counts.
 func (p *Prompt) mayNamePath(n *node, info *ObjectInfo) bool {
 	class, known := info.Class(n.class)
+	for name, value := range n.inputs {
+		in, declared := class.input(name)
+		if text, ok := value.(string); ok && isFileName(text) && (!known || declared && in.Type == "STRING" && !in.Upload) {
+			return true
+		}
+	}
 	if known {
 		texts := func(in Input) bool { return in.Type == "STRING" && named(in.Name, pathWords) }
 		return slices.ContainsFunc(class.Required, texts) || slices.ContainsFunc(class.Optional, texts)
