@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -118,7 +119,8 @@ func (l *loop) writers(p job.Path) []writer {
 		w := writer{ended: endOf(a)}
 		w.owner, _ = ownerIn(*j, promptID)
 		_, w.named = slices.BinarySearch(a.Files, p)
-		w.specific = slices.ContainsFunc(a.Places, func(place string) bool { return place != "" && strings.HasPrefix(lower, place) })
+		w.specific = slices.ContainsFunc(a.Places, func(place string) bool { return place != "" && strings.HasPrefix(lower, place) }) ||
+			slices.ContainsFunc(outside(a), func(named job.Path) bool { return stem(named) == stem(p) })
 		if !w.named && !w.specific && !slices.Contains(a.Places, "") && !j.Unsure {
 			continue
 		}
@@ -128,6 +130,10 @@ func (l *loop) writers(p job.Path) []writer {
 	}
 	return all
 }
+
+// stem is a path without its extension, which a picture shares with what its
+// node writes beside it.
+func stem(p job.Path) string { return strings.TrimSuffix(string(p), path.Ext(string(p))) }
 
 // endOf is when an attempt's run ended, as far as anybody said; zero while it
 // may be writing.

@@ -22,7 +22,8 @@ type owner struct {
 type writer struct {
 	owner
 	// named says that a history of it names the file, specific that one of its
-	// places is a beginning of the file's path and not of every path.
+	// places is a beginning of the file's path and not of every path, or that a
+	// history of it names a file that differs in the extension only.
 	named, specific bool
 	// told says that a history of it was heard, so that what it does not name it
 	// hardly wrote.

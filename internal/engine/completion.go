@@ -90,7 +90,9 @@ func completeStored(v View, j job.Job) []job.Fact {
 	if t.Short && slices.ContainsFunc(a.Files, func(p job.Path) bool { return v.Undecided[p] }) {
 		return nil // a file of it stands there, and may still be found to be its own
 	}
-	if over := v.age(latest(a.When(job.Finished), trace.Moved)) - v.Policy.missingGrace(); t.Short && (v.blind() || over < 0 || v.unseen(over)) {
+	// What may stand anywhere is found by the scan of the share, later than histories tell.
+	unfound := t.Stored == 0 && slices.Contains(a.Places, "")
+	if over := v.age(latest(a.When(job.Finished), trace.Moved)) - v.Policy.missingGrace(); (t.Short || unfound) && (v.blind() || over < 0 || v.unseen(over)) {
 		return nil
 	}
 	return v.conclude(j, a, t)

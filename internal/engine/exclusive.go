@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/comfyume/qmtui/internal/job"
 )
@@ -37,12 +38,23 @@ func customClasses(j job.Job) []string {
 }
 
 // places are where an attempt of the job may write outside its own folder when
-// these classes are sent as the user wrote them; nil for nowhere.
+// these classes are sent as the user wrote them; nil for nowhere. Where that is
+// anywhere, the user's own texts stand beside as what a file's path may begin with.
 func (v View) places(j job.Job, plain []string) []string {
-	if len(plain) > 0 {
-		return []string{""}
+	if len(plain) == 0 {
+		return j.Places
 	}
-	return j.Places
+	out := []string{""}
+	for _, x := range j.Expect {
+		prefix := strings.ToLower(x.Prefix)
+		if i := strings.IndexAny(prefix, "%[{<$*?"); i >= 0 {
+			prefix = prefix[:i] // nodes put other text there
+		}
+		if slices.Contains(plain, x.Class) && prefix != "" && !slices.Contains(out, prefix) {
+			out = append(out, prefix)
+		}
+	}
+	return out
 }
 
 // waitsFor says, for people, why the job must not be sent yet: another writes to

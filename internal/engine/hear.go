@@ -29,14 +29,19 @@ func (l *loop) heard(f job.Fact) []job.Fact {
 }
 
 // reconsiderNamed asks again whose the files are that a history names, once it
-// is recorded: orphans, and files that waited for a word.
+// is recorded: orphans, what stands beside them, and files that waited for a word.
 func (l *loop) reconsiderNamed(f job.Fact) {
-	for _, p := range f.Files {
-		if o, err := l.ledger.Orphan(orphanID(p)); err == nil && o.State == job.OrphanOpen {
-			l.unclaimed[p] = job.Sighting{Path: p, Size: o.Size, Mark: job.MarkWhole, At: f.At, Modified: o.Modified}
+	l.reconsider = true
+	if !slices.ContainsFunc(f.Files, func(p job.Path) bool { return !p.Tagged() }) {
+		return
+	}
+	open, err := l.ledger.Orphans(job.OrphanOpen)
+	l.logError("list orphans", err)
+	for _, o := range open {
+		if slices.ContainsFunc(f.Files, func(p job.Path) bool { return stem(p) == stem(o.Path) }) {
+			l.unclaimed[o.Path] = job.Sighting{Path: o.Path, Size: o.Size, Mark: job.MarkWhole, At: f.At, Modified: o.Modified}
 		}
 	}
-	l.reconsider = true
 }
 
 // reconsidered asks again about files whose owner was not decided: after news,

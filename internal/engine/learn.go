@@ -28,19 +28,24 @@ func (v View) learnable(j job.Job, a job.Attempt) bool {
 	return !trying && !slices.ContainsFunc(classes, func(c string) bool { _, known := v.Learned[a.Deployment][c]; return known })
 }
 
-// learn keeps what an attempt with untagged inputs showed of its classes.
+// learn keeps what an attempt showed of its classes: one with untagged inputs,
+// whether they save, and any other, which of them do not write into the folder
+// that they were given.
 func (l *loop) learn(j *job.Job, n int) {
 	a, _ := j.Attempt(n)
-	if len(a.Plain) == 0 || !a.State.Terminal() || !a.Heard() {
+	if !a.State.Terminal() || !a.Heard() {
 		return
 	}
-	saved := slices.ContainsFunc(j.OutputsOf(n), func(o job.Output) bool { return o.State == job.OutputStored })
+	classes, saved := a.Plain, slices.ContainsFunc(j.OutputsOf(n), func(o job.Output) bool { return o.State == job.OutputStored })
+	if len(classes) == 0 {
+		classes, saved = strays(*j, a), true
+	}
 	learned := maps.Clone(l.learned[a.Deployment])
 	if learned == nil {
 		learned = map[string]job.Learned{}
 	}
 	news := false
-	for _, c := range a.Plain {
+	for _, c := range classes {
 		if was, known := learned[c]; known && was.Plain == saved {
 			continue
 		}
@@ -58,6 +63,23 @@ func (l *loop) learn(j *job.Job, n int) {
 	all[a.Deployment] = learned
 	l.learned = all
 	l.logError("keep what was learned of node classes", l.ledger.SetSetting(settingLearned, l.learned))
+}
+
+// strays are the classes that may have written a file that a history names
+// outside the attempt's own folder: custom ones that wrote nothing into it,
+// though their inputs were tagged.
+func strays(j job.Job, a job.Attempt) []string {
+	if a.Places != nil || len(outside(a)) == 0 {
+		return nil
+	}
+	var out []string
+	for _, x := range j.Expect {
+		own := slices.ContainsFunc(j.OutputsOf(a.N), func(o job.Output) bool { return o.Node == x.Node && o.Source.Tagged() })
+		if x.Custom && !x.Outside && !own && !slices.Contains(out, x.Class) {
+			out = append(out, x.Class)
+		}
+	}
+	return out
 }
 
 // noFiles is the end of an attempt whose worker reported success and of which
