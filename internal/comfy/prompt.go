@@ -148,6 +148,7 @@ func newNode(id string, value any) (*node, *ComfyError) {
 	delete(n.rest, "class_type")
 	delete(n.rest, "inputs")
 	delete(n.rest, changedKey)
+	delete(n.inputs, attemptInput)
 	switch {
 	case n.class == "":
 		return n, invalidNode(id, "Cannot execute because a node is missing the class_type property.")

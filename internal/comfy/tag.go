@@ -46,6 +46,12 @@ type Request struct {
 	ExtraData json.RawMessage `json:"extra_data,omitempty"`
 }
 
+// attemptInput is an input that no class declares, with the attempt's id. A
+// server takes no notice of it but in the key of its cache: without it, a node
+// whose inputs are those of an earlier prompt would not run, and write nothing.
+// An own folder does as much.
+const attemptInput = Root + "_attempt"
+
 var promptIDForm = regexp.MustCompile(`^[0-9A-Za-z-]{1,64}$`)
 
 // Tagged makes the request for one attempt: the prompt with its prefixes,
@@ -79,13 +85,21 @@ func (p *Prompt) Tagged(t Tag, extra json.RawMessage, info *ObjectInfo) (Request
 // whose folder nobody may write.
 func (p *Prompt) tagSaves(nodes map[string]any, t Tag, info *ObjectInfo) {
 	p.dropHelpers(nodes, info)
+	for _, id := range p.strangers(info) {
+		if n := p.nodes[id]; p.mayNamePath(n, info) {
+			setInput(nodes, n, attemptInput, t.PromptID)
+		}
+	}
 	for _, s := range p.saves(info) {
-		if t.Prefix && !slices.Contains(t.Plain, s.node.class) {
+		plain := !t.Prefix || slices.Contains(t.Plain, s.node.class)
+		if !plain && s.isolated(p) {
 			p.tagName(nodes, s, info)
-			if s.isolated(p) {
-				p.tagSave(nodes, s, Folder(t.PromptID)+"/"+EncodeNode(s.node.id), info)
-				continue
-			}
+			p.tagSave(nodes, s, Folder(t.PromptID)+"/"+EncodeNode(s.node.id), info)
+			continue
+		}
+		setInput(nodes, s.node, attemptInput, t.PromptID)
+		if !plain {
+			p.tagName(nodes, s, info)
 			if s.row.FolderOff != nil && s.main != "" { // then it writes into the output folder itself
 				setInput(nodes, s.node, s.main, *s.row.FolderOff)
 				continue
