@@ -90,6 +90,10 @@ budgets: ## what the panel's screens and keys may cost, held to on this machine
 	QMTUI_BUDGETS=1 $(GO) test -count=1 -p 1 -v -run 'AtMost5ms|100000|ThousandChanges|OneCell|Idle' ./internal/ui ./cmd/qmtui | grep -v '=== RUN'
 
 .PHONY: comfyui
-comfyui: ## tests against a real ComfyUI: make comfyui COMFYUI_DIR=/path/to/ComfyUI
-	@test -n "$(COMFYUI_DIR)" || { echo "say where it is: make comfyui COMFYUI_DIR=/path/to/ComfyUI"; exit 2; }
-	COMFYUI_DIR=$(COMFYUI_DIR) $(GO) test -count=1 -v -timeout 20m -run 'ComfyUI' ./cmd/qmtui
+comfyui: ## tests against real ComfyUIs, one after the other: make comfyui COMFYUI_DIR="/path/to/0.8 /path/to/0.33"
+	@test -n "$(COMFYUI_DIR)" || { echo "say where it is: make comfyui COMFYUI_DIR=/path/to/ComfyUI (or several, in quotes)"; exit 2; }
+	@failed=; for dir in $(COMFYUI_DIR); do \
+	  test -f "$$dir/main.py" || { echo "skipped: there is no ComfyUI in $$dir (no main.py)"; continue; }; \
+	  echo "== $$dir"; \
+	  COMFYUI_DIR=$$dir $(GO) test -count=1 -v -timeout 60m -run 'ComfyUI' ./cmd/qmtui || failed="$$failed $$dir"; \
+	done; test -z "$$failed" || { echo "failed:$$failed"; exit 1; }

@@ -135,7 +135,7 @@ func (s *realStage) testNewFormats(t *testing.T) {
 }
 
 // testNoSlower: 8 short jobs of a class take at most half as long again as 8
-// of SaveImage.
+// of SaveImage. What seems slow is tried again, since the machine may be busy.
 func (s *realStage) testNoSlower(t *testing.T) {
 	all := slices.Sorted(maps.Keys(s.allFormats(t)))
 	eight := func(file string) time.Duration {
@@ -151,27 +151,26 @@ func (s *realStage) testNoSlower(t *testing.T) {
 		}
 		return time.Since(began)
 	}
-	bases := []time.Duration{eight("formats/image")}
-	took := map[string]time.Duration{}
 	for _, file := range all {
-		took[file] = eight(file)
-	}
-	bases = append(bases, eight("formats/image"), took["formats/image"])
-	slices.Sort(bases)
-	base := bases[1]
-	t.Logf("8 jobs of SaveImage take %v, their median %s", bases, base.Round(time.Millisecond))
-	for _, file := range all {
-		ratio := took[file].Seconds() / base.Seconds()
-		t.Logf("%-32s %6.2f s, %.2f x", file, took[file].Seconds(), ratio)
-		if ratio > 1.5 && !slices.Contains(slowToRender, filepath.Base(file)) {
-			t.Errorf("8 jobs of %s take %s, %.2f times as long as SaveImage", file, took[file].Round(time.Millisecond), ratio)
+		const tries = 4
+		var ratio float64
+		for try := range tries {
+			base, took := eight("formats/image"), eight(file)
+			r := took.Seconds() / base.Seconds()
+			if try == 0 || r < ratio {
+				ratio = r
+			}
+			if ratio <= 1.5 {
+				t.Logf("%-32s %5.2f s, %.2f x SaveImage", file, took.Seconds(), ratio)
+				break
+			}
+			t.Logf("%-32s %5.2f s, %.2f x SaveImage in try %d", file, took.Seconds(), r, try+1)
+		}
+		if ratio > 1.5 {
+			t.Errorf("8 jobs of %s take %.2f times as long as SaveImage", file, ratio)
 		}
 	}
 }
-
-// slowToRender are the prompts that ComfyUI itself takes longer for: it encodes
-// video, for which one replica of a busy machine takes a second.
-var slowToRender = []string{"webm-av1", "video-av1"}
 
 // testOnlyShows: what saves nothing is refused before it is sent.
 func (s *realStage) testOnlyShows(t *testing.T) {

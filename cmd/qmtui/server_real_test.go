@@ -35,12 +35,12 @@ func findCheckout(t *testing.T) checkout {
 	return checkout{dir, findPython(dir)}
 }
 
-// findPython looks beside and in the checkout before it takes the system's.
+// findPython looks in and beside the checkout before it takes the system's.
 func findPython(dir string) string {
 	if python := os.Getenv("COMFYUI_PYTHON"); python != "" {
 		return python
 	}
-	for _, python := range []string{filepath.Join(dir, "..", "venv", "bin", "python"), filepath.Join(dir, "venv", "bin", "python")} {
+	for _, python := range []string{filepath.Join(dir, "venv", "bin", "python"), filepath.Join(dir, "..", "venv", "bin", "python")} {
 		if _, err := os.Stat(python); err == nil {
 			return python
 		}
@@ -53,6 +53,9 @@ type replica struct {
 	url   *url.URL
 	log   string // path
 	ended chan struct{}
+	stop  func()
+	// command makes one that starts it.
+	command func(context.Context) *exec.Cmd
 }
 
 // start runs a ComfyUI on the CPU with everything but its outputs of its own.
@@ -79,23 +82,44 @@ func (c checkout) startWith(t *testing.T, port int, outputs string, api bool, mo
 	}
 	log, err := os.Create(filepath.Join(dir, "comfyui.log"))
 	orFatal(t, err)
-	ctx, stop := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, c.python, append([]string{"main.py"}, flags...)...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = c.dir, log, log
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = 20 * time.Second
-	orFatal(t, cmd.Start())
-	r := &replica{url: &url.URL{Scheme: "http", Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}, log: log.Name(), ended: make(chan struct{})}
-	go func() {
-		defer close(r.ended)
-		_ = cmd.Wait()
-	}()
+	r := &replica{url: &url.URL{Scheme: "http", Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}, log: log.Name()}
+	r.command = func(ctx context.Context) *exec.Cmd {
+		cmd := exec.CommandContext(ctx, c.python, append([]string{"main.py"}, flags...)...)
+		cmd.Dir, cmd.Stdout, cmd.Stderr = c.dir, log, log
+		return cmd
+	}
+	r.run(t)
 	t.Cleanup(func() {
-		stop()
-		<-r.ended
+		r.stop()
 		_ = log.Close()
 	})
 	return r
+}
+
+// run starts the server; stop ends it and waits for that.
+func (r *replica) run(t *testing.T) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	cmd := r.command(ctx)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 20 * time.Second
+	orFatal(t, cmd.Start())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait()
+	}()
+	r.ended, r.stop = ended, func() {
+		stop()
+		<-ended
+	}
+}
+
+// restart ends the server and starts it again with the same folders and port.
+func (r *replica) restart(t *testing.T) {
+	t.Helper()
+	r.stop()
+	r.run(t)
 }
 
 func serverFlags(t *testing.T, dir string, port int, outputs string) []string {
