@@ -112,6 +112,7 @@ func writesTo(places []string, p job.Path) bool {
 // own folders.
 func (l *loop) writers(p job.Path) []writer {
 	var all []writer
+	var strayed []string
 	lower := strings.ToLower(string(p))
 	for promptID, id := range l.shared {
 		j := l.jobs[id]
@@ -127,6 +128,33 @@ func (l *loop) writers(p job.Path) []writer {
 		w.told = a.Heard()
 		w.has = slices.ContainsFunc(j.OutputsOf(a.N), func(o job.Output) bool { return o.Source == p && o.State == job.OutputStored })
 		all = append(all, w)
+		if w.named && a.Places == nil {
+			strayed = append(strayed, customClasses(*j)...)
+		}
+	}
+	return append(all, l.likewise(strayed, all)...)
+}
+
+// likewise are the attempts with a custom node of these classes, beside those
+// known already: one of another job wrote outside the folder it was given, and so
+// may theirs.
+func (l *loop) likewise(classes []string, known []writer) []writer {
+	if len(classes) == 0 {
+		return nil
+	}
+	var all []writer
+	for _, j := range l.order {
+		if !slices.ContainsFunc(customClasses(*j), func(c string) bool { return slices.Contains(classes, c) }) {
+			continue
+		}
+		for _, a := range j.Attempts {
+			if a.PromptID == "" || slices.ContainsFunc(known, func(w writer) bool { return w.promptID == a.PromptID }) {
+				continue
+			}
+			w := writer{ended: endOf(a), told: a.Heard()}
+			w.owner, _ = ownerIn(*j, a.PromptID)
+			all = append(all, w)
+		}
 	}
 	return all
 }

@@ -28,6 +28,27 @@ func TestSidecarsOfNamedFiles(t *testing.T) {
 	})
 }
 
+// TestStraysOfTwoJobs: two jobs of a class that ignores the folder it is given,
+// sent before that was known, may have written one file; a history of one alone
+// does not decide.
+func TestStraysOfTwoJobs(t *testing.T) {
+	open(t, 4, engine.Policy{}, func(h *house) {
+		tagged := wanted{Expect: []job.Expected{{Node: "9", Class: "Own Saver", Custom: true}}}
+		a, b := h.ask("user001", tagged), h.ask("user002", tagged)
+		h.pass(time.Second)
+		h.stands("same.jpg", 10, nil)
+		h.ends(a, "same.jpg")
+		h.pass(5 * time.Second)
+		h.delivers(map[string]int{"user001": 0, "user002": 0})
+		h.ends(b, "same.jpg")
+		h.pass(2 * time.Minute)
+		h.delivers(map[string]int{"user001": 0, "user002": 0})
+		if o := h.orphans(); len(o) != 1 || len(o[0].Candidates) != 2 {
+			t.Errorf("orphans %+v", o)
+		}
+	})
+}
+
 // TestLearnThatAFolderIsIgnored: a class whose files stand outside the folder
 // that it was given has its jobs one after the other from then on.
 func TestLearnThatAFolderIsIgnored(t *testing.T) {
