@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -84,8 +85,23 @@ func (x *execution) entry(out file) Written {
 	}
 	rel = filepath.ToSlash(rel)
 	return Written{Deployment: x.replica.dep.spec.Name, Replica: x.replica.name, PromptID: x.task.id, Node: out.node,
-		Path: rel, Size: int64(len(out.body)), Checksum: checksum(out.body), Planted: out.planted, Loaded: out.loaded, Seed: out.seed, Again: out.again,
+		Path: rel, Size: int64(len(out.body)), Checksum: checksum(out.body), Planted: out.planted, Loaded: out.loaded, Seed: cmp.Or(out.seed, x.seed()), Again: out.again,
 		Marker: strings.Contains("/"+rel, "/"+comfy.StartedFolder), ContainerDisk: x.replica.outputFolder() != x.replica.dep.fleet.cfg.Outputs}
+}
+
+// seed is that of the prompt's sampler, for a file that no sampler made: it tells
+// whose the prompt was, also when nothing else of it was written. Zero for none.
+func (x *execution) seed() uint64 {
+	var m material
+	for _, id := range x.task.prompt.keys {
+		node, _ := x.task.prompt.get(id)
+		if n, ok := node.(*object); ok {
+			if inputs, ok := n.values["inputs"].(*object); ok {
+				m.widgets(inputs.values)
+			}
+		}
+	}
+	return m.seed
 }
 
 func checksum(body []byte) string { return fmt.Sprintf("xxh64:%016x", xxhash.Sum64(body)) }
