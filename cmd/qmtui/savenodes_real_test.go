@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -200,10 +201,10 @@ type saved struct {
 // manager recorded. It prints a table and fails the test for every fault.
 func (s *saveStage) judgeNumbers(t *testing.T, jobs []*saveJob) {
 	t.Helper()
-	ids := map[job.ID]*saveJob{}
+	ours := map[int]bool{}
 	tallies := map[string]*saved{}
 	for _, j := range jobs {
-		ids[j.id] = j
+		ours[j.number] = true
 		if tallies[j.kind.name] == nil {
 			tallies[j.kind.name] = &saved{}
 		}
@@ -222,7 +223,7 @@ func (s *saveStage) judgeNumbers(t *testing.T, jobs []*saveJob) {
 			t.Errorf("%s shows the number %d, which no job has", f.Path, f.number)
 			continue
 		}
-		if tallies[j.kind.name] == nil {
+		if !ours[j.number] {
 			continue // of jobs before
 		}
 		if j.user != f.User {
@@ -285,12 +286,9 @@ func tableOf(tallies map[string]*saved) string {
 	line := func(name string, x saved) {
 		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t\n", name, x.jobs, x.files, x.done, x.delivered, x.orphans, x.wrong, x.lost, x.twice, x.changed, x.longest.Round(100*time.Millisecond))
 	}
-	for _, k := range saveKinds {
-		x := tallies[k.name]
-		if x == nil {
-			continue
-		}
-		line(k.name, *x)
+	for _, name := range slices.Sorted(maps.Keys(tallies)) {
+		x := tallies[name]
+		line(name, *x)
 		all.jobs, all.files, all.done, all.delivered = all.jobs+x.jobs, all.files+x.files, all.done+x.done, all.delivered+x.delivered
 		all.orphans, all.wrong, all.lost, all.twice, all.changed = all.orphans+x.orphans, all.wrong+x.wrong, all.lost+x.lost, all.twice+x.twice, all.changed+x.changed
 		all.longest = max(all.longest, x.longest)

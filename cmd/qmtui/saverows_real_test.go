@@ -106,22 +106,18 @@ func (s *saveStage) testRewritten(t *testing.T) {
 
 // testTrickle: a job that is done has all its files.
 func (s *saveStage) testTrickle(t *testing.T) {
-	const files = 4
-	var ids []job.ID
-	for n, user := range []string{"user111", "user112"} {
-		prompt := fmt.Sprintf(`{"1":{"class_type":"QmtuiTestBits","inputs":{"number":%d,"label":"","batch_size":1}},
-			"2":{"class_type":"QmtuiTestTrickle","inputs":{"images":["1",0],"filename_prefix":"same","files":%d,"seconds":5.0}}}`, 7+n, files)
-		ids = append(ids, s.submit(t, api.SubmitRequest{User: user, Name: "trickle", Workflow: json.RawMessage(prompt)}).ID)
-	}
-	for _, j := range s.until(t, 2*time.Minute, "has ended", hasEnded, ids...) {
-		if j.Name != "trickle" {
-			continue
+	k := saveKind{"QmtuiTestTrickle", "", 1, `{"class_type":"QmtuiTestTrickle","inputs":{"images":["1",0],"filename_prefix":"same","files":4,"seconds":5.0}}`, "", 4}
+	jobs := []*saveJob{s.start(t, "user111", k), s.start(t, "user112", k)}
+	ended := s.until(t, 2*time.Minute, "has ended", hasEnded, jobs[0].id, jobs[1].id)
+	for _, j := range jobs {
+		a := ended[j.id]
+		if a.State != job.Done || len(a.Outputs) != k.files {
+			t.Errorf("the job of %s is %s with %d of %d files: %+v", j.user, a.State, len(a.Outputs), k.files, a.ErrorDetail)
 		}
-		if j.State != job.Done || len(j.Outputs) != files {
-			t.Errorf("the job of %s is %s with %d of %d files: %+v", j.User, j.State, len(j.Outputs), files, j.ErrorDetail)
-		}
-		t.Logf("%d files of %s, done after %s", len(j.Outputs), j.User, j.Completed.Sub(j.Created.Time).Round(100*time.Millisecond))
+		t.Logf("%d files of %s, done after %s", len(a.Outputs), j.user, a.Completed.Sub(a.Created.Time).Round(100*time.Millisecond))
 	}
+	s.endAll(t, jobs)
+	s.judgeNumbers(t, jobs)
 }
 
 // testSidecars: what stands under one number is of one picture, and the
@@ -211,7 +207,12 @@ func TestNewPackOnComfyUI(t *testing.T) {
 		r.ready(t)
 	}
 	began := time.Now()
-	j := s.submit(t, prompt(2))
+	var j api.Job
+	eventually(t, time.Minute, "the job is taken", func() bool { // a list that was just read is not read again
+		var err error
+		j, _, err = s.client.Submit(t.Context(), prompt(2))
+		return err == nil
+	})
 	j = s.until(t, time.Minute, "has ended", hasEnded, j.ID)[j.ID]
 	if j.State != job.Done || len(j.Outputs) != 1 {
 		t.Errorf("the job is %s with %s: %+v", j.State, paths(j.Outputs), j.ErrorDetail)

@@ -82,10 +82,15 @@ func TestTemplatesOnComfyUI(t *testing.T) {
 	}
 	t.Logf("%d templates of ComfyUI %s:\n%s", len(templates), s.version, table.String())
 	for _, kind := range slices.Sorted(maps.Keys(outcomes)) {
-		if kind == "accepted" {
+		if kind == "accepted" || kind == "accepted, a count is unknown" {
 			continue
 		}
 		t.Logf("%s:\n  %s", kind, strings.Join(outcomes[kind], "\n  "))
+	}
+	for kind, names := range outcomes {
+		if !strings.HasPrefix(kind, "accepted") && kind != "refused: previews_only" && kind != "refused: bad_node" || kind == unexpected {
+			t.Errorf("%d templates are %s", len(names), kind)
+		}
 	}
 	if n := s.balancer.count(asked.posts); n != 0 {
 		t.Errorf("%d prompts were sent to the server", n)
@@ -129,6 +134,13 @@ func (s *realStage) tryTemplate(t *testing.T, user, name string, x template) (ki
 	j, _, err := s.client.Submit(t.Context(), r)
 	var e *job.Error
 	if errors.As(err, &e) {
+		// The two reasons that templates give are held against the prompt itself.
+		if saves := s.savesIn(x); e.Code == "previews_only" && len(saves) > 0 {
+			t.Errorf("%s is refused because it saves nothing, and has %v", name, saves)
+		}
+		if e.Code == "bad_node" && !slices.ContainsFunc(slices.Collect(maps.Values(x.Output)), func(n json.RawMessage) bool { return !bytes.Contains(n, []byte(`"class_type"`)) }) {
+			t.Errorf("%s is refused because a node has no class, and all have one", name)
+		}
 		return "refused: " + e.Code, e.Message + "; " + e.Hint + eachError(e.NodeErrors)
 	}
 	orFatal(t, err)
@@ -137,6 +149,11 @@ func (s *realStage) tryTemplate(t *testing.T, user, name string, x template) (ki
 		warned = append(warned, w.Code+": "+w.Message)
 	}
 	kind = "accepted"
+	for _, id := range s.savesIn(x) {
+		if !slices.ContainsFunc(j.Expected, func(e api.Expected) bool { return e.Node == id }) {
+			return unexpected, fmt.Sprintf("node %s is not among the %d that are expected", id, len(j.Expected))
+		}
+	}
 	switch {
 	case len(j.Expected) == 0:
 		kind = "accepted, nothing expected"
@@ -150,6 +167,31 @@ func (s *realStage) tryTemplate(t *testing.T, user, name string, x template) (ki
 		expected = append(expected, fmt.Sprintf("%s (%s) %d", e.Node, e.Class, e.Count))
 	}
 	return kind, strings.Join(append(expected, warned...), "; ")
+}
+
+// unexpected is what a template must not be: one of its save nodes counts as switched off or doomed.
+const unexpected = "accepted, a save node is not expected"
+
+// savesIn are the nodes of a template's prompt that the server starts a run
+// from and that are known to save files wherever their inputs lead them.
+func (s *realStage) savesIn(x template) []string {
+	rows := comfy.NewSaveNodes(comfy.SaveNodeRows())
+	var out []string
+	for id, raw := range x.Output {
+		var n struct {
+			Class string `json:"class_type"`
+		}
+		if json.Unmarshal(raw, &n) != nil {
+			continue
+		}
+		row, known := rows[n.Class]
+		class, _ := s.nodes.Class(n.Class)
+		if known && class.Output && row.None == "" && row.Elsewhere == "" && len(row.OffWhen) == 0 {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // eachError is each error of ComfyUI's node_errors.
