@@ -35,9 +35,10 @@ type writing struct {
 	asked int
 }
 
-// wroteAsks are the times after a file at which its attempt is asked about. A
-// random replica may answer, so that one answer that knows nothing says nothing.
-var wroteAsks = []time.Duration{0, 50 * time.Millisecond, 100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond, 800 * time.Millisecond, 1600 * time.Millisecond}
+// wroteAsks are the times after a file, in milliseconds, at which its attempt is
+// asked about. A random replica may answer, so that one answer that knows
+// nothing says nothing.
+var wroteAsks = []int{0, 20, 40, 60, 100, 150, 200, 300, 400, 800, 1600}
 
 // acceptance is when a prompt was accepted, or first known to be there, and how
 // often it was asked about since.
@@ -109,7 +110,7 @@ func (t *tracks) written(now time.Time) (f job.Flight, due time.Time, ok bool) {
 		if w.files == 0 || w.asked >= len(wroteAsks) || !t.open(x, now) {
 			continue
 		}
-		if at := w.at.Add(wroteAsks[w.asked]); !ok || at.Before(due) {
+		if at := w.at.Add(time.Duration(wroteAsks[w.asked]) * time.Millisecond); !ok || at.Before(due) {
 			f, due, ok = x, at, true
 		}
 	}
