@@ -34,7 +34,8 @@ type Output struct {
 // needs are not among them, nor is a node that an input computed in the graph
 // may switch off. With nil info a node that no table has counts when it has a
 // filename_prefix. An output node without any such input is not listed, since
-// nothing tells whether it writes.
+// nothing tells whether it writes; nor is one whose files nothing but a history
+// can tell, since nobody can wait for them.
 func (p *Prompt) Outputs(info *ObjectInfo) []Output {
 	counts := p.fileCounts(info)
 	doomed := p.doomed(p.inputFaults(info))
@@ -42,6 +43,9 @@ func (p *Prompt) Outputs(info *ObjectInfo) []Output {
 	for _, s := range p.saves(info) {
 		if doomed[s.node.id] || !s.runs || s.off != no || s.state == prefixMissing {
 			continue
+		}
+		if s.row.Place != nil && *s.row.Place == "" {
+			continue // without a history that names it, its file is nobody's
 		}
 		o := Output{
 			Node: s.node.id, Class: s.node.class, Linked: s.state == prefixLinked,

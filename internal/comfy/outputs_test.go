@@ -91,3 +91,19 @@ func TestCountOfALongChain(t *testing.T) {
 		t.Errorf("got %+v, want a count of 2", out)
 	}
 }
+
+// TestNobodyWaitsForWhatNothingTells: nodes of paid services also write a file
+// that only its task names; a job that has all others is done.
+func TestNobodyWaitsForWhatNothingTells(t *testing.T) {
+	p, err := ParsePrompt([]byte(`{"5":{"class_type":"MeshyTextToModelNode","inputs":{"prompt":"a cup"}},
+		"9":{"class_type":"SaveGLB","inputs":{"mesh":["5",1],"filename_prefix":"cup"}}}`), Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out := p.Outputs(nil); len(out) != 1 || out[0].Node != "9" {
+		t.Errorf("expected are %+v", out)
+	}
+	if places := p.Places(nil, true); len(places) != 1 || places[0] != "" {
+		t.Errorf("its places are %q", places)
+	}
+}
