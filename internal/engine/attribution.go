@@ -42,7 +42,11 @@ type clockOffset struct {
 }
 
 // unknownOffset is how far the clocks may differ while nothing showed it.
-const unknownOffset = 30 * time.Second
+const unknownOffset = 2 * time.Minute
+
+// promptMarker is how soon after its prompt was sent a start marker must be seen
+// to show it.
+const promptMarker = 30 * time.Second
 
 // observe takes a file that was certainly written between two times of the
 // manager's clock. One that contradicts what was known widens the bounds: then
@@ -136,8 +140,10 @@ func (c clockOffset) latest(modified time.Time) time.Time {
 }
 
 // mayHaveWritten excludes an attempt that cannot have written this version of
-// the file: it was sent later, it had ended, or it ended, has its version
-// already, and another was sent since.
+// the file: it was sent later, or it had ended. What a history names, and what
+// was delivered before, may also be written after the end, for as long as no
+// other was sent. While the share's clock is not known, a newer version of what
+// was delivered is that of the next.
 func (w writer) mayHaveWritten(s job.Sighting, clock clockOffset, all []writer) bool {
 	written, latest := clock.earliest(s.Modified), clock.latest(s.Modified)
 	switch {
@@ -145,8 +151,10 @@ func (w writer) mayHaveWritten(s job.Sighting, clock clockOffset, all []writer) 
 		return false
 	case w.ended.IsZero():
 		return true
-	case w.has: // it may write it again, unless another was sent since
+	case (!w.has || clock.known) && !written.After(w.ended):
+		return true
+	case w.has || w.named:
 		return !slices.ContainsFunc(all, func(x writer) bool { return !x.assigned.Before(w.ended) && !x.assigned.After(s.At) })
 	}
-	return !written.After(w.ended)
+	return false
 }

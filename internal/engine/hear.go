@@ -110,7 +110,7 @@ func (l *loop) saw(s job.Sighting) []job.Fact {
 	}
 	if a, _ := l.jobs[o.job].Attempt(o.attempt); s.Mark == job.MarkStarted || s.Mark == job.MarkSeen {
 		l.skew = clockSkew(s.Modified, a.When(job.Assigned), s.At)
-		if assigned := a.When(job.Assigned); s.Mark == job.MarkStarted && !s.Modified.IsZero() && s.At.Sub(assigned) < unknownOffset {
+		if assigned := a.When(job.Assigned); s.Mark == job.MarkStarted && !s.Modified.IsZero() && s.At.Sub(assigned) < promptMarker {
 			l.clock = l.clock.observe(s.Modified, assigned, s.At)
 		}
 	}
