@@ -31,7 +31,52 @@ func (l *loop) attributed(s job.Sighting) (a attribution, ignore bool) {
 	if s.Claim != nil {
 		return l.byClaim(s)
 	}
-	return attribute(s, l.clock, l.writers(s.Path), l.policy.Untagged), false
+	o, shown := l.shown(s)
+	if shown && o.SeenAt.Before(s.At) {
+		s.At = o.SeenAt // nobody wrote it who was sent later
+	}
+	a = attribute(s, l.clock, append(l.writers(s.Path), l.closedCandidates(s, o)...), l.policy.Untagged)
+	if shown && a.known && a.owner.evidence == job.BySingleJob {
+		return attribution{candidates: o.Candidates}, false // what is known after a restart may be less
+	}
+	return a, false
+}
+
+// shown is the open orphan that the file was shown as, as it stands there.
+func (l *loop) shown(s job.Sighting) (job.Orphan, bool) {
+	o, err := l.ledger.Orphan(orphanID(s.Path))
+	if err != nil || o.State != job.OrphanOpen || o.Size != s.Size || !o.Modified.Equal(s.Modified) {
+		return job.Orphan{}, false
+	}
+	return o, true
+}
+
+// unclaimed is a file that may belong to any of the candidates.
+type unclaimed struct {
+	job.Sighting
+	candidates []job.ID
+}
+
+// closedCandidates are the candidates of an orphan whose jobs are closed: the
+// file is left to the others no more than before.
+func (l *loop) closedCandidates(s job.Sighting, o job.Orphan) []writer {
+	var all []writer
+	for _, id := range o.Candidates {
+		j, err := l.ledger.Job(id)
+		if err != nil || l.jobs[id] != nil {
+			continue
+		}
+		for _, a := range j.Attempts {
+			if a.PromptID == "" {
+				continue
+			}
+			w := writer{ended: s.At, told: a.Heard()}
+			w.owner, _ = ownerIn(j, a.PromptID)
+			_, w.named = slices.BinarySearch(a.Files, s.Path)
+			all = append(all, w)
+		}
+	}
+	return all
 }
 
 func (l *loop) byPrompt(promptID string) (owner, bool) {
@@ -192,8 +237,17 @@ func (l *loop) earlier(s job.Sighting) (owner, bool) {
 	if o.State.Settled() && (!same || l.namedLater(s.Path, j.ID, o.DeliveredAt())) {
 		return owner{}, false
 	}
+	if v, ok := l.versions[o.ID]; !o.State.Settled() && !(ok && v.Equal(s.Modified)) && l.contested(s, j.ID) {
+		return owner{}, false
+	}
 	a, _ := j.Attempt(o.Attempt)
 	return owner{job: j.ID, user: j.User, attempt: a.N, promptID: a.PromptID, evidence: o.Evidence}, true
+}
+
+// contested reports a file that another job may have written as well.
+func (l *loop) contested(s job.Sighting, than job.ID) bool {
+	all := l.writers(s.Path)
+	return slices.ContainsFunc(all, func(w writer) bool { return w.job != than && w.mayHaveWritten(s, l.clock, all) })
 }
 
 // source is the output that stands at a path outside the attempts' own folders.
@@ -315,13 +369,16 @@ func (l *loop) orphan(s job.Sighting, candidates []job.ID) {
 	}
 	id := orphanID(s.Path)
 	o, err := l.ledger.Orphan(id)
-	if err == nil && o.State == job.OrphanOpen && o.Size == s.Size && slices.Equal(o.Candidates, candidates) {
+	if err == nil && o.State == job.OrphanOpen && o.Size == s.Size && o.Modified.Equal(s.Modified) && slices.Equal(o.Candidates, candidates) {
 		return
 	}
 	if err != nil || o.State != job.OrphanOpen {
 		o = job.Orphan{ID: id, Path: s.Path, SeenAt: s.At, State: job.OrphanOpen, Suggest: l.suggest(), Reason: orphanReason(s, candidates)}
 		l.orphans++
 		l.log.Warn("orphan", "file", s.Path.String(), "size", s.Size, "reason", o.Reason, "candidates", candidates)
+	}
+	if o.Size != s.Size || !o.Modified.Equal(s.Modified) {
+		o.SeenAt = s.At
 	}
 	o.Size, o.Modified, o.Candidates = s.Size, s.Modified, candidates
 	if len(candidates) > 0 {
@@ -336,10 +393,10 @@ func (l *loop) orphan(s job.Sighting, candidates []job.ID) {
 }
 
 // undecided are the files whose owner may still be decided by what is heard.
-func (l *loop) undecided() map[job.Path]bool {
-	out := make(map[job.Path]bool, len(l.unclaimed))
-	for p := range l.unclaimed {
-		out[p] = true
+func (l *loop) undecided() map[job.Path][]job.ID {
+	out := make(map[job.Path][]job.ID, len(l.unclaimed))
+	for p, u := range l.unclaimed {
+		out[p] = u.candidates
 	}
 	return out
 }

@@ -87,7 +87,7 @@ func completeStored(v View, j job.Job) []job.Fact {
 	if t.Half > 0 || t.There > t.Stored {
 		return nil
 	}
-	if t.Short && slices.ContainsFunc(a.Files, func(p job.Path) bool { return v.Undecided[p] }) {
+	if t.Short && slices.ContainsFunc(a.Files, func(p job.Path) bool { _, ok := v.Undecided[p]; return ok }) {
 		return nil // a file of it stands there, and may still be found to be its own
 	}
 	// What may stand anywhere is found by the scan of the share, later than histories tell.

@@ -36,6 +36,17 @@ func (l *loop) copying() bool {
 	return false
 }
 
+// underWay are the outputs that are being copied or are to be copied again.
+func (l *loop) underWay() map[job.OutputID]bool {
+	out := map[job.OutputID]bool{}
+	for id, d := range l.deliveries {
+		if d.busy || d.again {
+			out[id] = true
+		}
+	}
+	return out
+}
+
 // deliver has places chosen for complete files, all of an attempt together, and
 // starts copies of files whose place is recorded, as many as may run at once.
 func (l *loop) deliver() {
@@ -214,6 +225,7 @@ func (d *delivery) failed(err error) {
 // that it stands there.
 func (l *loop) startCopy(j job.Job, o job.Output) {
 	t := transfer(j, o)
+	t.Version = l.versions[o.ID]
 	ctx := l.kill
 	l.acts.Go(func() {
 		r, err := l.share.Copy(ctx, t)

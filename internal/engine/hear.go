@@ -38,8 +38,11 @@ func (l *loop) reconsiderNamed(f job.Fact) {
 	open, err := l.ledger.Orphans(job.OrphanOpen)
 	l.logError("list orphans", err)
 	for _, o := range open {
+		if _, newer := l.unclaimed[o.Path]; newer { // than what is shown as an orphan
+			continue
+		}
 		if slices.ContainsFunc(f.Files, func(p job.Path) bool { return stem(p) == stem(o.Path) }) {
-			l.unclaimed[o.Path] = job.Sighting{Path: o.Path, Size: o.Size, Mark: job.MarkWhole, At: f.At, Modified: o.Modified}
+			l.unclaimed[o.Path] = unclaimed{Sighting: job.Sighting{Path: o.Path, Size: o.Size, Mark: job.MarkWhole, At: f.At, Modified: o.Modified}}
 		}
 	}
 }
@@ -53,7 +56,7 @@ func (l *loop) reconsidered(now time.Time) []job.Fact {
 	l.asked, l.reconsider = now, false
 	var facts []job.Fact
 	for _, p := range slices.Sorted(maps.Keys(l.unclaimed)) {
-		facts = append(facts, l.saw(l.unclaimed[p])...)
+		facts = append(facts, l.saw(l.unclaimed[p].Sighting)...)
 	}
 	return facts
 }
@@ -79,6 +82,9 @@ func stamp(t time.Time) time.Time {
 // to none becomes an orphan.
 func (l *loop) saw(s job.Sighting) []job.Fact {
 	s.At = stamp(s.At)
+	if u, ok := l.unclaimed[s.Path]; ok && u.Size == s.Size && u.Modified.Equal(s.Modified) {
+		s.At = u.At // it was seen before
+	}
 	if orphan, ok := l.decided(s); ok {
 		return l.decidedElsewhere(s, orphan)
 	}
@@ -90,7 +96,7 @@ func (l *loop) saw(s job.Sighting) []job.Fact {
 		return nil
 	case !known.known && known.wait:
 		if _, file := sightingKinds[s.Mark]; file {
-			l.unclaimed[s.Path] = s
+			l.unclaimed[s.Path] = unclaimed{s, known.candidates}
 		}
 		return nil
 	case !known.known || !l.reopen(o.job):
@@ -122,6 +128,9 @@ func (l *loop) saw(s job.Sighting) []job.Fact {
 	}
 	if s.Mark == job.MarkWhole || s.Mark == job.MarkSettling {
 		l.writtenAgain(l.jobs[o.job], id, s)
+		if s.PromptID == "" {
+			l.versions[id] = s.Modified
+		}
 	}
 	if f.Kind = kind; kind != job.Started {
 		f.Output = &job.Output{ID: id, Node: s.Node, Source: s.Path, Size: s.Size, Evidence: o.evidence}

@@ -48,9 +48,12 @@ type loop struct {
 	shared map[string]job.ID
 	// sources are the outputs of open jobs outside the attempts' own folders.
 	sources map[job.Path]source
+	// versions are the times of the files, by outputs outside the attempts' own
+	// folders, that were attributed: another version may be another's.
+	versions map[job.OutputID]time.Time
 	// unclaimed are files whose owner was not decided when they were seen last;
 	// reconsider says that news may decide, asked when they were considered last.
-	unclaimed  map[job.Path]job.Sighting
+	unclaimed  map[job.Path]unclaimed
 	reconsider bool
 	asked      time.Time
 	sums       map[job.Path]*summing
@@ -80,7 +83,7 @@ type loop struct {
 func newLoop(e *Engine) (*loop, error) {
 	l := &loop{Engine: e, jobs: map[job.ID]*job.Job{}, prompt: map[string]job.ID{}, mode: job.ModeRunning,
 		traces: map[string]Trace{}, posting: map[string]context.CancelFunc{}, deliveries: map[job.OutputID]*delivery{}, stagings: map[job.ID]*staging{},
-		shared: map[string]job.ID{}, sources: map[job.Path]source{}, unclaimed: map[job.Path]job.Sighting{}, sums: map[job.Path]*summing{}, settling: map[job.OutputID]bool{}, disputed: map[job.Path]time.Time{},
+		shared: map[string]job.ID{}, sources: map[job.Path]source{}, versions: map[job.OutputID]time.Time{}, unclaimed: map[job.Path]unclaimed{}, sums: map[job.Path]*summing{}, settling: map[job.OutputID]bool{}, disputed: map[job.Path]time.Time{},
 		keeper: keeper{vigils: map[string]*vigil{}}}
 	open, err := e.ledger.Open()
 	if err != nil {
@@ -171,6 +174,7 @@ func (l *loop) forget(j *job.Job) {
 	l.places.forget(*j)
 	for _, o := range j.Outputs {
 		delete(l.deliveries, o.ID)
+		delete(l.versions, o.ID)
 	}
 	delete(l.jobs, j.ID)
 	delete(l.stagings, j.ID)
@@ -386,7 +390,7 @@ func (l *loop) view() View {
 		Now: now, Policy: l.policy, Sighted: l.sighted, Looked: l.looked, Leapt: l.leapt, Mode: l.mode, Jobs: l.order, Hold: l.hold(), Differ: l.differ(),
 		Charges: l.charges.now(now), Estimate: l.estimate(), Traces: l.traces, Unstaged: l.unstaged(), Posting: l.postings(),
 		Deployments: l.deploymentViews(now), Usual: l.usual(), Learned: l.learned,
-		Undecided: l.undecided(), Disputed: l.disputed,
+		Undecided: l.undecided(), Copying: l.underWay(), Disputed: l.disputed,
 	}
 	v.Slots = l.slots(v)
 	return v

@@ -30,14 +30,14 @@ func (e *Engine) AssignOrphan(ctx context.Context, id job.OutputID, user string,
 	if err != nil {
 		return job.Orphan{}, err
 	}
-	o.State, o.Dest, o.Checksum, o.Size, o.By = job.OrphanAssigned, r.Dest, r.Checksum, r.Size, by.Name
+	o.State, o.Dest, o.Checksum, o.Size, o.Modified, o.By = job.OrphanAssigned, r.Dest, r.Checksum, r.Size, r.Modified, by.Name
 	return o, e.settleOrphan(ctx, o)
 }
 
 // copyOrphan copies to the place that is recorded, or to one that it chooses
 // and records first, as for the outputs of jobs.
 func (e *Engine) copyOrphan(ctx context.Context, o *job.Orphan) (job.Receipt, error) {
-	t := job.Transfer{Output: o.ID, Source: o.Path, User: o.User, Dest: o.Dest, Settled: true}
+	t := job.Transfer{Output: o.ID, Source: o.Path, User: o.User, Dest: o.Dest, Version: o.Modified, Settled: true}
 	for range maxPlaces {
 		if t.Dest == "" {
 			batch := []job.Transfer{t}

@@ -94,6 +94,11 @@ func closeSettled(v View, j job.Job) []job.Fact {
 	if sent(j) && (v.blind() || v.age(a.EndedAt()) < v.Policy.LateWindow) {
 		return nil
 	}
+	for _, candidates := range v.Undecided {
+		if slices.Contains(candidates, j.ID) {
+			return nil // forgotten, it would leave its file to the other candidates
+		}
+	}
 	return []job.Fact{v.fact(j, 0, job.Closed, job.ByTime)}
 }
 

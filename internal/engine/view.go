@@ -38,8 +38,11 @@ type View struct {
 	Learned map[string]map[string]job.Learned
 	// Traces is what the loop remembers of the folders of open attempts, by prompt id.
 	Traces map[string]Trace
-	// Undecided are files on the share whose owner evidence may still decide.
-	Undecided map[job.Path]bool
+	// Undecided are files on the share whose owner evidence may still decide, with
+	// the jobs that may have written each.
+	Undecided map[job.Path][]job.ID
+	// Copying are outputs that are being copied, or copied again in a newer version.
+	Copying map[job.OutputID]bool
 	// Disputed are files of which several jobs may have written each, that an admin
 	// decides about; until then, or that time, nothing may overwrite them.
 	Disputed map[job.Path]time.Time

@@ -67,6 +67,10 @@ type Transfer struct {
 	// Replaces is the checksum of the delivered version at Dest that this newer one
 	// is to replace; empty for a first delivery.
 	Replaces string
+	// Version is the time of the source, as a sighting has it, that was attributed
+	// to the user; another version may be another user's, and is taken for one that
+	// has vanished. Zero for any.
+	Version time.Time
 	// Settled says that the attempt has ended and been quiet, so a format
 	// that does not tell when it is whole counts as whole now.
 	Settled bool

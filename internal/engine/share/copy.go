@@ -164,6 +164,9 @@ func (c *copying) openSource() error {
 	if errors.Is(err, unix.ENOENT) {
 		return c.vanished()
 	}
+	if err == nil && !c.t.Version.IsZero() && !modified(&c.before).Equal(c.t.Version) {
+		return errWrittenAgain(c.t.Source.String())
+	}
 	return c.onShare(err)
 }
 

@@ -312,3 +312,23 @@ func TestLinkAndRemove(t *testing.T) {
 		t.Errorf("final is %q", b)
 	}
 }
+
+// TestOtherVersion copies the version that was attributed and no other: that
+// may be another user's.
+func TestOtherVersion(t *testing.T) {
+	d := newDisks(t)
+	d.write(string(source("cat_00001_.png")), picture(t, 1))
+	s, tr := d.share(), transfer("cat_00001_.png", "cat_00001_.png")
+	info, err := os.Stat(filepath.Join(d.outputs, string(tr.Source)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr.Version = info.ModTime().Add(-time.Second)
+	if _, err := s.Copy(t.Context(), tr); code(err) != "source_vanished" {
+		t.Errorf("another version: %v", err)
+	}
+	tr.Version = info.ModTime().UTC()
+	if _, err := s.Copy(t.Context(), tr); err != nil {
+		t.Error(err)
+	}
+}

@@ -80,6 +80,11 @@ func errVanished(path string) *job.Error {
 		Message: fmt.Sprintf("%s is not on the share any more", path), Hint: "render it again"}
 }
 
+func errWrittenAgain(path string) *job.Error {
+	return &job.Error{Code: "source_vanished", Class: job.NotFound,
+		Message: fmt.Sprintf("%s was written again before it was copied", path), Hint: "what stands there now is looked at anew"}
+}
+
 func errNotWhole(path, why string) *job.Error {
 	return &job.Error{Code: "not_whole", Class: job.Conflict, Transient: true,
 		Message: fmt.Sprintf("%s %s", path, why), Hint: "it is looked at again"}
