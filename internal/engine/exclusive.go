@@ -57,6 +57,10 @@ func (v View) places(j job.Job, plain []string) []string {
 	return out
 }
 
+// firstLook is for how many quiet periods the share must be in sight before it
+// is known what earlier jobs left there.
+const firstLook = 5
+
 // waitsFor says, for people, why the job must not be sent yet: another writes to
 // a place where this one would write too, or a file stands there that an admin
 // has to decide about and that it would overwrite. Two of them are never in
@@ -71,13 +75,23 @@ func (v View) waitsFor(j job.Job, places []string) string {
 			return "waiting until " + p.String() + " on the share is assigned or discarded, which this job may overwrite"
 		}
 	}
+	for p := range v.Undecided {
+		if writesTo(places, p) {
+			return "waiting until it is known whose " + p.String() + " on the share is, which this job may overwrite"
+		}
+	}
+	unseen := v.Sighted.IsZero() || v.age(v.Sighted) < firstLook*v.Policy.Settle
 	for _, k := range v.Jobs {
 		if k.ID == j.ID {
 			continue
 		}
 		for _, a := range k.Attempts {
-			if job.Overlap(a.Places, places) && v.writing(*k, a) {
+			overlap := job.Overlap(a.Places, places)
+			if overlap && v.writing(*k, a) {
 				return "waiting for job " + string(k.ID) + ", which writes to the same place"
+			}
+			if unseen && a.PromptID != "" && (overlap || k.Unsure) && a.When(job.Assigned).Before(v.Sighted) {
+				return "waiting until the share is known, where job " + string(k.ID) + " may have written to the same place"
 			}
 		}
 	}
@@ -85,19 +99,28 @@ func (v View) waitsFor(j job.Job, places []string) string {
 }
 
 // writing reports an attempt that may still write, or whose files are not all
-// with their user yet. A worker may finish what was cancelled or given up, so
-// that these count for a while.
+// with their user yet. A worker may finish what was cancelled or given up, and
+// write again what it seems to have completed, so that attempts of which no
+// history was heard count for a while.
 func (v View) writing(j job.Job, a job.Attempt) bool {
 	switch {
 	case a.PromptID == "":
 		return false
 	case !a.State.Terminal():
 		return true
-	case slices.ContainsFunc(j.OutputsOf(a.N), func(o job.Output) bool { return !o.State.Settled() }):
+	case slices.ContainsFunc(j.OutputsOf(a.N), func(o job.Output) bool { return !o.State.Settled() || v.Copying[o.ID] }):
 		return true
 	}
-	unheard := (a.State == job.Cancelled || a.State == job.Lost) && !a.Heard()
-	return unheard && v.age(a.EndedAt()) < v.Policy.missingGrace()
+	hold := v.Policy.missingGrace()
+	switch {
+	case a.Heard(): // what it wrote in its last moments is still to be seen
+		hold = v.Policy.Settle
+	case a.State == job.Failed:
+		hold = 0
+	case a.State == job.Done:
+		hold = openPause * v.Policy.Settle
+	}
+	return v.age(latest(a.EndedAt(), v.Traces[a.PromptID].Moved)) < hold
 }
 
 // exclusiveWaits says of waiting jobs why they take turns with others.
