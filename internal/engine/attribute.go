@@ -36,10 +36,21 @@ func (l *loop) attributed(s job.Sighting) (a attribution, ignore bool) {
 		s.At = o.SeenAt // nobody wrote it who was sent later
 	}
 	a = attribute(s, l.clock, append(l.writers(s.Path), l.closedCandidates(s, o)...), l.policy.Untagged)
-	if shown && a.known && a.owner.evidence == job.BySingleJob {
+	if shown && a.known && a.owner.evidence == job.BySingleJob && !l.besideNamed(a.owner, s.Path) {
 		return attribution{candidates: o.Candidates}, false // what is known after a restart may be less
 	}
 	return a, false
+}
+
+// besideNamed reports that a history of the attempt names a file that differs
+// from this one in the extension only.
+func (l *loop) besideNamed(o owner, p job.Path) bool {
+	j := l.jobs[o.job]
+	if j == nil {
+		return false
+	}
+	a, _ := j.Attempt(o.attempt)
+	return slices.ContainsFunc(outside(a), func(named job.Path) bool { return stem(named) == stem(p) })
 }
 
 // shown is the open orphan that the file was shown as, as it stands there.
