@@ -248,10 +248,13 @@ func (l *loop) earlier(s job.Sighting) (owner, bool) {
 	if o.State.Settled() && (!same || l.namedLater(s.Path, j.ID, o.DeliveredAt())) {
 		return owner{}, false
 	}
-	if v, ok := l.versions[o.ID]; !o.State.Settled() && !(ok && v.Equal(s.Modified)) && l.contested(s, j.ID) {
+	a, _ := j.Attempt(o.Attempt)
+	_, named := slices.BinarySearch(a.Files, s.Path)
+	version, known := l.versions[o.ID]
+	other := known && !version.Equal(s.Modified) || !known && o.State == job.OutputSeen && !named
+	if !o.State.Settled() && other && l.contested(s, j.ID) {
 		return owner{}, false
 	}
-	a, _ := j.Attempt(o.Attempt)
 	return owner{job: j.ID, user: j.User, attempt: a.N, promptID: a.PromptID, evidence: o.Evidence}, true
 }
 

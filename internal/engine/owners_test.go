@@ -277,7 +277,11 @@ func (w *owners) submit() {
 	user := fmt.Sprint("user", w.pick(4))
 	var p savers
 	for n := range 1 + w.pick(2) {
-		p.add(w.saver(fmt.Sprint(9 + n)))
+		s := w.saver(fmt.Sprint(9 + n))
+		if n > 0 && s.Kind != isolated { // both may write one file
+			s.Late, p.Savers[0].Late = 0, 0
+		}
+		p.add(s)
 	}
 	body, _ := json.Marshal(p)
 	j, _, err := w.Submit(context.Background(), job.Request{User: user, Workflow: body, Priority: job.Normal, Caller: job.Caller{Name: user}})
@@ -310,7 +314,7 @@ func (w *owners) saver(node string) saver {
 			p = job.Path(of("", "day1/")) + p
 		case unknown:
 			if s.Named = w.dice.IntN(2) == 0; s.Named {
-				p = job.Path(of("odd/", "odd/", "day1/")) + p
+				p = job.Path(of("odd/anna", "odd/Bert", "day1/anna") + strings.Replace(suffix, ".txt", ".jpg", 1))
 			} else { // beside a history that names the file, nothing tells of it
 				p = "mute/" + p
 			}
