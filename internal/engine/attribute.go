@@ -250,12 +250,21 @@ func (l *loop) earlier(s job.Sighting) (owner, bool) {
 	}
 	a, _ := j.Attempt(o.Attempt)
 	_, named := slices.BinarySearch(a.Files, s.Path)
-	version, known := l.versions[o.ID]
-	other := known && !version.Equal(s.Modified) || !known && o.State == job.OutputSeen && !named
+	version := l.version(o)
+	other := !version.Equal(s.Modified) && (o.State == job.OutputSeen && !named || o.State == job.OutputWhole && !version.IsZero())
 	if !o.State.Settled() && other && l.contested(s, j.ID) {
 		return owner{}, false
 	}
 	return owner{job: j.ID, user: j.User, attempt: a.N, promptID: a.PromptID, evidence: o.Evidence}, true
+}
+
+// version is the time of the file that was attributed as that output; zero when
+// that is not known.
+func (l *loop) version(o job.Output) time.Time {
+	if v, ok := l.versions[o.ID]; ok || o.State.Settled() || o.Source.Tagged() {
+		return v
+	}
+	return o.Modified
 }
 
 // contested reports a file that another job may have written as well.

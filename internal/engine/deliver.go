@@ -225,7 +225,7 @@ func (d *delivery) failed(err error) {
 // that it stands there.
 func (l *loop) startCopy(j job.Job, o job.Output) {
 	t := transfer(j, o)
-	t.Version = l.versions[o.ID]
+	t.Version = l.version(o)
 	ctx := l.kill
 	l.acts.Go(func() {
 		r, err := l.share.Copy(ctx, t)

@@ -134,6 +134,9 @@ func (l *loop) saw(s job.Sighting) []job.Fact {
 	}
 	if f.Kind = kind; kind != job.Started {
 		f.Output = &job.Output{ID: id, Node: s.Node, Source: s.Path, Size: s.Size, Evidence: o.evidence}
+		if s.PromptID == "" && !s.Modified.IsZero() {
+			f.Output.Modified = s.Modified.UTC().Round(0)
+		}
 	}
 	return []job.Fact{f}
 }

@@ -45,7 +45,7 @@ func (v View) nobodyWrites(j job.Job, a job.Attempt) bool {
 
 func (v View) outputFact(j job.Job, o job.Output, k job.Kind, e job.Evidence) job.Fact {
 	f := v.fact(j, o.Attempt, k, e)
-	f.Output = &job.Output{ID: o.ID, Node: o.Node, Source: o.Source, Size: o.Size, Evidence: o.Evidence}
+	f.Output = &job.Output{ID: o.ID, Node: o.Node, Source: o.Source, Size: o.Size, Modified: o.Modified, Evidence: o.Evidence}
 	return f
 }
 

@@ -242,10 +242,8 @@ func (f Fact) outputAs() Output {
 	switch f.Kind {
 	case Seen:
 		o.State, o.SeenAt, o.Dest, o.Aside, o.Checksum = OutputSeen, f.At, "", false, ""
-		o.Modified = time.Time{}
 	case Whole:
 		o.State, o.SeenAt, o.WholeAt, o.Dest, o.Aside, o.Checksum = OutputWhole, f.At, f.At, "", false, ""
-		o.Modified = time.Time{}
 	case Stored:
 		o.State, o.SeenAt, o.WholeAt, o.StoredAt = OutputStored, f.At, f.At, f.At
 	case Rewritten:

@@ -70,8 +70,9 @@ type Output struct {
 	// Size in bytes, Checksum as "algorithm:hex" of the bytes copied.
 	Size     int64  `json:"size"`
 	Checksum string `json:"checksum,omitempty"`
-	// Modified is the source's own time when its bytes were copied; with Size it
-	// tells a source that was written again. Zero when unknown.
+	// Modified is the source's own time when its bytes were copied, before that,
+	// outside the attempts' own folders, when it was attributed; with Size it tells
+	// a source that was written again. Zero when unknown.
 	Modified time.Time `json:"modified,omitzero"`
 	// Beside is the place of a newer version where the file at Dest is not the
 	// delivered one any more; recorded before the copy, empty otherwise.
@@ -108,9 +109,12 @@ func (o Output) merge(in Output) Output {
 			out.Beside = ""
 		}
 	case in.State > o.State:
-		out.State, out.Size = in.State, in.Size
+		out.State, out.Size, out.Modified = in.State, in.Size, in.Modified
 	case in.State == o.State && o.State < OutputStored:
 		out.Size = max(o.Size, in.Size)
+		if in.Modified.After(o.Modified) {
+			out.Modified = in.Modified
+		}
 	}
 	if out.Dest == "" || in.State == 0 && in.Dest != "" && o.State < OutputStored {
 		out.Dest, out.Aside = in.Dest, in.Aside
