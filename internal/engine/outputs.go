@@ -9,13 +9,14 @@ import (
 
 // settleOutputs judges files that the share cannot judge alone: a format that
 // does not tell its end is whole once its attempt has ended; a file that is
-// still half when nobody will write any more is given up.
+// still half when nobody will write any more is given up, until it is seen to
+// have become whole after all.
 func settleOutputs(v View, j job.Job) []job.Fact {
 	var facts []job.Fact
 	for _, o := range j.Outputs {
 		a, _ := j.Attempt(o.Attempt)
 		switch t := v.Traces[a.PromptID]; {
-		case o.State == job.OutputSeen && settled(o, a, t.Settling) && a.State >= job.Rendered:
+		case (o.State == job.OutputSeen || o.State == job.OutputAbandoned) && settled(o, a, t.Settling) && a.State >= job.Rendered:
 			facts = append(facts, v.outputFact(j, o, job.Whole, job.ByTime))
 		case o.State == job.OutputSeen && v.nobodyWrites(j, a):
 			facts = append(facts, v.outputFact(j, o, job.Abandoned, job.ByTime), v.note(j, "half_file",

@@ -131,3 +131,20 @@ func TestUndecidedIsNotOverwritten(t *testing.T) {
 		}
 	})
 }
+
+// TestAbandonedComesAfterAll: a file of a format that does not tell its end,
+// given up as half, is delivered when it is seen to be quiet after all.
+func TestAbandonedComesAfterAll(t *testing.T) {
+	open(t, 1, engine.Policy{Retries: -1}, func(h *house) {
+		j := h.submit("user001", 1)
+		h.pass(time.Second)
+		p := h.prompt(j)
+		h.see(p, job.MarkSeen, "out_00001_.txt")
+		h.ends(j)
+		h.pass(5 * time.Minute)
+		h.want(j, job.Lost)
+		h.see(p, job.MarkSettling, "out_00001_.txt")
+		h.pass(5 * time.Second)
+		h.delivers(map[string]int{"user001": 1})
+	})
+}
