@@ -181,7 +181,9 @@ func (l *loop) writers(p job.Path) []writer {
 		if !w.named && !w.specific && !slices.Contains(a.Places, "") && !j.Unsure {
 			continue
 		}
-		w.told = a.Heard()
+		if w.told = a.Heard(); !w.told && !w.ended.IsZero() {
+			w.ended = w.ended.Add(openPause * l.policy.Settle) // nobody else was sent to its place: see writing
+		}
 		w.has = slices.ContainsFunc(j.OutputsOf(a.N), func(o job.Output) bool { return o.Source == p && o.State == job.OutputStored })
 		all = append(all, w)
 		if w.named && a.Places == nil {

@@ -132,6 +132,25 @@ func TestUndecidedIsNotOverwritten(t *testing.T) {
 	})
 }
 
+// TestWritesOnAfterInferredEnd: an end that no history tells may be concluded too
+// early; what comes while the place is still held is the attempt's.
+func TestWritesOnAfterInferredEnd(t *testing.T) {
+	open(t, 1, engine.Policy{}, func(h *house) {
+		one := own("day/")
+		one.Expect[0].Count = 1
+		j := h.ask("user001", one)
+		h.pass(time.Second)
+		h.share.report(job.Sighting{PromptID: h.prompt(j), Path: job.Path("qm/" + h.prompt(j) + "/_started"), Mark: job.MarkStarted, At: time.Now(), Modified: time.Now()})
+		h.stands("day/anna.png", 10, nil)
+		h.pass(5 * time.Second)
+		h.want(j, job.Done)
+		h.share.set(func(s *fakeShare) { s.sums["day/bert.png"] = "xxh64:2" })
+		h.stands("day/bert.png", 10, nil)
+		h.pass(5 * time.Second)
+		h.delivers(map[string]int{"user001": 2})
+	})
+}
+
 // TestAbandonedComesAfterAll: a file of a format that does not tell its end,
 // given up as half, is delivered when it is seen to be quiet after all.
 func TestAbandonedComesAfterAll(t *testing.T) {
