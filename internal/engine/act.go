@@ -134,7 +134,7 @@ func (l *loop) lookAndAsk() {
 			if a.PromptID == "" {
 				continue
 			}
-			folders = append(folders, job.Folder{PromptID: a.PromptID, Live: !a.State.Terminal(), Paths: outside(a)})
+			folders = append(folders, job.Folder{PromptID: a.PromptID, Live: !a.State.Terminal(), Paths: lookedAt(*j, a)})
 			if asking(a) {
 				flights = append(flights, job.Flight{Job: j.ID, Attempt: a.N, PromptID: a.PromptID, Deployment: a.Deployment, State: a.State,
 					Wrote: mayHaveEnded(*j, a, l.traces[a.PromptID].Settling)})
@@ -149,6 +149,19 @@ func (l *loop) lookAndAsk() {
 		l.followed = flights
 		l.fleet.Follow(slices.Clone(flights))
 	}
+}
+
+// lookedAt are the files outside the attempts' own folders that a history of the
+// attempt names or that were attributed to it: they may be written again.
+func lookedAt(j job.Job, a job.Attempt) []job.Path {
+	paths := outside(a)
+	for _, o := range j.OutputsOf(a.N) {
+		if !o.Source.Tagged() && o.Source != "" {
+			paths = append(paths, o.Source)
+		}
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths)
 }
 
 // mayHaveEnded is above zero, and grows with every file, when a running attempt

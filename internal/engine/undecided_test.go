@@ -151,6 +151,22 @@ func TestWritesOnAfterInferredEnd(t *testing.T) {
 	})
 }
 
+// TestAttributedIsLookedAt: a file that was attributed without a history is
+// looked at by path, since it may be written again.
+func TestAttributedIsLookedAt(t *testing.T) {
+	open(t, 1, engine.Policy{}, func(h *house) {
+		h.ask("user001", own("day/"))
+		h.pass(time.Second)
+		h.stands("day/anna.png", 10, nil)
+		h.pass(time.Second)
+		h.share.set(func(s *fakeShare) {
+			if len(s.folders) != 1 || len(s.folders[0].Paths) != 1 || s.folders[0].Paths[0] != "day/anna.png" {
+				t.Errorf("the share looks into %+v", s.folders)
+			}
+		})
+	})
+}
+
 // TestAbandonedComesAfterAll: a file of a format that does not tell its end,
 // given up as half, is delivered when it is seen to be quiet after all.
 func TestAbandonedComesAfterAll(t *testing.T) {
