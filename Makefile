@@ -74,7 +74,7 @@ seeds: build ## slow: the demo with every fault, seeds 1 to 20, four at a time
 .PHONY: kills
 kills: ## slow: the daemon killed 50 times in one run, the ledger's writer 200 times, the engine in 300 worlds of a model
 	QMTUI_CAMPAIGN=1 $(GO) test -count=1 -v -timeout 20m -run 'Kill' ./internal/demo ./internal/store
-	QMTUI_MODEL=300 $(GO) test -count=1 -timeout 20m -run TestModel ./internal/engine
+	QMTUI_MODEL=300 $(GO) test -count=1 -timeout 20m -run "TestModel|TestOwners" ./internal/engine
 
 .PHONY: fuzz
 fuzz: ## slow: every fuzz target for a minute

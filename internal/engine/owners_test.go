@@ -25,10 +25,10 @@ import (
 // TestOwners runs save nodes of all kinds for several users against histories
 // that are heard or not, late and out of order, and against restarts. No file
 // may ever reach another user, and every file is delivered or shown as an
-// orphan. QMTUI_MODEL says how many worlds, from seed 1 on; 30 by default. A seed
+// orphan. QMTUI_MODEL says how many worlds, from seed 1 on; 10 by default. A seed
 // repeats the random numbers, not the order in which goroutines draw them.
 func TestOwners(t *testing.T) {
-	worlds, err := strconv.Atoi(cmp.Or(os.Getenv("QMTUI_MODEL"), "30"))
+	worlds, err := strconv.Atoi(cmp.Or(os.Getenv("QMTUI_MODEL"), "10"))
 	if err != nil {
 		t.Fatal(err)
 	}
