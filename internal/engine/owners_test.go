@@ -84,6 +84,7 @@ type version struct {
 	placed       []string  // user/destination
 	decided      bool      // an admin assigned it
 	sidecar      bool      // that no history names
+	after        bool      // written after an end that was inferred and that no history told
 }
 
 func (v *version) complete(now time.Time) bool { return !v.done.IsZero() && !now.Before(v.done) }
@@ -416,6 +417,10 @@ func (w *owners) present(p job.Path) *version {
 // put brings a version to its path. What stood there must not be lost by that.
 func (w *owners) put(v *version) {
 	old, now := w.present(v.path), time.Now()
+	if j, err := w.ledger.ByPrompt(v.prompt); err == nil {
+		a, _ := j.ByPrompt(v.prompt)
+		v.after = a.State >= job.Rendered && !a.Heard()
+	}
 	w.tell("%s is %s of %s, prompt %s, complete at %s", v.path, v.sum, v.user, v.prompt, v.done.Format("15:04:05.000"))
 	w.versions[v.path] = append(w.versions[v.path], v)
 	w.all = append(w.all, v)
@@ -427,7 +432,7 @@ func (w *owners) put(v *version) {
 		(now.Sub(old.shown) >= ownersPolicy.LateWindow || old.sidecar && len(o.Candidates) == 0) {
 		return // an admin had the time to decide, or nothing tells that a job wrote it
 	}
-	if old.sidecar && v.sent.Before(old.shown.Add(w.scan+2*time.Second)) {
+	if (old.sidecar || old.after) && v.sent.Before(old.shown.Add(w.scan+2*time.Second)) {
 		return // nothing asked for it, and no scan had found it when the next was sent
 	}
 	w.fault(v.path, []*version{old, v}, "%s (%s of %s) was overwritten by %s before it was delivered", v.path, old.sum, old.user, v.user)
