@@ -271,6 +271,25 @@ func TestRow06UnconfirmedFreesItsSlot(t *testing.T) {
 	})
 }
 
+// TestRow06UnconfirmedAtFirst: also before any usual delay is known a 502 does
+// not stop the queue, and the job that it befell is not sent again at once.
+func TestRow06UnconfirmedAtFirst(t *testing.T) {
+	open(t, 1, engine.Policy{MaxRunning: 10}, func(h *house) {
+		h.fleet.set(func(f *fakeFleet) {
+			f.deployments[0].State, f.deployments[0].ScaleToZero = job.WarmthCold, true
+		})
+		h.fleet.answers(badGateway)
+		lost, next := h.submit("user001", 1), h.submit("user002", 1)
+		h.pass(20 * time.Second)
+		h.want(next, job.Accepted)
+		h.see(h.prompt(next), job.MarkStarted, "_started")
+		h.pass(4 * time.Minute)
+		if n := len(h.now(lost).Attempts); n != 1 {
+			t.Errorf("%d attempts of a prompt that may be queued behind a cold start", n)
+		}
+	})
+}
+
 // TestRow06NothingIsGivenUpBehindALongRun: a prompt that may wait in a worker's
 // own queue is not paid for again.
 func TestRow06NothingIsGivenUpBehindALongRun(t *testing.T) {

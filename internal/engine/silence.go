@@ -79,6 +79,11 @@ const (
 	silentFactor = 3
 	leastRun     = 20 * time.Second
 	leastSign    = 2 * time.Second
+	// While no usual delay is known, or the deployment may be starting, the slot of
+	// a prompt that nobody confirmed is free after unknownUnconfirmed, and that of
+	// one that was accepted after unknownAccepted.
+	unknownUnconfirmed = 15 * time.Second
+	unknownAccepted    = 2 * time.Minute
 )
 
 // slotFree reports an attempt in flight whose slot may be given to another: a
@@ -101,7 +106,13 @@ func (v View) slotFree(j job.Job) bool {
 			return true
 		}
 	}
-	return d.Warm && d.Sign > 0 && v.age(since) >= max(leastSign, silentFactor*d.Sign)
+	switch {
+	case d.Warm && d.Sign > 0:
+		return v.age(since) >= max(leastSign, silentFactor*d.Sign)
+	case a.State == job.Submitting:
+		return v.age(since) >= unknownUnconfirmed
+	}
+	return v.age(since) >= unknownAccepted
 }
 
 // occupancy counts the slots of a deployment that are occupied: those of silent
