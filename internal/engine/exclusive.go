@@ -86,7 +86,7 @@ func (v View) waitsFor(j job.Job, places []string) string {
 			continue
 		}
 		for _, a := range k.Attempts {
-			overlap := job.Overlap(a.Places, places)
+			overlap := job.Overlap(a.Places, places) || slices.ContainsFunc(outside(a), func(p job.Path) bool { return writesTo(places, p) })
 			if overlap && v.writing(*k, a) {
 				return "waiting for job " + string(k.ID) + ", which writes to the same place"
 			}
@@ -112,7 +112,10 @@ func (v View) writing(j job.Job, a job.Attempt) bool {
 		return true
 	}
 	hold := v.Policy.missingGrace()
-	switch {
+	switch missing := func(p job.Path) bool {
+		return !slices.ContainsFunc(j.Outputs, func(o job.Output) bool { return o.Source == p })
+	}; {
+	case slices.ContainsFunc(outside(a), missing): // named, and still to come
 	case a.Heard(): // what it wrote in its last moments is still to be seen
 		hold = v.Policy.Settle
 	case a.State == job.Failed:

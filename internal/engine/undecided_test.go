@@ -167,6 +167,23 @@ func TestAttributedIsLookedAt(t *testing.T) {
 	})
 }
 
+// TestNamedFileIsAwaited: the next attempt is not sent to a path that a history
+// names and where the file is still to come, whatever was known of its node.
+func TestNamedFileIsAwaited(t *testing.T) {
+	open(t, 4, engine.Policy{}, func(h *house) {
+		a := h.ask("user001", unsure)
+		h.pass(time.Second)
+		h.see(h.prompt(a), job.MarkWhole, "out_00001_.png")
+		h.ends(a, "day/anna.png")
+		b := h.ask("user002", own("day/"))
+		h.pass(5 * time.Second)
+		h.want(b, job.Queued)
+		h.stands("day/anna.png", 10, nil)
+		h.pass(10 * time.Second)
+		h.delivers(map[string]int{"user001": 2, "user002": 0})
+	})
+}
+
 // TestAbandonedComesAfterAll: a file of a format that does not tell its end,
 // given up as half, is delivered when it is seen to be quiet after all.
 func TestAbandonedComesAfterAll(t *testing.T) {
