@@ -61,6 +61,7 @@ func TestAttribute(t *testing.T) {
 		{"two whose place it is", file, []writer{w("a", specific), w("b", specific)}, true, "", "", true, []job.ID{"a", "b"}},
 		{"another that nobody heard of, which ended before it was written", file, []writer{w("a", ended(2*time.Second)), w("b", named, assigned(3*time.Second))}, false, "b", job.ByHistory, false, nil},
 		{"another that nobody heard of, which ended as it was written", file, []writer{w("a", ended(8500*time.Millisecond)), w("b", named, assigned(3*time.Second))}, false, "", "", true, []job.ID{"a", "b"}},
+		{"written after the end of the one that names it, while another may write", file, []writer{w("a", named, ended(time.Second)), w("b", told)}, false, "", "", true, []job.ID{"b"}},
 		{"sent after it was seen", file, []writer{w("a", named, assigned(11*time.Second))}, false, "", "", false, nil},
 		{"ended long before the file's time", job.Sighting{Path: "a.png", At: seen.Add(time.Hour), Modified: seen.Add(time.Hour)}, []writer{w("a", specific, ended(time.Second))}, false, "", "", false, nil},
 	}

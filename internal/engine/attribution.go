@@ -142,7 +142,7 @@ func (c clockOffset) latest(modified time.Time) time.Time {
 // mayHaveWritten excludes an attempt that cannot have written this version of
 // the file: it was sent later, or it had ended. What a history names, and what
 // was delivered before, may also be written after the end, for as long as no
-// other was sent. While the share's clock is not known, a newer version of what
+// other was sent or may have been writing. While the share's clock is not known, a newer version of what
 // was delivered is that of the next.
 func (w writer) mayHaveWritten(s job.Sighting, clock clockOffset, all []writer) bool {
 	written, latest := clock.earliest(s.Modified), clock.latest(s.Modified)
@@ -154,7 +154,10 @@ func (w writer) mayHaveWritten(s job.Sighting, clock clockOffset, all []writer) 
 	case (!w.has || clock.known) && !written.After(w.ended):
 		return true
 	case w.has || w.named:
-		return !slices.ContainsFunc(all, func(x writer) bool { return !x.assigned.Before(w.ended) && !x.assigned.After(s.At) })
+		return !slices.ContainsFunc(all, func(x writer) bool {
+			since, over := !x.assigned.Before(w.ended), !x.ended.IsZero() && written.After(x.ended)
+			return !x.assigned.After(s.At) && (since || x.job != w.job && !over)
+		})
 	}
 	return false
 }
