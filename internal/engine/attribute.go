@@ -181,7 +181,10 @@ func (l *loop) writers(p job.Path) []writer {
 		if !w.named && !w.specific && !slices.Contains(a.Places, "") && !j.Unsure {
 			continue
 		}
-		if w.told = a.Heard(); !w.told && !w.ended.IsZero() {
+		switch w.told = a.Heard(); {
+		case w.told: // an end that was inferred before may have been too early
+			w.ended = latest(w.ended, a.HeardAt())
+		case !w.ended.IsZero():
 			w.ended = w.ended.Add(openPause * l.policy.Settle) // nobody else was sent to its place: see writing
 		}
 		w.has = slices.ContainsFunc(j.OutputsOf(a.N), func(o job.Output) bool { return o.Source == p && o.State == job.OutputStored })

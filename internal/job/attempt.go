@@ -52,10 +52,18 @@ func (a Attempt) When(kinds ...Kind) time.Time {
 }
 
 // Heard reports whether a history of it was heard.
-func (a Attempt) Heard() bool {
-	return slices.ContainsFunc(a.Witnesses, func(w Witness) bool {
-		return (w.Kind == Finished || w.Kind == Broke) && w.Evidence == ByHistory
-	})
+func (a Attempt) Heard() bool { return !a.HeardAt().IsZero() }
+
+// HeardAt is when a history told of its end, so that it had ended by then; zero
+// when none was heard.
+func (a Attempt) HeardAt() time.Time {
+	var t time.Time
+	for _, w := range a.Witnesses {
+		if (w.Kind == Finished || w.Kind == Broke) && w.Evidence == ByHistory {
+			t = earliest(t, w.At)
+		}
+	}
+	return t
 }
 
 // Evidence is the strongest testimony for the state the attempt is in; empty
