@@ -126,7 +126,7 @@ func completeByLateFiles(v View, j job.Job, a job.Attempt) []job.Fact {
 	for n := 1; n < a.N; n++ {
 		before, _ := j.Attempt(n)
 		t := tally(j, n, nil)
-		if before.State == job.Cancelled || !a.Automatic || t.Short || t.Half > 0 || t.There == 0 || t.Stored < t.There {
+		if before.State == job.Cancelled || !a.Automatic || t.Short || t.Half > 0 || t.Broken > 0 || t.There == 0 || t.Stored < t.There {
 			continue
 		}
 		return []job.Fact{v.note(j, "late_files",

@@ -466,6 +466,22 @@ func TestRow14BrokenOff(t *testing.T) {
 	})
 }
 
+// TestRow14BrokenOffUnknownCount: the same where the number of files is unknown:
+// a half file that nobody will finish is no file that came late.
+func TestRow14BrokenOffUnknownCount(t *testing.T) {
+	open(t, 1, engine.Policy{}, func(h *house) {
+		j := h.submit("user001", 0)
+		h.pass(time.Second)
+		p := h.prompt(j)
+		h.see(p, job.MarkWhole, "out_00001_.png", "out_00002_.png", "out_00003_.png")
+		h.see(p, job.MarkSeen, "out_00004_.png")
+		h.pass(40 * time.Minute)
+		if n := len(h.fleet.posted()); n != 2 {
+			t.Errorf("%s after %d prompts: %+v", h.now(j).State(), n, h.now(j).Warnings)
+		}
+	})
+}
+
 // TestLearn: a custom class that saves nothing when it is given a folder is sent
 // once more as it was written, alone; what came of it is remembered for the
 // deployment.
