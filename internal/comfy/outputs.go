@@ -430,6 +430,30 @@ func (p *Prompt) strangers(info *ObjectInfo) []string {
 // Unsure reports an output node of which nobody can say whether it writes.
 func (p *Prompt) Unsure(info *ObjectInfo) bool { return len(p.strangers(info)) > 0 }
 
+// Strangers are the classes, by node, of the output nodes of which nobody can
+// say whether they write, and none of whose texts could name a path; nil for none. Without a list
+// of nodes that has the class, one from which others take is left out.
+func (p *Prompt) Strangers(info *ObjectInfo) map[string]string {
+	used := map[string]bool{}
+	for _, id := range p.order {
+		for _, from := range p.sources(id) {
+			used[from] = true
+		}
+	}
+	var out map[string]string
+	for _, id := range p.strangers(info) {
+		n := p.nodes[id]
+		if _, known := info.Class(n.class); p.mayNamePath(n, info) || used[id] && !known {
+			continue
+		}
+		if out == nil {
+			out = map[string]string{}
+		}
+		out[id] = n.class
+	}
+	return out
+}
+
 // writers are all ids that write or may.
 func (p *Prompt) writers(info *ObjectInfo) []string {
 	out := p.strangers(info)

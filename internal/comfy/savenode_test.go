@@ -2,6 +2,7 @@ package comfy
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"reflect"
 	"slices"
@@ -277,7 +278,7 @@ func TestSavesAlthoughItIsNoOutputNode(t *testing.T) {
 }
 
 // What nobody knows may write anywhere when an input looks like a path, and is
-// taken to show something otherwise.
+// a stranger, of which runs will show it, otherwise.
 func TestPlacesOfStrangers(t *testing.T) {
 	info := objectInfo(t, `{"EmptyImage":{},"SaveImage":{"output_node":true,"input":{"required":{"filename_prefix":["STRING"]}}},
 		"Uploader":{"output_node":true,"input":{"required":{"target_file":["STRING"]}}},
@@ -287,9 +288,20 @@ func TestPlacesOfStrangers(t *testing.T) {
 		if got := p.Places(info, true); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: places %q, want %q", class, got, want)
 		}
+		if s := p.Strangers(info); want == nil && !maps.Equal(s, map[string]string{"10": class}) || want != nil && s != nil {
+			t.Errorf("%s: strangers %v", class, s)
+		}
 		if len(p.Outputs(info)) != 1 || len(p.Cautions(info)) != len(want) {
 			t.Errorf("%s: outputs %+v, cautions %+v", class, p.Outputs(info), p.Cautions(info))
 		}
+	}
+}
+
+// Without a list, what others take from is no output node as far as anybody knows.
+func TestStrangersWithoutAList(t *testing.T) {
+	p := parse(t, `{`+blank+`,`+saved+`,"10":{"class_type":"Grades","inputs":{"images":["1",0]}},"11":{"class_type":"Shower","inputs":{"x":["10",0]}}}`)
+	if s := p.Strangers(nil); !maps.Equal(s, map[string]string{"11": "Shower"}) {
+		t.Errorf("strangers %v", s)
 	}
 }
 

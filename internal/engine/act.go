@@ -135,7 +135,7 @@ func (l *loop) lookAndAsk() {
 				continue
 			}
 			folders = append(folders, job.Folder{PromptID: a.PromptID, Live: !a.State.Terminal(), Paths: lookedAt(*j, a)})
-			if asking(a) {
+			if asking(a) || l.teaches(*j, a) {
 				flights = append(flights, job.Flight{Job: j.ID, Attempt: a.N, PromptID: a.PromptID, Deployment: a.Deployment, State: a.State,
 					Wrote: mayHaveEnded(*j, a, l.traces[a.PromptID].Settling)})
 			}
@@ -166,12 +166,16 @@ func lookedAt(j job.Job, a job.Attempt) []job.Path {
 
 // mayHaveEnded is above zero, and grows with every file, when a running attempt
 // may have ended and the share cannot tell: the number of its files is unknown,
-// they may stand anywhere, or nothing in them marks their end.
+// they may stand anywhere, or nothing in them marks their end. It grows once more
+// for one that has ended and is asked about all the same.
 func mayHaveEnded(j job.Job, a job.Attempt, settling map[job.OutputID]bool) int {
-	if a.State != job.Running || a.N != j.Current().N {
+	t := tally(j, a.N, settling)
+	switch {
+	case a.State > job.Running:
+		return t.There + 2
+	case a.State != job.Running || a.N != j.Current().N:
 		return 0
 	}
-	t := tally(j, a.N, settling)
 	anywhere := j.Unsure || slices.ContainsFunc(j.Expect, func(x job.Expected) bool { return x.Outside })
 	switch {
 	case anywhere:
@@ -189,6 +193,25 @@ func asking(a job.Attempt) bool {
 		return !a.When(job.Unanswered).IsZero()
 	}
 	return a.State == job.Accepted || a.State == job.Running
+}
+
+// askToLearn is for how long a worker is asked for the history of a run that
+// has ended, where that shows what is not known of a class.
+const askToLearn = 30 * time.Second
+
+// teaches reports an attempt that has ended and whose history, not heard yet,
+// would show whether nodes of an unknown class write outside their folder. Until
+// that is known, jobs with them take turns.
+func (l *loop) teaches(j job.Job, a job.Attempt) bool {
+	if a.State != job.Rendered && a.State != job.Done || a.Heard() || time.Since(endOf(a)) > askToLearn {
+		return false
+	}
+	for _, class := range j.Strangers {
+		if _, known := l.learned[a.Deployment][class]; !known {
+			return true
+		}
+	}
+	return false
 }
 
 func sameFolder(a, b job.Folder) bool {

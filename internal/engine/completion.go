@@ -110,6 +110,8 @@ func (v View) conclude(j job.Job, a job.Attempt, t Tally) []job.Fact {
 	switch {
 	case !short && t.Stored > 0, t.Stored == 0 && elsewhere:
 		return []job.Fact{done}
+	case t.Stored == 0 && v.trying(j, a):
+		return nil // that shows whether another attempt helps
 	case t.Stored == 0:
 		expired.Error = v.noFiles(j, a)
 		return []job.Fact{expired}

@@ -37,14 +37,28 @@ func customClasses(j job.Job) []string {
 	return out
 }
 
-// places are where an attempt of the job may write outside its own folder when
-// these classes are sent as the user wrote them; nil for nowhere. Where that is
-// anywhere, the user's own texts stand beside as what a file's path may begin with.
-func (v View) places(j job.Job, plain []string) []string {
-	if len(plain) == 0 {
+// mayWriteAnywhere reports a job with a node of a class of which no run on the
+// deployment has shown that it writes nothing outside its attempt's folder.
+func (v View) mayWriteAnywhere(j job.Job, deployment string) bool {
+	for _, class := range j.Strangers {
+		if l, known := v.Learned[deployment][class]; !known || l.Plain {
+			return true
+		}
+	}
+	return false
+}
+
+// places are where an attempt of the job may write outside its own folder on
+// that deployment when these classes are sent as the user wrote them; nil for nowhere. Where that
+// is anywhere, the user's own texts stand beside as what a file's path may begin with.
+func (v View) places(j job.Job, deployment string, plain []string) []string {
+	if len(plain) == 0 && !v.mayWriteAnywhere(j, deployment) {
 		return j.Places
 	}
-	out := []string{""}
+	out := slices.Clone(j.Places)
+	if !slices.Contains(out, "") {
+		out = slices.Insert(out, 0, "")
+	}
 	for _, x := range j.Expect {
 		prefix := strings.ToLower(x.Prefix)
 		if i := strings.IndexAny(prefix, "%[{<$*?"); i >= 0 {
@@ -130,11 +144,11 @@ func (v View) writing(j job.Job, a job.Attempt) bool {
 func (v View) exclusiveWaits() map[job.ID]string {
 	out := map[job.ID]string{}
 	for _, j := range v.Jobs {
-		if j.State() != job.Queued || j.Places == nil && len(v.Learned) == 0 {
+		if j.State() != job.Queued || j.Places == nil && len(j.Strangers) == 0 && len(v.Learned) == 0 {
 			continue
 		}
 		for name := range v.Deployments {
-			if places := v.places(*j, v.plain(*j, name)); places != nil {
+			if places := v.places(*j, name, v.plain(*j, name)); places != nil {
 				if why := v.waitsFor(*j, places); why != "" {
 					out[j.ID] = why
 				}

@@ -15,43 +15,77 @@ import (
 const savedNothing = "saved_nothing"
 
 // learnable reports an attempt after which another with untagged inputs shows
-// something: no class of the job was tried that way on the deployment.
+// something: no class of the job was tried that way on the deployment, or it was
+// since, and saved.
 func (v View) learnable(j job.Job, a job.Attempt) bool {
 	classes := customClasses(j)
 	if len(classes) == 0 || a.Plain != nil || len(a.Files) > 0 || !a.Heard() || v.losses(j) > v.Policy.Retries {
 		return false
 	}
-	trying := slices.ContainsFunc(v.Jobs, func(k *job.Job) bool {
-		b := k.Current()
-		return k.ID != j.ID && b.Deployment == a.Deployment && !b.State.Terminal() && slices.ContainsFunc(b.Plain, func(c string) bool { return slices.Contains(classes, c) })
+	return !slices.ContainsFunc(classes, func(c string) bool { l, known := v.Learned[a.Deployment][c]; return known && !l.Plain })
+}
+
+// trying reports that another job will show how the custom classes of the job
+// save on the attempt's deployment: it is sent, or about to be, with untagged
+// inputs of one of them. An attempt with places waits for none, since the other
+// may wait for it.
+func (v View) trying(j job.Job, a job.Attempt) bool {
+	classes := customClasses(j)
+	return a.Plain == nil && a.Places == nil && len(a.Files) == 0 && slices.ContainsFunc(v.Jobs, func(k *job.Job) bool {
+		b, plain := k.Current(), k.Current().Plain
+		if n := len(k.Attempts); b.State == job.Queued && n > 1 && k.Attempts[n-2].Deployment == a.Deployment {
+			plain = v.plain(*k, a.Deployment)
+		} else if b.State.Terminal() || b.Deployment != a.Deployment {
+			return false
+		}
+		return k.ID != j.ID && slices.ContainsFunc(plain, func(c string) bool {
+			_, known := v.Learned[a.Deployment][c]
+			return !known && slices.Contains(classes, c)
+		})
 	})
-	return !trying && !slices.ContainsFunc(classes, func(c string) bool { _, known := v.Learned[a.Deployment][c]; return known })
 }
 
 // learn keeps what an attempt showed of its classes: one with untagged inputs,
 // whether they save, and any other, which of them do not write into the folder
-// that they were given.
+// that they were given. Of output nodes that no table has, it keeps whether
+// a history names a file of theirs outside that folder; once one did, it may again.
 func (l *loop) learn(j *job.Job, n int) {
 	a, _ := j.Attempt(n)
 	if !a.State.Terminal() || !a.Heard() {
 		return
-	}
-	classes, saved := a.Plain, slices.ContainsFunc(j.OutputsOf(n), func(o job.Output) bool { return o.State == job.OutputStored })
-	if len(classes) == 0 {
-		classes, saved = strays(*j, a), true
 	}
 	learned := maps.Clone(l.learned[a.Deployment])
 	if learned == nil {
 		learned = map[string]job.Learned{}
 	}
 	news := false
-	for _, c := range classes {
-		if was, known := learned[c]; known && was.Plain == saved {
-			continue
+	keep := func(class string, saves bool) {
+		if was, known := learned[class]; known && was.Plain == saves {
+			return
 		}
-		learned[c] = job.Learned{Class: c, Plain: saved, At: stamp(a.EndedAt()), Job: j.ID}
+		learned[class] = job.Learned{Class: class, Plain: saves, At: stamp(a.EndedAt()), Job: j.ID}
 		news = true
-		l.log.Info("learned how a node class saves", "deployment", a.Deployment, "class", c, "untagged", saved, "job", j.ID)
+		l.log.Info("learned how a node class saves", "deployment", a.Deployment, "class", class, "untagged", saves, "job", j.ID)
+	}
+	saved := slices.ContainsFunc(j.OutputsOf(n), func(o job.Output) bool { return o.State == job.OutputStored })
+	for _, c := range a.Plain {
+		keep(c, saved)
+	}
+	if len(a.Plain) == 0 {
+		for _, c := range strays(*j, a) {
+			keep(c, true)
+		}
+	}
+	for _, node := range slices.Sorted(maps.Keys(j.Strangers)) {
+		class := j.Strangers[node]
+		_, known := learned[class]
+		named, sure := namedOutside(*j, a, node)
+		switch {
+		case named:
+			keep(class, true)
+		case sure && !known && !a.When(job.Finished).IsZero() && !l.candidate(j.ID):
+			keep(class, false)
+		}
 	}
 	if !news {
 		return
@@ -65,17 +99,34 @@ func (l *loop) learn(j *job.Job, n int) {
 	l.logError("keep what was learned of node classes", l.ledger.SetSetting(settingLearned, l.learned))
 }
 
-// strays are the classes that may have written a file that a history names
-// outside the attempt's own folder: custom ones that wrote nothing into it,
-// though their inputs were tagged.
-func strays(j job.Job, a job.Attempt) []string {
-	if a.Places != nil || len(outside(a)) == 0 {
-		return nil
+// namedOutside reports whether a history names a file of that node outside the
+// attempt's own folder. It is not sure when one stands there that is told as
+// nobody's; then it is the node's unless the job has nodes that write there.
+func namedOutside(j job.Job, a job.Attempt, node string) (named, sure bool) {
+	if len(a.Outside) > 0 || len(outside(a)) == 0 {
+		return slices.Contains(a.Outside, node), true
 	}
+	return j.Places == nil, false
+}
+
+// candidate reports that a file on the share may be the job's, and nothing says so.
+func (l *loop) candidate(id job.ID) bool {
+	for _, u := range l.unclaimed {
+		if slices.Contains(u.candidates, id) {
+			return true
+		}
+	}
+	open, err := l.ledger.Orphans(job.OrphanOpen)
+	return err != nil || slices.ContainsFunc(open, func(o job.Orphan) bool { return slices.Contains(o.Candidates, id) })
+}
+
+// strays are the custom classes of which a history names files outside the
+// attempt's own folder, and that wrote nothing into it though their inputs were tagged.
+func strays(j job.Job, a job.Attempt) []string {
 	var out []string
 	for _, x := range j.Expect {
 		own := slices.ContainsFunc(j.OutputsOf(a.N), func(o job.Output) bool { return o.Node == x.Node && o.Source.Tagged() })
-		if x.Custom && !x.Outside && !own && !slices.Contains(out, x.Class) {
+		if named, _ := namedOutside(j, a, x.Node); named && x.Custom && !x.Outside && !own && !slices.Contains(out, x.Class) {
 			out = append(out, x.Class)
 		}
 	}

@@ -298,7 +298,7 @@ func (w *owners) saver(node string) saver {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	of := func(all ...string) string { return all[w.dice.IntN(len(all))] }
-	s := saver{Node: node, Kind: of(isolated, isolated, flat, flat, ownName, unknown, learned), Named: true, Sidecar: w.dice.IntN(4) == 0, Claim: w.dice.IntN(3) == 0}
+	s := saver{Node: node, Kind: of(isolated, isolated, flat, flat, ownName, unknown, unknown, learned), Named: true, Sidecar: w.dice.IntN(4) == 0, Claim: w.dice.IntN(3) == 0}
 	if s.Kind == ownName && w.heard == 0 && w.dice.IntN(2) == 0 {
 		s.Kind = flat // what writes anywhere and is never heard of keeps everybody waiting
 	}
@@ -314,8 +314,8 @@ func (w *owners) saver(node string) saver {
 		case ownName, learned:
 			p = job.Path(of("", "day1/")) + p
 		case unknown:
-			if s.Named = w.dice.IntN(2) == 0; s.Named {
-				p = job.Path(of("odd/anna", "odd/Bert", "day1/anna") + strings.Replace(suffix, ".txt", ".jpg", 1))
+			if s.Named = w.dice.IntN(4) > 0; s.Named {
+				p = job.Path(of("odd/anna", "odd/anna", "day1/anna") + strings.Replace(suffix, ".txt", ".jpg", 1))
 			} else { // beside a history that names the file, nothing tells of it
 				p = "mute/" + p
 			}
@@ -361,6 +361,10 @@ func (p *savers) add(s saver) {
 		p.Places = append(p.Places, "")
 	case unknown:
 		p.Unsure = true
+		if p.Strangers == nil {
+			p.Strangers = map[string]string{}
+		}
+		p.Strangers[s.Node] = fmt.Sprint("Unknown, named: ", s.Named)
 		return
 	case learned:
 		x.Custom, x.Count = true, 0
@@ -534,11 +538,15 @@ func (f ownersFleet) execute(s job.Submission) {
 		w.mu.Unlock()
 	}
 	var named []job.Path
+	var outside []string
 	for _, node := range p.Savers {
 		if node.Kind == learned && !slices.Contains(s.Plain, node.Kind) {
 			continue
 		}
 		v := writer(node.Node)
+		if node.Kind == unknown && node.Named {
+			v.places = []string{""} // its class never shows that it writes nothing
+		}
 		if node.Claim {
 			v.claim = &job.Claim{Job: s.Job, PromptID: s.PromptID, Attempt: s.Attempt, Node: node.Node}
 		}
@@ -546,7 +554,7 @@ func (f ownersFleet) execute(s job.Submission) {
 			if v.path = path; node.Kind == isolated {
 				v.path = job.Path("qm/"+s.PromptID+"/"+node.Node+"/") + path
 			} else if node.Named {
-				named = append(named, path)
+				named, outside = append(named, path), append(outside, node.Node)
 			}
 			if !alive(w.upTo(5 * time.Second)) {
 				return
@@ -575,7 +583,7 @@ func (f ownersFleet) execute(s job.Submission) {
 				w.tell("history of %s names %q", s.PromptID, named)
 				w.mu.Unlock()
 				if report != nil {
-					report(job.Fact{Job: s.Job, Attempt: s.Attempt, PromptID: s.PromptID, Kind: job.Finished, At: time.Now(), Evidence: job.ByHistory, Files: named})
+					report(job.Fact{Job: s.Job, Attempt: s.Attempt, PromptID: s.PromptID, Kind: job.Finished, At: time.Now(), Evidence: job.ByHistory, Files: named, Outside: outside})
 				}
 			}
 		}()

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -102,7 +103,7 @@ func TestRow01OtherPlacesFlyTogether(t *testing.T) {
 // is an orphan with both as candidates, whatever order they come in.
 func TestRow01TwoHistoriesNameOnePath(t *testing.T) {
 	open(t, 4, engine.Policy{}, func(h *house) {
-		unknown := wanted{Unsure: true, Expect: []job.Expected{{Node: "8", Class: "SaveImage", Count: 1}}}
+		unknown := wanted{Unsure: true, Expect: []job.Expected{{Node: "9", Class: "SaveImage", Count: 1}}}
 		a, b := h.ask("user001", unknown), h.ask("user002", unknown)
 		h.pass(time.Second)
 		h.see(h.prompt(a), job.MarkWhole, "x_00001_.png")
@@ -503,8 +504,12 @@ func TestLearn(t *testing.T) {
 		h.pass(10 * time.Second)
 		h.want(j, job.Done)
 		h.delivers(map[string]int{"user001": 1})
-		h.ends(other) // it was sent before that was known
+		h.ends(other) // it was sent before that was known, and is sent again
 		h.pass(2 * time.Minute)
+		h.stands("portraits/bert_0001.png", 10, nil)
+		h.ends(other, "portraits/bert_0001.png")
+		h.pass(10 * time.Second)
+		h.want(other, job.Done)
 		if l := h.Workers()[0].Learned; len(l) != 1 || !l[0].Plain || l[0].Class != "Flat Saver" {
 			t.Errorf("learned %+v", l)
 		}
@@ -541,4 +546,131 @@ func TestLearnThatNothingIsSaved(t *testing.T) {
 			t.Errorf("%d attempts of the next job", len(k.Attempts))
 		}
 	})
+}
+
+// stranger is a picture and an output node of which nobody knows whether and
+// where it writes.
+func stranger(class string) wanted {
+	return wanted{Unsure: true, Strangers: map[string]string{"7": class}, Expect: []job.Expected{{Node: "9", Class: "SaveImage", Count: 1}}}
+}
+
+// asked are the attempts that the fleet asks about.
+func (h *house) asked() []job.Flight {
+	h.fleet.mu.Lock()
+	defer h.fleet.mu.Unlock()
+	return slices.Clone(h.fleet.flights)
+}
+
+// endsOutside reports a history that names files of node 7.
+func (h *house) endsOutside(j job.Job, files ...job.Path) {
+	a := h.now(j).Current()
+	h.fleet.report(job.Fact{Job: j.ID, Attempt: a.N, PromptID: a.PromptID, Kind: job.Finished, At: time.Now(), Evidence: job.ByHistory, Files: files, Outside: []string{"7"}})
+	synctest.Wait()
+}
+
+// TestRow01StrangersTakeTurns: jobs with an output node of which nobody knows
+// whether it writes run one after the other until a history shows that it names
+// no file outside its folder; then they run side by side, and jobs with other
+// such nodes do not.
+func TestRow01StrangersTakeTurns(t *testing.T) {
+	open(t, 4, engine.Policy{}, func(h *house) {
+		a, b := h.ask("user001", stranger("Zork Show")), h.ask("user002", stranger("Zork Show"))
+		h.submit("user003", 1)
+		h.pass(time.Second)
+		if n := len(h.fleet.posted()); n != 2 {
+			t.Fatalf("%d prompts in flight, want a stranger and an isolated one", n)
+		}
+		h.see(h.prompt(a), job.MarkWhole, "x_00001_.png")
+		h.ends(a, job.Path("qm/"+h.prompt(a)+"/9/x_00001_.png"))
+		h.pass(20 * time.Second)
+		h.want(a, job.Done)
+		h.want(b, job.Accepted)
+		e := h.ask("user003", stranger("Zork Show"))
+		c, d := h.ask("user004", stranger("Zork Save")), h.ask("user005", stranger("Zork Save"))
+		h.pass(time.Second)
+		if n := len(h.fleet.posted()); n != 5 {
+			t.Fatalf("%d prompts sent, want 5: one of two with the other class waits", n)
+		}
+		for _, j := range []job.Job{b, e} {
+			h.see(h.prompt(j), job.MarkWhole, "x_00001_.png")
+			h.ends(j)
+		}
+		h.stands("shots/final.jpg", 10, nil)
+		h.see(h.prompt(c), job.MarkWhole, "x_00001_.png")
+		h.endsOutside(c, "shots/final.jpg")
+		h.pass(20 * time.Second)
+		h.want(c, job.Done)
+		h.stands("shots/final.jpg", 11, nil)
+		h.see(h.prompt(d), job.MarkWhole, "x_00001_.png")
+		h.endsOutside(d, "shots/final.jpg")
+		h.pass(20 * time.Second)
+		h.want(d, job.Done)
+		h.delivers(map[string]int{"user004": 2, "user005": 2})
+		for _, l := range h.Workers()[0].Learned {
+			if l.Plain != (l.Class == "Zork Save") {
+				t.Errorf("learned %+v", l)
+			}
+		}
+	})
+}
+
+// TestRow01AStrangerIsAskedAfterwards: where the share shows the end of a run
+// before its history is heard, the worker is asked for it for a while: what it
+// says ends the turns.
+func TestRow01AStrangerIsAskedAfterwards(t *testing.T) {
+	open(t, 4, engine.Policy{}, func(h *house) {
+		a := h.ask("user001", stranger("Zork Show"))
+		h.pass(time.Second)
+		h.see(h.prompt(a), job.MarkWhole, "x_00001_.png")
+		h.pass(5 * time.Second)
+		h.want(a, job.Done)
+		if f := h.asked(); len(f) != 1 || f[0].Wrote == 0 {
+			t.Fatalf("asked about %+v", f)
+		}
+		h.pass(40 * time.Second)
+		if f := h.asked(); len(f) != 0 {
+			t.Errorf("asked for ever: %+v", f)
+		}
+	})
+}
+
+// TestRow03LearnedMeanwhile: a job in flight while another shows how its class
+// saves waits for that, and is sent again in the way that was found to work; or
+// not at all when none was.
+func TestRow03LearnedMeanwhile(t *testing.T) {
+	flat := wanted{Expect: []job.Expected{{Node: "9", Class: "Flat Saver", Custom: true}}}
+	for _, saves := range []bool{true, false} {
+		open(t, 2, engine.Policy{}, func(h *house) {
+			a, b := h.ask("user001", flat), h.ask("user002", flat)
+			h.pass(time.Second)
+			h.ends(a)
+			h.pass(70 * time.Second)
+			h.ends(b)
+			h.pass(2 * time.Minute)
+			h.want(a, job.Accepted)
+			h.want(b, job.Rendered)
+			for range 3 { // whoever is sent again saves
+				for _, j := range []job.Job{a, b} {
+					if j = h.now(j); j.State() != job.Accepted {
+						continue
+					}
+					if p := "anna_" + j.User + ".png"; saves {
+						h.stands(p, 10, nil)
+						h.ends(j, job.Path(p))
+					} else {
+						h.ends(j)
+					}
+				}
+				h.pass(2 * time.Minute)
+			}
+			for _, j := range []job.Job{a, b} {
+				if j = h.now(j); (j.State() == job.Done) != saves {
+					t.Errorf("%s: %s after %d attempts", j.User, j.State(), len(j.Attempts))
+				}
+			}
+			if n := len(h.fleet.posted()); saves && n != 4 || !saves && n != 3 {
+				t.Errorf("%d prompts", n)
+			}
+		})
+	}
 }

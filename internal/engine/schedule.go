@@ -34,7 +34,7 @@ func (v View) schedule() []job.Fact {
 			continue
 		}
 		may := func(j *job.Job) bool {
-			return v.ready(j) && s.takes(j) && v.waitsFor(*j, v.places(*j, v.plain(*j, s.Deployment))) == ""
+			return v.ready(j) && s.takes(j) && v.waitsFor(*j, v.places(*j, s.Deployment, v.plain(*j, s.Deployment))) == ""
 		}
 		for _, j := range v.pick(s.Free, sent, may) {
 			f := v.assign(*j, s.Deployment)
@@ -60,7 +60,7 @@ func (v View) assign(j job.Job, deployment string) job.Fact {
 	n := j.Current().N
 	f := v.fact(j, n, job.Assigned, job.ByManager)
 	f.PromptID, f.Deployment, f.Plain = PromptID(j.ID, n), deployment, v.plain(j, deployment)
-	f.Places = v.places(j, f.Plain)
+	f.Places = v.places(j, deployment, f.Plain)
 	return f
 }
 

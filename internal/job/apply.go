@@ -162,6 +162,11 @@ func (a *Attempt) details(f Fact) bool {
 			a.Files, news = slices.Insert(a.Files, i, p), true
 		}
 	}
+	for _, n := range f.Outside {
+		if i, known := slices.BinarySearch(a.Outside, n); !known {
+			a.Outside, news = slices.Insert(a.Outside, i, n), true
+		}
+	}
 	for _, n := range f.Dropped {
 		if !slices.Contains(a.Dropped, n) {
 			a.Dropped, news = append(a.Dropped, n), true

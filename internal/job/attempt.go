@@ -29,6 +29,9 @@ type Attempt struct {
 	Places []string `json:"places,omitempty"`
 	// Files are the paths below share.outputs that a history named, sorted.
 	Files []Path `json:"files,omitempty"`
+	// Outside are the ids of the nodes of which a history named files outside the
+	// attempt's own folder, sorted.
+	Outside []string `json:"outside,omitempty"`
 	// Witnesses is who said what, each kind and evidence once, the earliest.
 	Witnesses []Witness `json:"witnesses,omitempty"`
 }
@@ -143,6 +146,6 @@ func compareWitness(x, y Witness) int {
 
 func (a Attempt) clone() Attempt {
 	a.Witnesses = slices.Clone(a.Witnesses)
-	a.Dropped, a.Files = slices.Clone(a.Dropped), slices.Clone(a.Files)
+	a.Dropped, a.Files, a.Outside = slices.Clone(a.Dropped), slices.Clone(a.Files), slices.Clone(a.Outside)
 	return a
 }

@@ -68,9 +68,9 @@ type Deployment struct {
 }
 
 // Learned is what a run showed of a node class: it saved nothing in the
-// attempt's own folder. Plain says that it saves when its inputs are left as the
-// user wrote them, so that its jobs run one after the other; otherwise it saves
-// nothing either way.
+// attempt's own folder. Plain says that it saves outside, with its inputs left as
+// the user wrote them, so that its jobs run one after the other; otherwise it
+// saves nothing either way.
 type Learned struct {
 	Class string    `json:"class"`
 	Plain bool      `json:"plain"`

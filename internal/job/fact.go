@@ -24,7 +24,10 @@ type Fact struct {
 	Dropped    []string  `json:"dropped,omitempty"`    // Acknowledged: nodes that will never write
 	Error      *Error    `json:"error,omitempty"`      // Refused, Unanswered, Broke, Expired
 	// Files are the paths on the share that a history names; Finished, Broke.
-	Files   []Path   `json:"files,omitempty"`
+	Files []Path `json:"files,omitempty"`
+	// Outside are the ids of the nodes of which a history names files outside the
+	// attempt's own folder; Finished, Broke.
+	Outside []string `json:"outside,omitempty"`
 	Output  *Output  `json:"output,omitempty"`  // the output kinds
 	Warning *Warning `json:"warning,omitempty"` // Noted
 	Blobs   []Blob   `json:"-"`                 // Created: the bodies behind Spec's hashes

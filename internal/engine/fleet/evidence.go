@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,32 +18,36 @@ import (
 // its attempt's folder.
 func testimony(f job.Flight, h *comfy.HistoryEntry, now time.Time) []job.Fact {
 	end := job.Fact{Job: f.Job, Attempt: f.Attempt, PromptID: f.PromptID,
-		At: now, Evidence: job.ByHistory, Kind: job.Finished, Error: breakage(h), Files: reported(f.PromptID, h.Outputs)}
+		At: now, Evidence: job.ByHistory, Kind: job.Finished, Error: breakage(h)}
+	end.Files, end.Outside = reported(f.PromptID, h.Outputs)
 	if end.Error != nil {
 		end.Kind = job.Broke
 	}
 	if took := h.Ended.Sub(h.Started); !h.Started.IsZero() && took > 0 && took < 24*time.Hour {
 		began := end
-		began.Kind, began.At, began.Error, began.Files = job.Started, now.Add(-took), nil, nil
+		began.Kind, began.At, began.Error, began.Files, began.Outside = job.Started, now.Add(-took), nil, nil, nil
 		return []job.Fact{began, end}
 	}
 	return []job.Fact{end}
 }
 
-// reported lists the files on the share that a history names. Names that lead
-// out of it are left out, the start marker's, and those in another attempt's folder: a node that
-// was cached reports its old file (comfyui.md, Cache).
-func reported(promptID string, files []comfy.HistoryFile) []job.Path {
-	var out []job.Path
+// reported lists the files on the share that a history names, and the nodes of
+// those outside the attempt's own folder. Names that lead out of the share are left out, the
+// start marker's, and those in another attempt's folder: a node that was cached reports its old
+// file (comfyui.md, Cache).
+func reported(promptID string, files []comfy.HistoryFile) (paths []job.Path, outside []string) {
 	for _, f := range files {
 		p := path.Join(f.Subfolder, f.Filename)
 		below, own := strings.CutPrefix(p, comfy.Folder(promptID)+"/")
 		marker := own && strings.HasPrefix(below, comfy.StartedFolder+"/")
 		if f.Type == "output" && fs.ValidPath(p) && !marker && (own || !strings.HasPrefix(p, comfy.Root+"/")) {
-			out = append(out, job.Path(p))
+			paths = append(paths, job.Path(p))
+			if !own && !slices.Contains(outside, f.Node) {
+				outside = append(outside, f.Node)
+			}
 		}
 	}
-	return out
+	return paths, outside
 }
 
 // breakage is why a run did not end well; nil when it did. A status of success

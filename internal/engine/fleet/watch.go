@@ -254,5 +254,6 @@ func (s *site) assets(ctx context.Context, promptID string) []job.Path {
 	for _, name := range files {
 		out = append(out, comfy.HistoryFile{Subfolder: path.Dir(name), Filename: path.Base(name), Type: "output"})
 	}
-	return reported(promptID, out)
+	named, _ := reported(promptID, out)
+	return named
 }

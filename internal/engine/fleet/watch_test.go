@@ -181,13 +181,19 @@ func TestReportedFiles(t *testing.T) {
 		return comfy.HistoryFile{Node: "9", Subfolder: sub, Filename: name, Type: kind}
 	}
 	mine, other := "qm/"+promptID(1)+"/9", "qm/"+promptID(2)+"/9"
-	got := reported(promptID(1), []comfy.HistoryFile{
+	got, nodes := reported(promptID(1), []comfy.HistoryFile{
 		file(mine, "a.png", "output"), file("", "ComfyUI_00001_.png", "output"), file("video", "b.mp4", "output"),
 		file("", "preview.png", "temp"), file(other, "cached.png", "output"), file("..", "x.png", "output"), file("/etc", "passwd", "output"),
 		file(mine+"/../../"+promptID(2), "x.png", "output"), file("a/../..", "x.png", "output"),
 	})
 	if want := []job.Path{job.Path(mine + "/a.png"), "ComfyUI_00001_.png", "video/b.mp4"}; !slices.Equal(got, want) {
 		t.Errorf("reported %v, want %v", got, want)
+	}
+	if !slices.Equal(nodes, []string{"9"}) {
+		t.Errorf("nodes %v", nodes)
+	}
+	if _, nodes = reported(promptID(1), []comfy.HistoryFile{file(mine, "a.png", "output")}); nodes != nil {
+		t.Errorf("nodes %v of its own folder", nodes)
 	}
 }
 
