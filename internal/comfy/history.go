@@ -25,6 +25,9 @@ type HistoryEntry struct {
 	// Outputs are the files that nodes reported, by node. A node that was cached
 	// reports its old file, a cached one without a client reports nothing.
 	Outputs []HistoryFile
+	// Cached are the ids of the nodes that did not run, because an earlier prompt had
+	// the same: the files that they report are those of its run.
+	Cached []string
 	// Error is nil when no node failed.
 	Error *ExecutionError
 	// Interrupted is true when somebody stopped it.
@@ -233,13 +236,18 @@ func (h *HistoryEntry) read(message json.RawMessage) {
 		return
 	}
 	var data struct {
-		Timestamp json.Number `json:"timestamp"`
+		Timestamp json.Number       `json:"timestamp"`
+		Nodes     []json.RawMessage `json:"nodes"`
 	}
 	_ = json.Unmarshal(parts[1], &data) // zero time when it is another shape
 	at := fromMillis(data.Timestamp)
 	switch scalar(parts[0]) {
 	case "execution_start":
 		h.Started = at
+	case "execution_cached":
+		for _, id := range data.Nodes {
+			h.Cached = append(h.Cached, scalar(id))
+		}
 	case "execution_success":
 		h.Ended = at
 	case "execution_interrupted":

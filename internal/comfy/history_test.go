@@ -106,6 +106,8 @@ func TestHistoryOfOddShapes(t *testing.T) {
 		{`{"outputs":null,"status":null}`, nil, func(h *HistoryEntry) bool { return h.Status == "" && !h.Succeeded() }},
 		{`{"outputs":{"1":[],"2":{"images":{"filename":"x"}}},"status":{"messages":[7,["execution_start"],["execution_interrupted",{"timestamp":1795418861115}]]}}`,
 			nil, func(h *HistoryEntry) bool { return h.Interrupted && !h.Ended.IsZero() && h.Started.IsZero() }},
+		{`{"outputs":{},"status":{"status_str":"success","messages":[["execution_cached",{"nodes":["1",9],"prompt_id":"p"}],["execution_cached",{"nodes":"all"}]]}}`,
+			nil, func(h *HistoryEntry) bool { return slices.Equal(h.Cached, []string{"1", "9"}) && h.Succeeded() }},
 		{`{"outputs":{},"status":{"status_str":"success","messages":[["execution_error",null]]}}`,
 			nil, func(h *HistoryEntry) bool { return h.Error != nil && !h.Succeeded() }},
 		{`{"outputs":{},"status":{"messages":[["execution_error",{"node_id":9,"traceback":"no list","timestamp":"soon"}]]}}`,

@@ -22,6 +22,9 @@ func (l *loop) attributed(s job.Sighting) (a attribution, ignore bool) {
 	if l.settling[orphanID(s.Path)] {
 		return attribution{wait: true}, false // an admin decides
 	}
+	if o, ok := l.reuser(s); ok {
+		return attribution{owner: o, known: true}, false
+	}
 	if o, ok := l.earlier(s); ok {
 		return attribution{owner: o, known: true}, false
 	}
@@ -250,7 +253,7 @@ func (l *loop) earlier(s job.Sighting) (owner, bool) {
 	if o.Modified.IsZero() { // its time was not recorded
 		same = !s.Modified.After(o.DeliveredAt())
 	}
-	if o.State.Settled() && (!same || l.namedLater(s.Path, j.ID, o.DeliveredAt())) {
+	if o.State.Settled() && (!same || o.Modified.IsZero() && l.namedLater(s.Path, j.ID, o.DeliveredAt())) {
 		return owner{}, false
 	}
 	a, _ := j.Attempt(o.Attempt)
@@ -278,6 +281,26 @@ func (l *loop) contested(s job.Sighting, than job.ID) bool {
 	return slices.ContainsFunc(all, func(w writer) bool { return w.job != than && w.mayHaveWritten(s, l.clock, all) })
 }
 
+// reuser is an attempt with a cached node that reports a file as it was
+// delivered to another: the node would have written the same.
+func (l *loop) reuser(s job.Sighting) (owner, bool) {
+	d, found, err := l.ledger.Delivered(s.Path)
+	if err != nil || !found || d.Size != s.Size || !d.Modified.Equal(s.Modified) {
+		return owner{}, false
+	}
+	for promptID, id := range l.shared {
+		j := l.jobs[id]
+		a, _ := j.ByPrompt(promptID)
+		has := slices.ContainsFunc(j.OutputsOf(a.N), func(o job.Output) bool { return o.Source == s.Path })
+		if _, reuses := slices.BinarySearch(a.Reused, s.Path); reuses && !has {
+			o, _ := ownerIn(*j, promptID)
+			o.evidence = job.ByHistory
+			return o, true
+		}
+	}
+	return owner{}, false
+}
+
 // source is the output that stands at a path outside the attempts' own folders.
 type source struct {
 	job    job.ID
@@ -288,11 +311,14 @@ type source struct {
 // job. ready is false while its bytes are being read to tell.
 func (l *loop) deliveredBefore(s job.Sighting) (same, ready bool) {
 	d, found, err := l.ledger.Delivered(s.Path)
-	if err != nil || !found || d.Size != s.Size || l.namedLater(s.Path, d.Job, d.At) {
+	if err != nil || !found || d.Size != s.Size {
 		return false, true
 	}
 	if !d.Modified.IsZero() && d.Modified.Equal(s.Modified) {
 		return true, true
+	}
+	if l.namedLater(s.Path, d.Job, d.At) {
+		return false, true
 	}
 	for _, w := range l.writers(s.Path) { // equal bytes may well be another job's
 		if w.specific && w.job != d.Job && w.assigned.After(d.At) {

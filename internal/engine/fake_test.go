@@ -30,11 +30,12 @@ type fakeShare struct {
 	copies  int
 	status  job.ShareStatus
 	sums    map[job.Path]string
-	gate    chan struct{} // when not nil, copies wait for it
+	gate    chan struct{}          // when not nil, copies wait for it
+	written map[job.Path]time.Time // of the files told last
 }
 
 func newShare() *fakeShare {
-	return &fakeShare{fail: map[job.Path][]error{}, sums: map[job.Path]string{}, placed: map[string]job.Path{}, status: job.ShareStatus{Mounted: true, Free: 1 << 40}}
+	return &fakeShare{fail: map[job.Path][]error{}, sums: map[job.Path]string{}, placed: map[string]job.Path{}, written: map[job.Path]time.Time{}, status: job.ShareStatus{Mounted: true, Free: 1 << 40}}
 }
 
 // set changes the fake while the engine may be using it.
@@ -53,7 +54,10 @@ func (s *fakeShare) tell(change func(*job.ShareStatus)) {
 
 func (s *fakeShare) Run(ctx context.Context, report func(job.Sighting)) error {
 	s.mu.Lock()
-	s.report = report
+	s.report = func(x job.Sighting) {
+		s.set(func(s *fakeShare) { s.written[x.Path] = x.Modified })
+		report(x)
+	}
 	s.mu.Unlock()
 	<-ctx.Done()
 	return nil
@@ -117,10 +121,10 @@ func (s *fakeShare) Copy(ctx context.Context, t job.Transfer) (job.Receipt, erro
 		if old != t.Source {
 			return job.Receipt{}, &job.Error{Code: "dest_taken"}
 		}
-		return job.Receipt{Dest: t.Dest, Size: 10, Checksum: "xxh64:1", Repeated: true}, nil
+		return job.Receipt{Dest: t.Dest, Size: 10, Checksum: "xxh64:1", Modified: s.written[t.Source], Repeated: true}, nil
 	}
 	s.placed[key] = t.Source
-	return job.Receipt{Dest: t.Dest, Size: 10, Checksum: "xxh64:1"}, nil
+	return job.Receipt{Dest: t.Dest, Size: 10, Checksum: "xxh64:1", Modified: s.written[t.Source]}, nil
 }
 
 func (s *fakeShare) Accept(context.Context) error {

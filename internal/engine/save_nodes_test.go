@@ -674,3 +674,59 @@ func TestRow03LearnedMeanwhile(t *testing.T) {
 		})
 	}
 }
+
+// TestRow01NamedBeforeItIsWritten: a history may name a file whose new version is
+// still to come. What stands there until then is the delivered one of the job
+// before, also for a manager that has just started and sees it anew.
+func TestRow01NamedBeforeItIsWritten(t *testing.T) {
+	open(t, 1, engine.Policy{}, func(h *house) {
+		a := h.ask("user001", own("day/anna"))
+		h.pass(time.Second)
+		old := job.Sighting{Path: "day/anna.png", Size: 10, Mark: job.MarkWhole, At: time.Now(), Modified: time.Now()}
+		h.share.report(old)
+		h.ends(a, "day/anna.png")
+		h.pass(20 * time.Second)
+		h.want(a, job.Done)
+		b := h.ask("user002", own("day/anna"))
+		h.pass(time.Second)
+		h.ends(b, "day/anna.png")
+		h.stop()
+		h.start()
+		old.At = time.Now()
+		h.share.report(old)
+		h.pass(10 * time.Second)
+		h.delivers(map[string]int{"user001": 1, "user002": 0})
+		h.stands("day/anna.png", 10, nil)
+		h.pass(10 * time.Second)
+		h.want(b, job.Done)
+		h.delivers(map[string]int{"user001": 1, "user002": 1})
+	})
+}
+
+// TestRow04CachedNode: a worker that has a node's result in its cache writes
+// nothing, and its history names the file of the run before, which another user
+// has. That is this job's file as well.
+func TestRow04CachedNode(t *testing.T) {
+	open(t, 1, engine.Policy{}, func(h *house) {
+		a := h.ask("user001", own("preview3d_"))
+		h.pass(time.Second)
+		mesh := job.Sighting{Path: "preview3d_ab.glb", Size: 10, Mark: job.MarkWhole, At: time.Now(), Modified: time.Now()}
+		h.share.report(mesh)
+		h.ends(a, mesh.Path)
+		h.pass(20 * time.Second)
+		h.want(a, job.Done)
+		for _, user := range []string{"user002", "user001"} {
+			j := h.ask(user, own("preview3d_"))
+			h.pass(time.Second)
+			n := h.now(j).Current()
+			h.fleet.report(job.Fact{Job: j.ID, Attempt: n.N, PromptID: n.PromptID, Kind: job.Finished, At: time.Now(), Evidence: job.ByHistory,
+				Files: []job.Path{mesh.Path}, Outside: []string{"9"}, Reused: []job.Path{mesh.Path}})
+			synctest.Wait()
+			mesh.At = time.Now()
+			h.share.report(mesh)
+			h.pass(20 * time.Second)
+			h.want(j, job.Done)
+		}
+		h.delivers(map[string]int{"user001": 2, "user002": 1})
+	})
+}

@@ -157,16 +157,9 @@ func (a *Attempt) details(f Fact) bool {
 	if f.Kind == Assigned {
 		a.PromptID, a.Deployment, a.Plain, a.Places, news = f.PromptID, f.Deployment, f.Plain, f.Places, true
 	}
-	for _, p := range f.Files {
-		if i, known := slices.BinarySearch(a.Files, p); !known {
-			a.Files, news = slices.Insert(a.Files, i, p), true
-		}
-	}
-	for _, n := range f.Outside {
-		if i, known := slices.BinarySearch(a.Outside, n); !known {
-			a.Outside, news = slices.Insert(a.Outside, i, n), true
-		}
-	}
+	a.Files, news = union(a.Files, f.Files, news)
+	a.Outside, news = union(a.Outside, f.Outside, news)
+	a.Reused, news = union(a.Reused, f.Reused, news)
 	for _, n := range f.Dropped {
 		if !slices.Contains(a.Dropped, n) {
 			a.Dropped, news = append(a.Dropped, n), true
@@ -177,6 +170,16 @@ func (a *Attempt) details(f Fact) bool {
 		a.Error, a.ErrorFrom, news = f.Error, f.Kind, true
 	}
 	return news
+}
+
+// union adds to a sorted list, in place; news also becomes true when that changed it.
+func union[T cmp.Ordered](list, more []T, news bool) ([]T, bool) {
+	for _, x := range more {
+		if i, known := slices.BinarySearch(list, x); !known {
+			list, news = slices.Insert(list, i, x), true
+		}
+	}
+	return list, news
 }
 
 var errorWeight = map[Kind]int{Unanswered: 1, Refused: 2, Broke: 3, Expired: 4}

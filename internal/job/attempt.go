@@ -32,6 +32,8 @@ type Attempt struct {
 	// Outside are the ids of the nodes of which a history named files outside the
 	// attempt's own folder, sorted.
 	Outside []string `json:"outside,omitempty"`
+	// Reused are those of Files that an earlier prompt wrote, sorted: see [Fact].
+	Reused []Path `json:"reused,omitempty"`
 	// Witnesses is who said what, each kind and evidence once, the earliest.
 	Witnesses []Witness `json:"witnesses,omitempty"`
 }
@@ -146,6 +148,7 @@ func compareWitness(x, y Witness) int {
 
 func (a Attempt) clone() Attempt {
 	a.Witnesses = slices.Clone(a.Witnesses)
-	a.Dropped, a.Files, a.Outside = slices.Clone(a.Dropped), slices.Clone(a.Files), slices.Clone(a.Outside)
+	a.Dropped, a.Files = slices.Clone(a.Dropped), slices.Clone(a.Files)
+	a.Outside, a.Reused = slices.Clone(a.Outside), slices.Clone(a.Reused)
 	return a
 }

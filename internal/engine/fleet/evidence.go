@@ -19,23 +19,24 @@ import (
 func testimony(f job.Flight, h *comfy.HistoryEntry, now time.Time) []job.Fact {
 	end := job.Fact{Job: f.Job, Attempt: f.Attempt, PromptID: f.PromptID,
 		At: now, Evidence: job.ByHistory, Kind: job.Finished, Error: breakage(h)}
-	end.Files, end.Outside = reported(f.PromptID, h.Outputs)
+	end.Files, end.Outside, end.Reused = reported(f.PromptID, h.Outputs, h.Cached)
 	if end.Error != nil {
 		end.Kind = job.Broke
 	}
 	if took := h.Ended.Sub(h.Started); !h.Started.IsZero() && took > 0 && took < 24*time.Hour {
 		began := end
-		began.Kind, began.At, began.Error, began.Files, began.Outside = job.Started, now.Add(-took), nil, nil, nil
+		began.Kind, began.At, began.Error, began.Files, began.Outside, began.Reused = job.Started, now.Add(-took), nil, nil, nil, nil
 		return []job.Fact{began, end}
 	}
 	return []job.Fact{end}
 }
 
-// reported lists the files on the share that a history names, and the nodes of
-// those outside the attempt's own folder. Names that lead out of the share are left out, the
-// start marker's, and those in another attempt's folder: a node that was cached reports its old
-// file (comfyui.md, Cache).
-func reported(promptID string, files []comfy.HistoryFile) (paths []job.Path, outside []string) {
+// reported lists the files on the share that a history names, the nodes of those
+// outside the attempt's own folder, and which of these are of cached nodes.
+// Names that lead out of the share are left out, the start marker's, and those
+// in another attempt's folder: a node that was cached reports its old file
+// (comfyui.md, Cache).
+func reported(promptID string, files []comfy.HistoryFile, cached []string) (paths []job.Path, outside []string, reused []job.Path) {
 	for _, f := range files {
 		p := path.Join(f.Subfolder, f.Filename)
 		below, own := strings.CutPrefix(p, comfy.Folder(promptID)+"/")
@@ -45,9 +46,12 @@ func reported(promptID string, files []comfy.HistoryFile) (paths []job.Path, out
 			if !own && !slices.Contains(outside, f.Node) {
 				outside = append(outside, f.Node)
 			}
+			if !own && slices.Contains(cached, f.Node) {
+				reused = append(reused, job.Path(p))
+			}
 		}
 	}
-	return paths, outside
+	return paths, outside, reused
 }
 
 // breakage is why a run did not end well; nil when it did. A status of success

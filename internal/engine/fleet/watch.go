@@ -254,6 +254,6 @@ func (s *site) assets(ctx context.Context, promptID string) []job.Path {
 	for _, name := range files {
 		out = append(out, comfy.HistoryFile{Subfolder: path.Dir(name), Filename: path.Base(name), Type: "output"})
 	}
-	named, _ := reported(promptID, out)
+	named, _, _ := reported(promptID, out, nil)
 	return named
 }
