@@ -43,8 +43,8 @@ func TestListsShowExclusiveAttempts(t *testing.T) {
 	}{
 		"workers": {func(a *app) error { return a.listWorkers(t.Context(), false) }, []string{
 			"\nh200: 1 attempt in flight gives no sign; its slot is used for another job\n" +
-				"h200: Flat Saver saves only with its own inputs: its jobs run one after the other\n",
-			`h200: Show\x1b[2JText saves no file, neither in its own folder nor with its own inputs` + "\n"}},
+				"h200: Flat Saver saves outside the folder of its job: its jobs run one after the other\n",
+			`h200: Show\x1b[2JText was seen to save no file` + "\n"}},
 		"orphans": {func(a *app) error { return a.listOrphans(t.Context(), "", false) }, []string{
 			"nothing decides between them; may be of job 000001a2 (user001) or 000001a3 (user002)\n",
 			"day/late.jpg  it is a file of job 000001a3, by history\n"}},

@@ -22,9 +22,9 @@ type SpendDay = job.SpendDay
 // LearnedText says in one sentence what a run showed of a node class.
 func LearnedText(l job.Learned) string {
 	if l.Plain {
-		return l.Class + " saves only with its own inputs: its jobs run one after the other"
+		return l.Class + " saves outside the folder of its job: its jobs run one after the other"
 	}
-	return l.Class + " saves no file, neither in its own folder nor with its own inputs"
+	return l.Class + " was seen to save no file"
 }
 
 // SilentText says in one sentence that attempts of a deployment give no sign;

@@ -69,8 +69,8 @@ var (
 	workerSaves = &Check{Name: "save-nodes", Looks: "what the manager learned there of node classes that reported success and saved no file in the folder that they were given",
 		Rulings: []Ruling{
 			{"good", OK, "no class was seen to do so", ""},
-			{"turns", Warn, "classes save only with their own inputs: their jobs run one after the other", "describe the inputs of these classes with [[save_node]] in the configuration; jobs of a class that takes a folder need not wait for one another then"},
-			{"nothing", OK, "classes save no file, with their own inputs neither", "if one of them is to save files, look at its inputs and at the deployment's log"},
+			{"turns", Warn, "classes save outside the folders of their jobs: their jobs run one after the other", "describe the inputs of these classes with [[save_node]] in the configuration; jobs of a class that takes a folder need not wait for one another then"},
+			{"nothing", OK, "classes were seen to save no file", "if one of them is to save files, look at its inputs and at the deployment's log"},
 			{"not_known", Skip, "no manager knows the deployment", ""},
 		}}
 	workerSilent = &Check{Name: "silent-attempts", Looks: "attempts of the deployment that give no sign for clearly longer than usual",
@@ -294,9 +294,9 @@ func judgeSaves(o WorkerSeen) Result {
 	case !o.Known:
 		return c.say("not_known", "no manager knows %s", o.Name)
 	case len(turns) > 0:
-		return c.say("turns", "%s saves files of these node classes only with their own inputs, so that their jobs run one after the other: %s", o.Name, few(turns))
+		return c.say("turns", "on %s these node classes save outside the folders of their jobs, so that their jobs run one after the other: %s", o.Name, few(turns))
 	case len(nothing) > 0:
-		return c.say("nothing", "%s saves no file of these node classes: %s", o.Name, few(nothing))
+		return c.say("nothing", "on %s these node classes were seen to save no file: %s", o.Name, few(nothing))
 	}
 	return c.say("good", "no node class was seen to save nothing on %s", o.Name)
 }
