@@ -101,7 +101,7 @@ func (v View) waitsFor(j job.Job, places []string) string {
 		}
 		for _, a := range k.Attempts {
 			overlap := job.Overlap(a.Places, places) || slices.ContainsFunc(outside(a), func(p job.Path) bool { return writesTo(places, p) })
-			if overlap && v.writing(*k, a) {
+			if overlap && v.writing(*k, a) && !v.silentStranger(*k, a) {
 				return "waiting for job " + string(k.ID) + ", which writes to the same place"
 			}
 			if unseen && a.PromptID != "" && (overlap || k.Unsure) && a.When(job.Assigned).Before(v.Sighted) {
@@ -110,6 +110,22 @@ func (v View) waitsFor(j job.Job, places []string) string {
 		}
 	}
 	return ""
+}
+
+// silentStranger reports an attempt that is exclusive only because nobody knows
+// a class of its nodes, and that has been silent for so long that its slot is
+// free: most such classes write nothing, and its replica may be gone. Should it
+// write after all, nobody is given what another may have written.
+func (v View) silentStranger(j job.Job, a job.Attempt) bool {
+	if j.Places != nil || a.Plain != nil || a.N != j.Current().N || !v.slotFree(j) {
+		return false
+	}
+	for _, class := range j.Strangers {
+		if _, known := v.Learned[a.Deployment][class]; known {
+			return false
+		}
+	}
+	return true
 }
 
 // writing reports an attempt that may still write, or whose files are not all

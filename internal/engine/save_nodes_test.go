@@ -730,3 +730,21 @@ func TestRow04CachedNode(t *testing.T) {
 		h.delivers(map[string]int{"user001": 2, "user002": 1})
 	})
 }
+
+// TestRow01ASilentStrangerStopsNobody: a job that is exclusive only because
+// nobody knows a class of its nodes keeps others waiting no longer than its slot.
+func TestRow01ASilentStrangerStopsNobody(t *testing.T) {
+	open(t, 4, engine.Policy{}, func(h *house) {
+		h.ask("user001", stranger("Zork Show"))
+		h.ask("user002", stranger("Zork Show"))
+		h.ask("user003", own("day/anna"))
+		h.pass(time.Minute)
+		if n := len(h.fleet.posted()); n != 1 {
+			t.Fatalf("%d prompts sent at once", n)
+		}
+		h.pass(2 * time.Minute)
+		if n := len(h.fleet.posted()); n != 2 {
+			t.Errorf("%d prompts sent once the first was silent", n)
+		}
+	})
+}
