@@ -8,6 +8,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"github.com/comfyume/qmtui/internal/api"
+	"github.com/comfyume/qmtui/internal/job"
 )
 
 // teller tells on stderr how a job goes: in one line that moves on a terminal,
@@ -36,7 +37,7 @@ func spinner(w io.Writer) *progressbar.ProgressBar {
 func (t *teller) show(j api.Job) {
 	t.warn(j)
 	text := shortID(j.ID) + " " + j.Phase
-	if n := storedCount(j); n > 0 {
+	if n := storedCount(j); n > 0 && j.State < job.Rendered { // after that, the phase counts them
 		text += ", " + plural(n, "file") + " delivered"
 	}
 	text = printable(shorten(text, 100))

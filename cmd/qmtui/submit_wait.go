@@ -57,10 +57,8 @@ func (a *app) outcome(j api.Job, asJSON bool) error {
 
 // delivered prints where the job's outputs stand, and its warnings on stderr.
 func (a *app) delivered(j api.Job) {
-	for _, o := range j.Outputs {
-		if o.State == job.OutputStored && !o.Aside {
-			a.printf("%s\n", printable(a.place(j.User, o.Path)))
-		}
+	for _, o := range j.Delivered() {
+		a.printf("%s\n", printable(a.place(j.User, o.Path)))
 	}
 }
 

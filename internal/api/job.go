@@ -50,6 +50,12 @@ type Job struct {
 	Rev    uint64 `json:"rev"`
 }
 
+// Delivered lists the files of all attempts that stand in the user's folder, without
+// those that were put aside.
+func (j Job) Delivered() []Output {
+	return slices.DeleteFunc(slices.Clone(j.Outputs), func(o Output) bool { return o.State != job.OutputStored || o.Aside })
+}
+
 // Result is what the site's pages show when a job has ended.
 type Result struct {
 	Images []ResultFile `json:"images"`

@@ -116,10 +116,8 @@ func result(j Job) *Result {
 		return nil
 	}
 	var r Result
-	for _, o := range j.Outputs {
-		if o.State == job.OutputStored && !o.Aside {
-			r.Images = append(r.Images, ResultFile{o.Filename, o.Subfolder, o.Type})
-		}
+	for _, o := range j.Delivered() {
+		r.Images = append(r.Images, ResultFile{o.Filename, o.Subfolder, o.Type})
 	}
 	if len(r.Images) == 0 {
 		return nil

@@ -47,9 +47,9 @@ func phase(j job.Job, s job.Standing, b *board, now time.Time) string {
 		return "rendering, " + ofAbout(now.Sub(j.StartedAt()), b.estimate)
 	case job.Rendered:
 		t := tally(j, a.N, nil)
-		return fmt.Sprintf("saving, %d of %d files", t.Stored, max(t.Expected, t.There))
+		return fmt.Sprintf("saving, %d of %d files", t.Stored, max(t.Expected, t.There+t.Half))
 	case job.Done:
-		return "done, " + count(len(j.OutputsOf(a.N)), "file")
+		return "done, " + delivered(j)
 	case job.Cancelled:
 		return "cancelled"
 	}
@@ -71,8 +71,21 @@ func endedBadly(j job.Job, a job.Attempt) string {
 	if a.Error != nil {
 		s += ": " + a.Error.Message
 	}
-	if n := tally(j, a.N, nil).Stored; n > 0 {
-		s += "; " + count(n, "file") + " delivered all the same"
+	if len(j.Delivered()) > 0 {
+		s += "; " + delivered(j) + " delivered all the same"
+	}
+	return s
+}
+
+// delivered counts the files that the job has delivered: "7 files of 2 attempts".
+func delivered(j job.Job) string {
+	files, attempts := j.Delivered(), map[int]bool{}
+	for _, o := range files {
+		attempts[o.Attempt] = true
+	}
+	s := count(len(files), "file")
+	if len(attempts) > 1 {
+		s += " of " + count(len(attempts), "attempt")
 	}
 	return s
 }

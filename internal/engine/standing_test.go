@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,4 +58,72 @@ func TestPausedQueueKnowsNoWait(t *testing.T) {
 			t.Errorf("paused: %+v, and %v for a new job", s, q.Wait)
 		}
 	})
+}
+
+// TestRow14PhaseCountsDeliveredFiles: the sentence of a job that has ended counts
+// the files that stand in the user's folder, of whichever attempt, and no others.
+func TestRow14PhaseCountsDeliveredFiles(t *testing.T) {
+	whole := []string{"out_00001_.png", "out_00002_.png", "out_00003_.png"}
+	broken := func(h *house) job.Job { // 3 of 4 files; the last is incomplete
+		j := h.submit("user001", 4)
+		h.pass(time.Second)
+		h.see(h.prompt(j), job.MarkWhole, whole...)
+		h.see(h.prompt(j), job.MarkSeen, "out_00004_.png")
+		h.pass(40 * time.Minute)
+		return j
+	}
+	for name, c := range map[string]struct {
+		policy engine.Policy
+		run    func(h *house) job.Job
+		state  job.State
+		want   string
+	}{
+		"partial accepted": {engine.Policy{Partial: engine.PartialAccept}, broken, job.Done, "done, 3 files"},
+		"rendered again": {engine.Policy{}, func(h *house) job.Job {
+			j := broken(h)
+			h.see(h.prompt(j), job.MarkWhole, append(whole, "out_00004_.png")...)
+			h.ends(j)
+			h.pass(time.Minute)
+			return j
+		}, job.Done, "done, 7 files of 2 attempts"},
+		"late files": {engine.Policy{EvidenceTimeout: time.Minute}, func(h *house) job.Job {
+			j := h.submit("user001", 3)
+			h.pass(time.Second)
+			first := h.prompt(j)
+			for h.now(j).Attempts[0].State != job.Lost {
+				h.pass(time.Second)
+			}
+			h.see(first, job.MarkWhole, whole...)
+			h.pass(time.Minute)
+			return j
+		}, job.Done, "done, 3 files"},
+		"lost after a part": {engine.Policy{Retries: 1}, func(h *house) job.Job {
+			j := broken(h)
+			h.pass(3 * time.Hour)
+			return j
+		}, job.Lost, "; 3 files delivered all the same"},
+		"cancelled and rendered again": {engine.Policy{}, func(h *house) job.Job {
+			j := h.submit("user001", 2)
+			h.pass(time.Second)
+			h.see(h.prompt(j), job.MarkWhole, "out_00001_.png")
+			h.act(j, job.DoCancel)
+			h.pass(time.Second)
+			h.see(h.prompt(j), job.MarkWhole, "out_00002_.png")
+			h.pass(time.Minute)
+			h.act(j, job.DoRetry)
+			h.pass(time.Second)
+			h.see(h.prompt(j), job.MarkWhole, "out_00001_.png", "out_00002_.png")
+			h.pass(time.Minute)
+			return j
+		}, job.Done, "done, 3 files of 2 attempts"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			open(t, 1, c.policy, func(h *house) {
+				j := h.want(c.run(h), c.state)
+				if got := h.Standing(j).Phase; !strings.HasSuffix(got, c.want) {
+					t.Errorf("%q, want %q", got, c.want)
+				}
+			})
+		})
+	}
 }

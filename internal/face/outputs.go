@@ -31,10 +31,7 @@ type Node struct {
 // nodes; files of an unwanted job, and half ones, are none.
 func delivered(v api.View, j job.Job) []Node {
 	var nodes []Node
-	for _, o := range j.Outputs {
-		if o.State != job.OutputStored || o.Aside {
-			continue
-		}
+	for _, o := range j.Delivered() {
 		i := slices.IndexFunc(nodes, func(n Node) bool { return n.ID == o.Node })
 		if i < 0 {
 			class := classOf(j, o.Node)

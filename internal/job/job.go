@@ -76,6 +76,12 @@ func (j Job) OutputsOf(n int) []Output {
 	return slices.DeleteFunc(slices.Clone(j.Outputs), func(o Output) bool { return o.Attempt != n })
 }
 
+// Delivered lists the files of all attempts that stand in the user's folder, without
+// those that were put aside because nobody wanted the job any more.
+func (j Job) Delivered() []Output {
+	return slices.DeleteFunc(slices.Clone(j.Outputs), func(o Output) bool { return o.State != OutputStored || o.Aside })
+}
+
 // Unsettled lists outputs of all attempts that are still to be copied or given up.
 func (j Job) Unsettled() []Output {
 	return slices.DeleteFunc(slices.Clone(j.Outputs), func(o Output) bool { return o.State.Settled() })

@@ -201,7 +201,11 @@ func (m *Model) losses(can, running []*row) string {
 		}
 	}
 	for _, r := range can {
-		files += len(r.job.Outputs)
+		for _, o := range r.job.Outputs {
+			if !givenUp(o) {
+				files++
+			}
+		}
 	}
 	s := fmt.Sprintf("%d of them are on a GPU or on their way", len(running))
 	switch {

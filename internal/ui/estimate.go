@@ -28,8 +28,11 @@ func estimateOf(j *api.Job, d *api.Worker, now time.Time) estimate {
 	switch {
 	case j.State == job.Queued && j.Wait != nil && *j.Wait >= 1:
 		return estimate{part: -1, text: "in ~" + age(time.Duration(math.Ceil(*j.Wait))*time.Second)}
-	case j.State == job.Rendered && len(j.Outputs) > 0:
-		return counted(deliveredFiles(j), len(j.Outputs))
+	case j.State == job.Rendered:
+		if stored, all := saved(j); all > 0 {
+			return counted(stored, all)
+		}
+		return estimate{}
 	case j.State != job.Running:
 		return estimate{}
 	}
@@ -60,13 +63,27 @@ func reckoned(took float64, t job.Timing) estimate {
 	}
 }
 
-func deliveredFiles(j *api.Job) (n int) {
+// saved counts the files of the current attempt: those delivered, and all that
+// are expected or there and not given up.
+func saved(j *api.Job) (stored, all int) {
+	expected := 0
+	for _, x := range j.Expected {
+		expected += x.Count
+	}
 	for _, o := range j.Outputs {
-		if o.State == job.OutputStored {
-			n++
+		if o.Attempt != len(j.Attempts) || givenUp(o) {
+			continue
+		}
+		if all++; o.State == job.OutputStored {
+			stored++
 		}
 	}
-	return n
+	return stored, max(all, expected)
+}
+
+// givenUp reports a file that is not delivered any more.
+func givenUp(o api.Output) bool {
+	return o.State == job.OutputAbandoned || o.State == job.OutputVanished
 }
 
 // arrived counts the expected nodes of which a file has been seen in the

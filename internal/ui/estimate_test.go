@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/charmbracelet/colorprofile"
+
 	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/job"
 )
@@ -28,6 +30,10 @@ func TestEstimates(t *testing.T) {
 	superseded.Outputs[0].Attempt = 1
 	rendered := running(time.Minute, 2, 2)
 	rendered.State, rendered.Outputs[0].State = job.Rendered, job.OutputStored
+	again := running(time.Minute, 1, 3)
+	again.State, again.Expected[0].Count = job.Rendered, 4
+	again.Outputs[0].State, again.Outputs[0].Attempt = job.OutputStored, 1
+	again.Outputs[1].State, again.Outputs[2].State = job.OutputStored, job.OutputAbandoned
 	for _, c := range []struct {
 		name string
 		j    api.Job
@@ -48,6 +54,7 @@ func TestEstimates(t *testing.T) {
 		{"a file of the attempt before", superseded, warm, "~25%", 0.25},
 		{"one node's file says nothing of the rest", running(10*time.Second, 1, 1), warm, "~25%", 0.25},
 		{"being delivered", rendered, warm, "1/2", 0.5},
+		{"being delivered, beside what an earlier attempt delivered and what was given up", again, warm, "1/4", 0.25},
 		{"done", api.Job{State: job.Done}, warm, "", 0},
 	} {
 		if e := estimateOf(&c.j, c.d, epoch); e.text != c.text || e.part != c.part {
@@ -69,5 +76,14 @@ func TestWaitingFor(t *testing.T) {
 		if got := waitingFor(phase); got != want {
 			t.Errorf("%q: %q, want %q", phase, got, want)
 		}
+	}
+}
+
+// The journal counts what was delivered, not what was given up.
+func TestJournalCountsDeliveredFiles(t *testing.T) {
+	w := &world{st: NewStyles(true, colorprofile.ANSI, true), now: epoch}
+	w.note(nil, &api.Job{ID: "job-1", User: "user001", State: job.Done, Outputs: []api.Output{{State: job.OutputStored}, {State: job.OutputAbandoned}, {State: job.OutputVanished}}})
+	if got := w.journal.entries[0].text; got != "user001: done, 1 file" {
+		t.Errorf("%q", got)
 	}
 }

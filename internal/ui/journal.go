@@ -68,7 +68,7 @@ func (w *world) note(old *row, now *api.Job) {
 			text += ": " + *now.Error
 		}
 	case job.Done:
-		lvl, text = levelEnd, text+", "+count(len(now.Outputs), "file")
+		lvl, text = levelEnd, text+", "+count(len(now.Delivered()), "file")
 	case job.Cancelled:
 		lvl = levelEnd
 	default:
