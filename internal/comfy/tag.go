@@ -3,6 +3,8 @@ package comfy
 import (
 	"encoding/json"
 	"fmt"
+	"image/png"
+	"io"
 	"maps"
 	"regexp"
 	"slices"
@@ -217,6 +219,19 @@ func addMarker(nodes map[string]any, promptID string) {
 	nodes[freeID(nodes, Root+"-started")] = newObject("SaveImage", map[string]any{
 		"images": linkValue(image, 0), "filename_prefix": Folder(promptID) + "/" + StartedFolder + "/s",
 	})
+}
+
+var markerName = regexp.MustCompile(`(?i)\bs_\d+_?\b.*\.png$`)
+
+// IsStartMarker reports whether a file with the metadata of an attempt is the
+// picture that Tag.Marker adds, wherever somebody moved or copied it. The metadata
+// are the same for all nodes of a prompt, so that its size and name must tell.
+func IsStartMarker(r io.ReaderAt, name string) bool {
+	if !markerName.MatchString(name) {
+		return false
+	}
+	c, err := png.DecodeConfig(io.NewSectionReader(r, 0, 64))
+	return err == nil && c.Width == 1 && c.Height == 1
 }
 
 func newObject(class string, inputs map[string]any) map[string]any {

@@ -1,8 +1,11 @@
 package comfy
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"image"
+	"image/png"
 	"reflect"
 	"strings"
 	"testing"
@@ -253,5 +256,25 @@ func TestRequestHasNoQueueControls(t *testing.T) {
 	delete(body, "extra_data")
 	if len(body) != 0 {
 		t.Errorf("the body also has %v", body)
+	}
+}
+
+func TestIsStartMarker(t *testing.T) {
+	dot, wide := &bytes.Buffer{}, &bytes.Buffer{}
+	if err := errors.Join(png.Encode(dot, image.NewGray(image.Rect(0, 0, 1, 1))), png.Encode(wide, image.NewGray(image.Rect(0, 0, 2, 1)))); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{
+		"s_00001_.png": true, "s_00012.png": true, "s_00001_ (1).png": true, "s_00001_ - Copy.png": true, "Copy of s_00001_.png": true, "S_00001_.PNG": true,
+		"cats_00001_.png": false, "s_.png": false, "s.png": false, "s_00001_.jpg": false, "mask_s_00001_.png": false,
+	} {
+		if got := IsStartMarker(bytes.NewReader(dot.Bytes()), name); got != want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	for _, b := range [][]byte{wide.Bytes(), dot.Bytes()[:20], nil} {
+		if IsStartMarker(bytes.NewReader(b), "s_00001_.png") {
+			t.Errorf("%q is taken for a marker", b)
+		}
 	}
 }

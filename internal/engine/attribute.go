@@ -17,7 +17,9 @@ func (l *loop) attributed(s job.Sighting) (a attribution, ignore bool) {
 	if s.PromptID != "" {
 		o, ok := l.byPrompt(s.PromptID)
 		o.evidence = job.ByPrefix
-		return attribution{owner: o, known: ok}, false
+		if ok {
+			return attribution{owner: o, known: true}, false
+		}
 	}
 	if l.settling[orphanID(s.Path)] {
 		return attribution{wait: true}, false // an admin decides
@@ -30,6 +32,12 @@ func (l *loop) attributed(s job.Sighting) (a attribution, ignore bool) {
 	}
 	if same, ready := l.deliveredBefore(s); same || !ready {
 		return attribution{wait: !ready}, same
+	}
+	if same, ready := l.isCopy(s); same || !ready {
+		return attribution{wait: !ready}, same
+	}
+	if s.PromptID != "" {
+		return attribution{}, false
 	}
 	if s.Claim != nil {
 		return l.byClaim(s)
@@ -141,20 +149,6 @@ func (l *loop) byClaim(s job.Sighting) (attribution, bool) {
 	_, named := slices.BinarySearch(a.Files, s.Path)
 	if named || !a.State.Terminal() && writesTo(a.Places, s.Path) {
 		return attribution{owner: o, known: true}, false
-	}
-	for _, out := range j.OutputsOf(a.N) {
-		if out.State != job.OutputStored || out.Size != s.Size {
-			continue
-		}
-		sum, ready := l.sum(s)
-		if !ready {
-			return attribution{wait: true}, false
-		}
-		if sum == out.Checksum {
-			l.copies++
-			l.log.Info("copy of a delivered file ignored", "file", s.Path.String(), "job", j.ID, "of", out.Source.String())
-			return attribution{}, true
-		}
 	}
 	if j.Closed && !writesTo(a.Places, s.Path) {
 		return attribution{candidates: []job.ID{j.ID}}, false

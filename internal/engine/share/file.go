@@ -32,7 +32,8 @@ type file struct {
 	again   time.Time // a settled file is not opened before
 	judgeAt time.Time // an unsettled one that is the same is not read before
 	claim   *job.Claim
-	missing int // looks in a row that did not list it
+	marker  bool // a start marker
+	missing int  // looks in a row that did not list it
 }
 
 // settled reports a file that needs no attention beyond a check for a change.

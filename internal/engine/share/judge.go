@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -20,6 +21,7 @@ import (
 type finding struct {
 	observation
 	claim      *job.Claim
+	marker     bool // it is a start marker
 	unreadable bool // only its folder's entry could be seen
 }
 
@@ -66,6 +68,7 @@ func judge(f *os.File, st unix.Stat_t, was *file, now time.Time, claims bool, p 
 	found := finding{observation: o}
 	if claims {
 		found.claim = claimOf(f, size)
+		found.marker = found.claim != nil && comfy.IsStartMarker(f, path.Base(f.Name()))
 	}
 	return found, nil
 }

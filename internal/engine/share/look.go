@@ -7,10 +7,12 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/sys/unix"
 
 	"github.com/comfyume/qmtui/internal/comfy"
@@ -211,21 +213,35 @@ func (l *look) skip(path string) bool {
 }
 
 // started reports the start marker, a folder that ComfyUI makes when the
-// marker's node is executed; its files are never delivered.
+// marker's node is executed; its files are never delivered. One in an attempt's
+// folder that was moved or copied elsewhere says nothing.
 func (l *look) started(d *folder, name, path string) bool {
-	if name != comfy.StartedFolder || path != l.t.base+"/"+name || l.t.kind == rest {
+	own := path == l.t.base+"/"+name && l.t.kind != rest
+	if name != comfy.StartedFolder || !own && (l.ownFolder() || !isPromptID(parent(path))) {
 		return false
 	}
 	st, err := d.stat(name)
 	if err != nil || !isFolder(&st) {
 		return false
 	}
-	if !l.t.started {
+	if own && !l.t.started {
 		l.t.started = true
 		l.report(path, finding{observation: observation{modified: modified(&st)}}, job.MarkStarted)
 	}
 	return true
 }
+
+// ownFolder reports a tree that is an attempt's folder; in any other, files tell by
+// their metadata whose they are.
+func (l *look) ownFolder() bool {
+	return l.t.kind == watched || l.t.kind == swept && isPromptID(path.Base(l.t.base))
+}
+
+// isPromptID reports a name that an attempt's folder may have.
+func isPromptID(name string) bool { return len(name) == 36 && uuid.Validate(name) == nil }
+
+// parent is the name of the folder that holds what stands at path.
+func parent(p string) string { return path.Base(path.Dir(p)) }
 
 // newFolder descends into a name that turns out to be a folder.
 func (l *look) newFolder(d *folder, name, path string, depth int) bool {
@@ -270,7 +286,7 @@ func (l *look) file(d *folder, name, path string, f *file) {
 	if f == nil {
 		f = &file{}
 	}
-	found, err := examine(d, name, f, l.now, l.t.kind == rest || l.outside(path), l.pulse)
+	found, err := examine(d, name, f, l.now, !l.ownFolder() || l.outside(path), l.pulse)
 	switch {
 	case errors.Is(err, unix.ENOENT):
 		delete(l.listed, path)
@@ -283,11 +299,13 @@ func (l *look) file(d *folder, name, path string, f *file) {
 		l.blocked(path, fmt.Sprintf("may not be read by user id %d", os.Geteuid()))
 	}
 	l.t.files[path] = f
-	found.claim = cmp.Or(found.claim, f.claim)
+	found.claim, found.marker = cmp.Or(found.claim, f.claim), found.marker || f.marker
 	marks := f.observe(found.observation, l.now, l.wait)
-	f.claim = found.claim
-	for _, m := range marks {
-		l.report(path, found, m)
+	f.claim, f.marker = found.claim, found.marker
+	if !found.marker || l.t.kind == watched { // a history names what is looked at there
+		for _, m := range marks {
+			l.report(path, found, m)
+		}
 	}
 	l.out.moved = l.out.moved || f.close()
 }
