@@ -23,8 +23,7 @@ func expireOverdue(v View, j job.Job) []job.Fact {
 	}
 	f := v.fact(j, a.N, job.Expired, job.ByTime)
 	if why := v.Traces[a.PromptID].Blocked; why != "" {
-		f.Error = &job.Error{Code: "not_looked_at", Class: job.Unavailable, Message: why,
-			Hint: "its files may stand there: look before you retry it"}
+		f.Error = notLookedAt(why)
 		return []job.Fact{f}
 	}
 	f.Error = &job.Error{Code: w.code, Class: job.Unavailable, Transient: true,

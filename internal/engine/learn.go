@@ -142,15 +142,19 @@ func (v View) noFiles(j job.Job, a job.Attempt) *job.Error {
 		Message: "the worker on " + a.Deployment + " reported success, but no file came to the share",
 		Hint:    `check that its arguments have --output-directory on the same share: "qmtui workers list", then "qmtui doctor"`}
 	classes := customClasses(j)
+	if len(classes) > 0 || len(j.Expect) == 0 {
+		classes = append(classes, j.UnsureClasses...)
+	}
 	disputed := slices.IndexFunc(a.Files, func(p job.Path) bool { _, ok := v.Disputed[p]; return ok })
+	found := v.found(j, a)
 	switch {
 	case disputed >= 0:
-		return &job.Error{Code: "file_undecided", Class: job.Conflict,
-			Message: fmt.Sprintf("%s stands on the share, and another job may have written it as well", a.Files[disputed]),
-			Hint:    `an admin decides whose it is: "qmtui outputs orphans", then "qmtui outputs assign"`}
+		return undecidedFile(a.Files[disputed], "another job may have written it as well")
+	case found != nil:
+		return found
 	case len(a.Files) > 0:
 		e.Transient = v.delivers(a.Deployment)
-		e.Message = fmt.Sprintf("the worker on %s reported %s, and %s does not stand on the share", a.Deployment, count(len(a.Files), "file"), a.Files[0])
+		e.Message = fmt.Sprintf("the worker on %s reported %s, and no new %s came to the share", a.Deployment, count(len(a.Files), "file"), a.Files[0])
 		e.Hint = `it writes elsewhere: check that its --output-directory is on the same share: "qmtui workers list", then "qmtui doctor --canary"`
 	case len(classes) > 0:
 		e.NodeType = classes[0]

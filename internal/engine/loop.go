@@ -390,7 +390,7 @@ func (l *loop) view() View {
 		Now: now, Policy: l.policy, Sighted: l.sighted, Looked: l.looked, Leapt: l.leapt, Mode: l.mode, Jobs: l.order, Hold: l.hold(), Differ: l.differ(),
 		Charges: l.charges.now(now), Estimate: l.estimate(), Traces: l.traces, Unstaged: l.unstaged(), Posting: l.postings(),
 		Deployments: l.deploymentViews(now), Usual: l.usual(), Learned: l.learned,
-		Undecided: l.undecided(), Copying: l.underWay(), Disputed: l.disputed,
+		Undecided: l.undecided(), Copying: l.underWay(), Disputed: l.disputed, Fates: l.fates(),
 	}
 	v.Slots = l.slots(v)
 	return v

@@ -43,6 +43,9 @@ type View struct {
 	Undecided map[job.Path][]job.ID
 	// Copying are outputs that are being copied, or copied again in a newer version.
 	Copying map[job.OutputID]bool
+	// Fates are what became of files that histories named and that did not become
+	// their jobs', of jobs that have no others.
+	Fates map[job.ID]Fate
 	// Disputed are files of which several jobs may have written each, that an admin
 	// decides about; until then, or that time, nothing may overwrite them.
 	Disputed map[job.Path]time.Time

@@ -44,6 +44,9 @@ type Spec struct {
 	// output nodes and not among Places: until a run has shown that the class names
 	// no file outside its attempt's folder, they may write anywhere.
 	Strangers map[string]string `json:"strangers,omitempty"`
+	// UnsureClasses are the classes of the nodes of which nobody knows whether they
+	// write, sorted.
+	UnsureClasses []string `json:"unsure_classes,omitempty"`
 	// Models are the model files that the prompt names, sorted: what a machine
 	// that has just started must load.
 	Models []string `json:"models,omitempty"`

@@ -50,7 +50,7 @@ const maxForeignCodes = 16
 
 // knownCodes always keep their name as a label.
 var knownCodes = []string{
-	"accept_timeout", "never_appeared", "run_timeout", "no_files", "broken_off", "saved_nothing", "file_undecided", "worker_restarted", "restarted_while_submitting", "replica_vanished",
+	"accept_timeout", "never_appeared", "run_timeout", "no_files", "broken_off", "saved_nothing", "file_undecided", "file_elsewhere", "half_file", "decided_elsewhere", "worker_restarted", "restarted_while_submitting", "replica_vanished",
 	"execution_error", "interrupted", "dead_worker", "worker_restarted", "replicas_differ", "node_list_old", "inputs_doubtful", "deployment_paused", "deployment_unhealthy", "quota_reached", "endpoint_or_key",
 	"unreachable", "no_answer", "unreadable_answer", "request_failed", "no_prompt_id", "no_output_directory", "no_token",
 	"partial", "late_files", "worker_refused", "cold_start_long", "control_api", "clock_skew", "disk_low", "share_changed", "share_not_looked_at",

@@ -69,6 +69,9 @@ func TestCheckWarnsOfUnknownOutputs(t *testing.T) {
 	if err != nil || len(got.Warnings) != 1 || got.Warnings[0].Code != "outputs_unknown" || got.Warnings[0].At.IsZero() {
 		t.Errorf("%+v, %v", got, err)
 	}
+	if !got.Unsure || !slices.Equal(got.UnsureClasses, []string{"SomebodysUploader"}) {
+		t.Errorf("unsure %v of %v", got.Unsure, got.UnsureClasses)
+	}
 }
 
 // What a deployment has is known after it was asked while awake, and belongs
