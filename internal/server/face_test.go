@@ -174,7 +174,7 @@ func TestFaceRefusals(t *testing.T) {
 func TestFacePromptOptions(t *testing.T) {
 	svc := newFake()
 	h := newServer(t, svc, nil).Handler()
-	w := ask(h, "POST", "/comfy/user001/api/prompt", `{`+recordedPrompt+`,"front":true}`, "X-Remote-User: user001", "Content-Type: application/x-www-form-urlencoded")
+	w := ask(h, "POST", "/comfy/user001/api/prompt", "\ufeff{"+recordedPrompt+`,"front":true}`, "X-Remote-User: user001", "Content-Type: application/x-www-form-urlencoded")
 	v := parsed(t, w, 200).(map[string]any)
 	if j := one(t, svc); v["number"].(float64) >= 0 || j.Priority != job.High || v["prompt_id"] != string(j.ID) || j.By != "" {
 		t.Errorf("%v, %+v", v, j.Spec)

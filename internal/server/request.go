@@ -63,7 +63,7 @@ func (r *request) read(limit int64) ([]byte, error) {
 	return r.readAny(limit)
 }
 
-// readAny reads the body, whatever its type says.
+// readAny reads the body, whatever its type says, without a byte order mark.
 func (r *request) readAny(limit int64) ([]byte, error) {
 	if r.ContentLength < 0 || r.ContentLength > largeBody {
 		if err := r.srv.bodies.enter(r.Context()); err != nil {
@@ -85,8 +85,11 @@ func (r *request) readAny(limit int64) ([]byte, error) {
 	// Front set a deadline. It stays after a failure, for what net/http reads
 	// away, and must not end a handler that waits long.
 	_ = http.NewResponseController(r.w).SetReadDeadline(time.Time{})
-	return raw, nil
+	return bytes.TrimPrefix(raw, byteOrderMark), nil
 }
+
+// byteOrderMark begins text files of some editors on Windows.
+var byteOrderMark = []byte("\ufeff")
 
 // discard reads away a body that means nothing here.
 func (r *request) discard() error {

@@ -24,6 +24,7 @@ func TestSubmitRefusals(t *testing.T) {
 		{"not JSON", "workflow", nil, 400, "bad_json"},
 		{"half", `{"user_id":"user001"`, nil, 400, "bad_json"},
 		{"two", `{"user_id":"user001","workflow":{}} {}`, nil, 400, "bad_json"},
+		{"two byte order marks", "\ufeff\ufeff" + `{"user_id":"user001","workflow":{}}`, nil, 400, "bad_json"},
 		{"a list", `[1]`, nil, 400, "bad_json"},
 		{"no user", `{"workflow":{}}`, nil, 422, "missing_field"},
 		{"no workflow", `{"user_id":"user001"}`, nil, 422, "missing_field"},
@@ -72,6 +73,7 @@ func TestSubmitAccepts(t *testing.T) {
 	}{
 		{"the first site's form", `{"user_id":"user001","workflow":{"1":{}},"priority":2,"metadata":{}}`, []string{"Content-Type: application/json"},
 			func(j api.Job) bool { return j.Priority == job.Normal && j.Status == "pending" }},
+		{"a byte order mark", "\ufeff" + `{"user_id":"user001","workflow":{"1":{}}}`, nil, func(j api.Job) bool { return j.Status == "pending" }},
 		{"no priority", `{"user_id":"user001","workflow":{}}`, nil, func(j api.Job) bool { return j.Priority == job.Normal }},
 		{"priority 0 on this machine", `{"user_id":"user001","workflow":{},"priority":0}`, nil, func(j api.Job) bool { return j.Priority == job.Instructor }},
 		{"a deployment on this machine", `{"user_id":"user001","workflow":{},"deployment":"h200"}`, nil, func(j api.Job) bool { return j.Asked == "h200" }},
