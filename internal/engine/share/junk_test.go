@@ -15,7 +15,7 @@ import (
 var junkNames = []string{".DS_Store", "._cat_00001_.png", "Thumbs.db", "desktop.ini", "Desktop.INI", ".nfs000000000012", ".fuse_hidden0000001",
 	".smbdelete1", ".~lock.notes.odt#", "~$notes.docx", ".#notes.txt", "#notes.txt#", ".notes.txt.swp", "cat_00001_.png~", ".syncthing.cat_00001_.png.tmp",
 	"~syncthing~cat.png.tmp", "cat_00002_.png.part", "cat_00002_.png.5f2.partial", "cat.tmp", "cat.temp", "cat.png.crdownload", "cat.png.filepart",
-	".qmtui-0123.part", ".directory"}
+	".qmtui-0123.part", ".directory", "a.lock", "cat_00001_.png.LOCK", ".lock", "index.lck", "~lock.notes.odt#", ".~lock.x#"}
 
 // TestRow15Junk: what programs leave on the share is neither delivered nor
 // shown as an orphan, in an attempt's folder or elsewhere; a file that loses
@@ -72,7 +72,7 @@ func TestJunkTable(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"cat_00001_.png", "cat.tmp_00001_.png", "part", "tmp", "a~b.png", ".hidden_00001_.png", "#1_00001_.png", "~cat.png", "x.temperature", "snapshot.png"} {
+	for _, name := range []string{"cat_00001_.png", "cat.tmp_00001_.png", "part", "tmp", "a~b.png", ".hidden_00001_.png", "#1_00001_.png", "~cat.png", "x.temperature", "snapshot.png", "lock", "lock.png", "padlock_00001_.png", "a.locked", "~lock_00001_.png"} {
 		if isLitter(junk, name) {
 			t.Errorf("%s is taken for junk", name)
 		}
