@@ -18,7 +18,7 @@ import (
 func TestListsShowExclusiveAttempts(t *testing.T) {
 	const one, two = "019aa5c0-0000-7000-8000-0000000001a2", "019aa5c0-0000-7000-8000-0000000001a3"
 	answers := map[string]any{
-		api.PathWorkers: []api.Worker{{Name: "h200", Capacity: 2, InFlight: 2, Silent: 1, Released: 1, State: job.WarmthWarm,
+		api.PathWorkers: []api.Worker{{Name: "h200", Capacity: 2, InFlight: 3, NoSlot: 1, Silent: 1, Released: 1, State: job.WarmthWarm,
 			Learned: []job.Learned{{Class: "Flat Saver", Plain: true, Job: one}, {Class: "Show\x1b[2JText", Job: two}}}, {Name: "b300"}},
 		api.PathOrphans: []api.Orphan{
 			{Orphan: job.Orphan{ID: "o1", Path: "day/same.jpg", State: job.OrphanOpen, Reason: "2 jobs may have written it, and nothing decides between them"},
@@ -42,14 +42,18 @@ func TestListsShowExclusiveAttempts(t *testing.T) {
 		want []string
 	}{
 		"workers": {func(a *app) error { return a.listWorkers(t.Context(), false) }, []string{
+			"2 of 2, 1 silent",
 			"\nh200: 1 attempt in flight gives no sign; its slot is used for another job\n" +
 				"h200: Flat Saver saves outside the folder of its job: its jobs run one after the other\n",
 			`h200: Show\x1b[2JText was seen to save no file` + "\n"}},
 		"orphans": {func(a *app) error { return a.listOrphans(t.Context(), "", false) }, []string{
 			"nothing decides between them; may be of job 000001a2 (user001) or 000001a3 (user002)\n",
 			"day/late.jpg  it is a file of job 000001a3, by history\n"}},
-		"queue": {func(a *app) error { a.showQueue(api.QueueStatus{Exclusive: 2}, time.Now()); return nil },
-			[]string{"\nturns     2 jobs wait for another job that writes to the same place\n"}},
+		"queue": {func(a *app) error {
+			a.showQueue(api.QueueStatus{Exclusive: 2, Active: "h200", InFlight: 6, Capacity: 4, NoSlot: 1, Elsewhere: 2}, time.Now())
+			return nil
+		},
+			[]string{"\ngpu       h200, 3 of 4 in flight, 1 silent, 2 elsewhere\n", "\nturns     2 jobs wait for another job that writes to the same place\n"}},
 		"job": {func(a *app) error { return a.showJob(t.Context(), one, false) }, []string{
 			"attempt     1: lost\nattempt     2: running\n" +
 				"            sent with the inputs of Flat Saver as they were written\n" +

@@ -98,7 +98,7 @@ func (a *app) showQueue(s api.QueueStatus, now time.Time) {
 	if active == "" {
 		active = "no active deployment"
 	}
-	a.printf("gpu       %s, %d of %d in flight\n", printable(active), s.InFlight, s.Capacity)
+	a.printf("gpu       %s, %d of %d in flight%s\n", printable(active), s.Occupied(), s.Capacity, api.BesideSlots(s.NoSlot, s.Elsewhere))
 	switch {
 	case s.Wait == nil || *s.Wait < 0:
 	case *s.Wait < 1:

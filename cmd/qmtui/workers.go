@@ -46,7 +46,7 @@ func (a *app) listWorkers(ctx context.Context, asJSON bool) error {
 	}
 	t, now := newColumns("NAME", "ACTIVE", "IN FLIGHT", "PRICE/H", "TODAY", "COLD", "WARM", "STATE"), time.Now()
 	for _, w := range workers {
-		t.add(w.Name, yesNo(w.Active), fmt.Sprintf("%d of %d", w.InFlight, w.Capacity), price(w.PricePerHour), today(w), cold(w), timing(w.Warm), workerState(w, now))
+		t.add(w.Name, yesNo(w.Active), fmt.Sprintf("%d of %d%s", w.InFlight-w.NoSlot, w.Capacity, api.BesideSlots(w.NoSlot, 0)), price(w.PricePerHour), today(w), cold(w), timing(w.Warm), workerState(w, now))
 	}
 	if err := t.write(a.stdout); err != nil {
 		return err

@@ -1,6 +1,10 @@
 package api
 
-import "github.com/comfyume/qmtui/internal/job"
+import (
+	"strconv"
+
+	"github.com/comfyume/qmtui/internal/job"
+)
 
 // QueueStatus is the queue at a glance: the first site's fields, then ours.
 type QueueStatus struct {
@@ -16,7 +20,9 @@ type QueueStatus struct {
 	Counts     map[string]int  `json:"counts"`     // by state, all states
 	MaxDepth   int             `json:"max_depth"`
 	InFlight   int             `json:"in_flight"`
-	Capacity   int             `json:"capacity"`
+	NoSlot     int             `json:"no_slot"`             // those in flight that occupy no slot, since they gave no sign for longer than usual
+	Elsewhere  int             `json:"elsewhere"`           // those in flight that occupy slots of other deployments than the active one
+	Capacity   int             `json:"capacity"`            // slots of the active deployment
 	Active     string          `json:"active"`              // the active deployment; empty for none
 	Wait       *float64        `json:"estimated_wait_time"` // seconds for a job submitted now; null when unknown
 	Orphans    int             `json:"orphans"`
@@ -27,11 +33,27 @@ type QueueStatus struct {
 	Warnings   []job.Warning   `json:"warnings"`
 }
 
+// Occupied counts the slots of the active deployment that are in use.
+func (s QueueStatus) Occupied() int { return s.InFlight - s.NoSlot - s.Elsewhere }
+
+// BesideSlots says what is in flight without a slot, and on other deployments:
+// ", 2 silent, 1 elsewhere"; empty for nothing.
+func BesideSlots(noSlot, elsewhere int) string {
+	s := ""
+	if noSlot > 0 {
+		s += ", " + strconv.Itoa(noSlot) + " silent"
+	}
+	if elsewhere > 0 {
+		s += ", " + strconv.Itoa(elsewhere) + " elsewhere"
+	}
+	return s
+}
+
 // FromStatus is s as callers see it.
 func FromStatus(s job.QueueStatus) QueueStatus {
 	out := QueueStatus{
 		Mode: s.Mode, Depth: s.Depth, Scheduling: s.Scheduling, Counts: map[string]int{}, MaxDepth: s.MaxDepth,
-		InFlight: s.InFlight, Capacity: s.Capacity, Active: s.Active, Orphans: s.Orphans, Exclusive: s.Exclusive, Copies: s.Copies, Started: Time{s.Started},
+		InFlight: s.InFlight, NoSlot: s.NoSlot, Elsewhere: s.Elsewhere, Capacity: s.Capacity, Active: s.Active, Orphans: s.Orphans, Exclusive: s.Exclusive, Copies: s.Copies, Started: Time{s.Started},
 		Share: s.Share, Warnings: each(s.Warnings, func(w job.Warning) job.Warning { return w }),
 	}
 	if out.Mode == "" {

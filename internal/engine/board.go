@@ -58,6 +58,7 @@ func (l *loop) makeBoard(now time.Time) *board {
 	b.behind, b.silent = v.exclusiveWaits(), v.silences()
 	for i, d := range b.workers {
 		b.workers[i].Silent, b.workers[i].Released = l.silentOn(d.Name, v, b.silent)
+		b.workers[i].NoSlot = d.InFlight - v.occupancy(v.Deployments[d.Name])
 	}
 	b.stalled = l.allSilent(v, b.silent)
 	b.warning = v.silentWarning(b.silent)
@@ -95,8 +96,11 @@ func (l *loop) status(b *board) job.QueueStatus {
 	}
 	for _, d := range b.workers {
 		s.InFlight += d.InFlight
+		s.NoSlot += d.NoSlot
 		if d.Active {
 			s.Capacity = d.Capacity
+		} else {
+			s.Elsewhere += d.InFlight - d.NoSlot
 		}
 	}
 	if s.Wait = waitFor(len(b.position), s, b).Seconds(); b.capped || b.stalled || l.mode == job.ModePaused || l.hold() != nil {
@@ -109,7 +113,7 @@ func (l *loop) status(b *board) job.QueueStatus {
 // waitFor estimates when the job at a place in the line starts; minus one
 // second when nobody can know: nothing is active, or no run was measured yet.
 func waitFor(position int, s job.QueueStatus, b *board) time.Duration {
-	ahead := position + 1 - max(0, s.Capacity-s.InFlight)
+	ahead := position + 1 - max(0, s.Capacity-s.Occupied())
 	switch {
 	case s.Capacity == 0, ahead > 0 && b.estimate == 0:
 		return -time.Second

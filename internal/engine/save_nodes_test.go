@@ -334,8 +334,37 @@ func TestRow06SilentRunFreesItsSlot(t *testing.T) {
 		if d := h.Workers()[0]; d.Silent != 1 || d.Released != 1 {
 			t.Errorf("%d silent, %d slots released", d.Silent, d.Released)
 		}
+		if s, d := h.Status(), h.Workers()[0]; s.InFlight != 2 || s.NoSlot != 1 || s.Elsewhere != 0 || s.Occupied() != 1 || d.NoSlot != 1 {
+			t.Errorf("%d in flight, %d of them without a slot, %d elsewhere", s.InFlight, s.NoSlot, s.Elsewhere)
+		}
 		if p := h.Standing(h.now(killed)).Phase; !strings.Contains(p, "no sign for 4") || !strings.Contains(p, "given up at") {
 			t.Errorf("phase %q", p)
+		}
+		h.see(h.prompt(next), job.MarkWhole, "out_00001_.png")
+		h.pass(5 * time.Second)
+		h.want(next, job.Done)
+		if s := h.Status(); s.Occupied() != 0 || s.Wait != 0 {
+			t.Errorf("%d slots are occupied, and a new job waits %v s", s.Occupied(), s.Wait)
+		}
+	})
+}
+
+// TestRow06SlotsOfTheActiveDeployment: what is in flight on another deployment
+// takes no slot of the active one.
+func TestRow06SlotsOfTheActiveDeployment(t *testing.T) {
+	open(t, 1, engine.Policy{}, func(h *house) {
+		h.fleet.set(func(f *fakeFleet) {
+			f.deployments = append(f.deployments, job.Deployment{Name: "other", Capacity: 1, State: job.WarmthWarm})
+		})
+		h.submit("user001", 1)
+		h.pass(time.Second)
+		if _, err := h.ActivateWorker(context.Background(), "other", job.Caller{Name: "admin", Admin: true}); err != nil {
+			t.Fatal(err)
+		}
+		h.submit("user002", 1)
+		h.pass(2 * time.Second)
+		if s := h.Status(); s.InFlight != 2 || s.Elsewhere != 1 || s.Occupied() != 1 || s.Capacity != 1 {
+			t.Errorf("%d in flight, %d elsewhere, %d of %d slots occupied", s.InFlight, s.Elsewhere, s.Occupied(), s.Capacity)
 		}
 	})
 }

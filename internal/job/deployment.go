@@ -21,6 +21,9 @@ type Deployment struct {
 	URL      string `json:"url"`
 	Capacity int    `json:"capacity"`
 	InFlight int    `json:"in_flight"`
+	// NoSlot counts those in flight that occupy no slot, since they gave no sign for
+	// longer than usual: others were sent beside them, or may be.
+	NoSlot int `json:"no_slot,omitempty"`
 	// Silent counts those in flight that gave no sign for clearly longer than
 	// usual, Released those of them whose slots are used for other jobs.
 	Silent       int     `json:"silent,omitempty"`

@@ -163,8 +163,10 @@ type QueueStatus struct {
 	Depth      int    `json:"depth"` // jobs that have not ended
 	MaxDepth   int    `json:"max_depth"`
 	InFlight   int    `json:"in_flight"`
-	Capacity   int    `json:"capacity"`
-	Active     string `json:"active"` // the active deployment; empty for none
+	NoSlot     int    `json:"no_slot"`   // those in flight that occupy no slot: see [Deployment.NoSlot]
+	Elsewhere  int    `json:"elsewhere"` // those in flight that occupy slots of other deployments than the active one
+	Capacity   int    `json:"capacity"`  // slots of the active deployment
+	Active     string `json:"active"`    // the active deployment; empty for none
 	Orphans    int    `json:"orphans"`
 	// Exclusive counts the waiting jobs that wait for another, because both write
 	// to the same place; Copies the files that were ignored, since the start, as
@@ -178,6 +180,9 @@ type QueueStatus struct {
 	Ledger    *Error      `json:"ledger,omitempty"` // why the ledger takes nothing now; nil when it does
 	Warnings  []Warning   `json:"warnings,omitempty"`
 }
+
+// Occupied counts the slots of the active deployment that are in use.
+func (s QueueStatus) Occupied() int { return s.InFlight - s.NoSlot - s.Elsewhere }
 
 // UserStatus is one user at a glance.
 type UserStatus struct {

@@ -116,6 +116,8 @@ func logSome(x *harness) {
 // for another.
 func takeTurns(x *harness) {
 	x.f.workers[0].Silent, x.f.workers[0].Released = 1, 1
+	x.f.workers[0].InFlight, x.f.workers[0].NoSlot = 3, 1
+	x.f.status.InFlight, x.f.status.NoSlot, x.f.status.Elsewhere = 4, 1, 1
 	x.f.workers[0].Learned = []job.Learned{{Class: "Flat Saver", Plain: true, At: epoch, Job: jobID(1)}, {Class: "Show Text", At: epoch, Job: jobID(2)}}
 	o := &x.f.orphans[0]
 	o.Path, o.Reason = "day/anna_0001.jpg", "2 jobs may have written it, and nothing decides between them"

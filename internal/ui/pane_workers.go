@@ -51,7 +51,7 @@ func (p *workersPane) cell(i int, column string) cell {
 	case "evidence":
 		return cell{strings.TrimSpace(p.m.w.text(string(d.Evidence)) + " " + since(p.m.w.now, d.At)), st.Quiet}
 	case "load":
-		return cell{fmt.Sprintf("%d/%d", d.InFlight, d.Capacity), st.Row}
+		return cell{fmt.Sprintf("%d/%d", d.InFlight-d.NoSlot, d.Capacity), st.Row}
 	case "price":
 		return cell{price(d.PricePerHour), st.Row}
 	case "cold":
@@ -168,7 +168,7 @@ func (p *workersPane) facts(d *api.Worker, w int) []string {
 	}
 	s.say("active", st.Row.On(active))
 	s.say("address", st.Row.On(m.w.text(d.URL)))
-	s.say("in flight", st.Row.On(fmt.Sprintf("%d of %d", d.InFlight, d.Capacity)))
+	s.say("in flight", st.Row.On(fmt.Sprintf("%d of %d%s", d.InFlight-d.NoSlot, d.Capacity, api.BesideSlots(d.NoSlot, 0))))
 	s.tell("silent", api.SilentText(*d), st.Warn, w)
 	for i, l := range d.Learned {
 		label := "learned"

@@ -9,6 +9,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/job"
 )
 
@@ -173,11 +174,14 @@ func (m *Model) headQueue(w int) string {
 		return st.Bar.On(blank(w))
 	}
 	sep := st.BarQuiet.On(" " + st.glyphs.vline + " ")
-	flight, hour := "in flight", "1h: "
-	if w < narrow {
-		flight, hour = "flight", ""
+	flight, beside, hour := "in flight", api.BesideSlots(s.NoSlot, s.Elsewhere), "1h: "
+	switch {
+	case w < narrow:
+		flight, beside, hour = "flight", "", ""
+	case w < 100:
+		beside = api.BesideSlots(s.NoSlot, 0)
 	}
-	left := st.Bar.On(fmt.Sprintf(" queue %s", number(s.Depth))) + sep + st.Bar.On(fmt.Sprintf("%s %d/%d", flight, s.InFlight, s.Capacity)) + sep
+	left := st.Bar.On(fmt.Sprintf(" queue %s", number(s.Depth))) + sep + st.Bar.On(fmt.Sprintf("%s %d/%d%s", flight, s.Occupied(), s.Capacity, beside)) + sep
 	least := ""
 	if !m.headline.whole {
 		least = ">"
