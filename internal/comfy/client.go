@@ -39,6 +39,8 @@ type Client struct {
 	// Fresh makes every call on a connection of its own, so that a balancer may
 	// choose anew; it has no effect on an HTTP client given.
 	Fresh bool
+	// SaveNodes are the installation's own rows, by which histories are read.
+	SaveNodes SaveNodes
 	// Prepare, when not nil, may add headers that a platform wants to any request,
 	// before it is sent.
 	Prepare func(*http.Request)

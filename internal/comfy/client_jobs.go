@@ -44,6 +44,9 @@ func (c *Client) Job(ctx context.Context, promptID string) (JobState, *HistoryEn
 		Status  string                     `json:"status"`
 		Outputs map[string]json.RawMessage `json:"outputs"`
 		Told    json.RawMessage            `json:"execution_status"`
+		Sent    struct {
+			Prompt json.RawMessage `json:"prompt"`
+		} `json:"workflow"`
 	}
 	if err := json.Unmarshal(nullBareNumbers(body), &wire); err != nil || wire.ID != promptID {
 		return JobUnsaid, nil, fmt.Errorf("ask for job: %w", ErrNoSuchCall)
@@ -54,11 +57,11 @@ func (c *Client) Job(ctx context.Context, promptID string) (JobState, *HistoryEn
 	case "in_progress":
 		return JobRunning, nil, nil
 	case "completed", "failed", "cancelled":
-		raw, err := json.Marshal(map[string]any{"outputs": wire.Outputs, "status": wire.Told})
+		raw, err := json.Marshal(map[string]any{"prompt": []any{0, wire.ID, wire.Sent.Prompt}, "outputs": wire.Outputs, "status": wire.Told})
 		if err != nil {
 			return JobUnsaid, nil, fmt.Errorf("ask for job: %w", err)
 		}
-		entry, err := readHistory(raw)
+		entry, err := readHistory(raw, c.SaveNodes)
 		if err != nil {
 			return JobUnsaid, nil, fmt.Errorf("ask for job %s: %w", promptID, err)
 		}

@@ -74,15 +74,16 @@ func (c *Client) History(ctx context.Context, promptID string) (*HistoryEntry, e
 	if !found {
 		return nil, nil
 	}
-	entry, err := readHistory(raw)
+	entry, err := readHistory(raw, c.SaveNodes)
 	if err != nil {
 		return nil, fmt.Errorf("read history of %s: %w", promptID, err)
 	}
 	return entry, nil
 }
 
-// readHistory reads one entry. Parts of a shape that is not ComfyUI's are left out.
-func readHistory(raw json.RawMessage) (*HistoryEntry, error) {
+// readHistory reads one entry; rows are the installation's own. Parts of a shape that is
+// not ComfyUI's are left out.
+func readHistory(raw json.RawMessage, rows SaveNodes) (*HistoryEntry, error) {
 	var wire struct {
 		Prompt  json.RawMessage            `json:"prompt"`
 		Outputs map[string]json.RawMessage `json:"outputs"`
@@ -98,7 +99,12 @@ func readHistory(raw json.RawMessage) (*HistoryEntry, error) {
 	h := &HistoryEntry{Status: wire.Status.Text, Completed: wire.Status.Completed}
 	classes := historyClasses(wire.Prompt)
 	for node, outputs := range wire.Outputs {
-		h.Outputs = append(h.Outputs, readFiles(node, classes(node), outputs)...)
+		files := readFiles(node, classes(node), outputs)
+		if row, known := rows.find(classes(node)); known && row.None != "" {
+			// What such a node shows stands in no output folder, whatever the server says.
+			files = slices.DeleteFunc(files, func(f HistoryFile) bool { return f.Type == string(BaseOutput) })
+		}
+		h.Outputs = append(h.Outputs, files...)
 	}
 	slices.SortStableFunc(h.Outputs, func(a, b HistoryFile) int {
 		return cmp.Or(cmp.Compare(len(a.Node), len(b.Node)), strings.Compare(a.Node, b.Node), strings.Compare(a.Kind, b.Kind))
@@ -166,13 +172,7 @@ func (r *historyReader) read(value any, depth int) {
 	}
 	switch v := value.(type) {
 	case string:
-		if r.paths && hasExtension(v) {
-			base, name := cutBase(v)
-			if base == BaseInput && !strings.HasSuffix(v, "]") {
-				base = shownBase(r.class, name)
-			}
-			r.add(path.Dir(name), path.Base(name), string(base))
-		}
+		r.text(v)
 	case []any:
 		for _, item := range v {
 			r.read(item, depth+1)
@@ -180,6 +180,10 @@ func (r *historyReader) read(value any, depth int) {
 	case map[string]any:
 		name, _ := v["filename"].(string)
 		kind, _ := v["type"].(string)
+		if v["mediaType"] == "3d" && len(v) == 4 {
+			r.text(name) // GET /api/jobs writes so what was a plain text (comfy_execution/jobs.py, 0.33.0)
+			return
+		}
 		if name != "" && kind != "" {
 			folder, _ := v["subfolder"].(string)
 			r.add(folder, name, kind)
@@ -192,6 +196,18 @@ func (r *historyReader) read(value any, depth int) {
 		}
 		r.files = in.files
 	}
+}
+
+// text takes a plain text that is a path.
+func (r *historyReader) text(v string) {
+	if !r.paths || !hasExtension(v) {
+		return
+	}
+	base, name := cutBase(v)
+	if base == BaseInput && !strings.HasSuffix(v, "]") {
+		base = shownBase(r.class, name)
+	}
+	r.add(path.Dir(name), path.Base(name), string(base))
 }
 
 // add takes a file whose path cannot lead out of its folder.

@@ -152,7 +152,7 @@ func TestRow21HistoryNamesFilesInEveryShape(t *testing.T) {
 		{"no type", "X", `{"images":[{"filename":"x.png","subfolder":""}]}`, nil},
 	} {
 		raw := `{"prompt":[1,"p",{"9":{"class_type":"` + c.class + `","inputs":{}}},{},["9"]],"outputs":{"9":` + c.outputs + `},"status":{"status_str":"success"}}`
-		h, err := readHistory(nullBareNumbers([]byte(raw)))
+		h, err := readHistory(nullBareNumbers([]byte(raw)), nil)
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
@@ -162,6 +162,50 @@ func TestRow21HistoryNamesFilesInEveryShape(t *testing.T) {
 		}
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// TestRow20JobNamesNoFileThatIsOnlyShown: GET /api/jobs calls every text with the extension
+// of a 3D file an output (comfy_execution/jobs.py, 0.33.0), also the name of what a node
+// only shows out of the temp folder.
+func TestRow20JobNamesNoFileThatIsOnlyShown(t *testing.T) {
+	const hex = "3a63df736c0842c8a80bc67862c98f70"
+	normal := func(key, name string) string {
+		return `{"` + key + `":[{"filename":"` + name + `","type":"output","subfolder":"","mediaType":"3d"},[]]}`
+	}
+	own := NewSaveNodes([]SaveNode{{Class: "ShowsOnly", None: "shows it"}, {Class: "PreviewAny"}})
+	for _, c := range []struct {
+		class, outputs string
+		want           []string
+	}{
+		{"Preview3DAdvanced", normal("result", "preview3d_advanced_"+hex+".glb"), []string{"/preview3d_advanced_" + hex + ".glb temp"}},
+		{"Preview3DAdvanced", normal("result", "of_another_version.glb"), []string{"/of_another_version.glb temp"}},
+		{"", normal("result", "preview_splat_"+hex+".glb"), []string{"/preview_splat_" + hex + ".glb temp"}},
+		{"Preview3D", normal("result", "mesh/victim_00001_.glb"), []string{"mesh/victim_00001_.glb temp"}},
+		{"Preview3D", normal("result", "preview3d_"+hex+".glb"), []string{"/preview3d_" + hex + ".glb output"}},
+		{"Save3DAdvanced", normal("result", "qm/p/9/s3d_00001.glb"), []string{"qm/p/9/s3d_00001.glb output"}},
+		{"ShowText", normal("text", "a.glb"), nil},
+		{"X", `{"3d":[{"filename":"a.glb","type":"output","subfolder":"m","mediaType":"3d","id":"7"}]}`, []string{"m/a.glb output"}},
+		{"PreviewImage", `{"images":[{"filename":"a.png","type":"output","subfolder":""},{"filename":"b.png","type":"temp","subfolder":""}]}`, []string{"/b.png temp"}},
+		{"ShowsOnly", `{"images":[{"filename":"a.png","type":"output","subfolder":""}]}`, nil},
+		{"PreviewAny", `{"images":[{"filename":"a.png","type":"output","subfolder":""}]}`, []string{"/a.png output"}}, // the installation's own row says that it saves
+	} {
+		cl := client(t, func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte(`{"id":"p","status":"completed","outputs":{"9":` + c.outputs + `},"execution_status":{"status_str":"success"},
+				"workflow":{"prompt":{"9":{"class_type":"` + c.class + `","inputs":{}}},"extra_data":{}}}`))
+		})
+		cl.SaveNodes = own
+		state, h, err := cl.Job(t.Context(), "p")
+		if err != nil || state != JobEnded {
+			t.Fatalf("%s %s: %v %v", c.class, c.outputs, state, err)
+		}
+		var got []string
+		for _, f := range h.Outputs {
+			got = append(got, f.Subfolder+"/"+f.Filename+" "+f.Type)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s %s: %q, want %q", c.class, c.outputs, got, c.want)
 		}
 	}
 }
@@ -179,7 +223,7 @@ func FuzzHistory(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		h, err := readHistory(raw)
+		h, err := readHistory(raw, nil)
 		if (h == nil) == (err == nil) {
 			t.Fatalf("%+v, %v", h, err)
 		}

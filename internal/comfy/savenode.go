@@ -102,8 +102,12 @@ func (p *Prompt) For(w Workers) *Prompt {
 }
 
 // row finds what is known of a class.
-func (p *Prompt) row(class string) (*SaveNode, bool) {
-	if row, ok := p.workers.SaveNodes[class]; ok {
+func (p *Prompt) row(class string) (*SaveNode, bool) { return p.workers.SaveNodes.find(class) }
+
+// find is the installation's own row of a class, else the one that comes with
+// this program.
+func (own SaveNodes) find(class string) (*SaveNode, bool) {
+	if row, ok := own[class]; ok {
 		return row, true
 	}
 	row, ok := builtIn()[class]
