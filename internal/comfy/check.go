@@ -22,7 +22,7 @@ const maxNodeFolder = 200
 func (p *Prompt) Check(info *ObjectInfo) error {
 	for _, check := range []func(*Prompt, *ObjectInfo) *Refusal{
 		(*Prompt).MissingClasses, (*Prompt).checkIDs, (*Prompt).checkLinks, (*Prompt).checkCycle,
-		(*Prompt).checkWriters, (*Prompt).checkPrefixes, (*Prompt).BadInputs,
+		(*Prompt).SavesNothing, (*Prompt).checkPrefixes, (*Prompt).BadInputs,
 	} {
 		if r := check(p, info); r != nil {
 			return r
@@ -60,9 +60,10 @@ func (p *Prompt) checkIDs(*ObjectInfo) *Refusal {
 	return f.refusal("bad_node_id", "give the node a short id, such as a number")
 }
 
-// checkWriters refuses a prompt after which nothing would stand on the share.
-func (p *Prompt) checkWriters(info *ObjectInfo) *Refusal {
-	if len(p.writers(info)) > 0 || p.mayLack(info) {
+// SavesNothing refuses a prompt after which nothing would stand on the share; nil
+// for any other.
+func (p *Prompt) SavesNothing(info *ObjectInfo) *Refusal {
+	if p.mayWrite(info) || p.mayLack(info) {
 		return nil
 	}
 	shown := p.silents(info)

@@ -475,6 +475,27 @@ func (p *Prompt) Strangers(info *ObjectInfo) map[string]string {
 	return out
 }
 
+// Doubtful reports a prompt of which nobody can say whether it saves anything
+// before the server has listed its nodes.
+func (p *Prompt) Doubtful(info *ObjectInfo) bool {
+	return info == nil && len(p.strangers(info)) > 0 &&
+		!slices.ContainsFunc(p.saves(info), func(s save) bool { return s.runs })
+}
+
+// mayWrite reports whether a node writes or may. While the server has not listed
+// its nodes, one that others take from is taken for no output node, unless its
+// name or its inputs look as if it saved.
+func (p *Prompt) mayWrite(info *ObjectInfo) bool {
+	if info != nil || !p.Doubtful(info) {
+		return len(p.writers(info)) > 0
+	}
+	consumers := p.consumers()
+	return slices.ContainsFunc(p.strangers(info), func(id string) bool {
+		n := p.nodes[id]
+		return len(consumers[id]) == 0 || named(n.class, saveWords) || p.mayNamePath(n, info) && !named(n.class, []string{"load"})
+	})
+}
+
 // writers are all ids that write or may.
 func (p *Prompt) writers(info *ObjectInfo) []string {
 	out := p.strangers(info)

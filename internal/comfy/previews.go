@@ -8,7 +8,7 @@ var previewSaves = map[string]string{"PreviewImage": "SaveImage", "PreviewAudio"
 // SavingPreviews turns the previews of a prompt that would save nothing into
 // save nodes, and gives their ids; none for a prompt that needs no such help.
 func (p *Prompt) SavingPreviews(info *ObjectInfo) (*Prompt, []string) {
-	if len(p.writers(info)) > 0 {
+	if p.mayWrite(info) {
 		return p, nil
 	}
 	q, turned := *p, []string(nil)

@@ -429,6 +429,37 @@ func TestRow20ShowOnlyNodesAreRefused(t *testing.T) {
 	}
 }
 
+// Before a server has listed its nodes, the nodes that a node takes from are of
+// unknown classes too.
+func TestRow20ShowOnlyNodesAreRefusedWithoutANodeList(t *testing.T) {
+	behind := func(source, sink string) string { return `{"1":` + source + `,"9":` + sink + `}` }
+	takes := func(class string) string { return `{"class_type":"` + class + `","inputs":{"x":["1",0]}}` }
+	const plain = `{"class_type":"MyLoss","inputs":{"fmt":"glb"}}`
+	for _, class := range []string{"LossGraphNode", "Preview3DAdvanced", "PreviewGaussianSplat", "PreviewPointCloud", "SaveTrainingDataset", "PreviewImage"} {
+		for _, source := range []string{plain, `{"class_type":"MyLoader","inputs":{"model_name":"a.safetensors"}}`} {
+			r := refusalOf(behind(source, takes(class)), nil)
+			if r == nil || r.Code != "previews_only" || !strings.Contains(r.Message, class) {
+				t.Errorf("%s behind %s gives %v", class, source, r)
+			}
+		}
+	}
+	for name, raw := range map[string]string{
+		"an unknown node at the end":      behind(plain, takes("MySink")),
+		"one that is named as if":         behind(`{"class_type":"MyExporter","inputs":{}}`, takes("PreviewImage")),
+		"one with a path":                 behind(`{"class_type":"MyThing","inputs":{"folder":"a"}}`, takes("PreviewImage")),
+		"one with a prefix":               behind(`{"class_type":"MyThing","inputs":{"filename_prefix":"a"}}`, takes("PreviewImage")),
+		"a save node of ComfyUI's beside": `{"1":` + plain + `,"9":` + takes("PreviewAny") + `,"10":{"class_type":"SaveImage","inputs":{"images":["1",0],"filename_prefix":"a"}}}`,
+	} {
+		if r := refusalOf(raw, nil); r != nil {
+			t.Errorf("%s: %v", name, r)
+		}
+	}
+	p, turned := parse(t, behind(plain, takes("PreviewImage"))).SavingPreviews(nil)
+	if len(turned) != 1 || p.Check(nil) != nil {
+		t.Errorf("previews behind unknown nodes are not saved: %v, %v", turned, p.Check(nil))
+	}
+}
+
 func TestRow21Preview3DWritesIntoTheRoot(t *testing.T) {
 	mesh := `"1":{"class_type":"NewMesh","inputs":{}}`
 	leads(t, []leadCase{{name: "a 3D file", raw: `{` + mesh + `,"9":{"class_type":"Preview3D","inputs":{"model_file":["1",0]}}}`, info: newer(t),

@@ -182,6 +182,7 @@ func (f *Fleet) compare(s *site, p *comfy.Prompt) (*comfy.ObjectInfo, []job.Warn
 	if s == nil {
 		return nil, nil, p.Check(nil)
 	}
+	s.firstList(context.Background(), p)
 	var warnings []job.Warning
 	r, sure := s.confirm(p.MissingClasses)
 	switch {
@@ -205,6 +206,27 @@ func (f *Fleet) compare(s *site, p *comfy.Prompt) (*comfy.ObjectInfo, []job.Warn
 		}
 	}
 	return s.knownNodes(), warnings, nil
+}
+
+// firstList asks a deployment that is awake for its nodes when it never listed
+// them and nothing else tells whether the prompt saves anything.
+func (s *site) firstList(ctx context.Context, p *comfy.Prompt) {
+	if !p.Doubtful(s.knownNodes()) {
+		return
+	}
+	s.confirming.Lock()
+	defer s.confirming.Unlock()
+	s.mu.Lock()
+	tried := s.opts.Now().Sub(s.list.triedAt) < justRead
+	s.mu.Unlock()
+	if tried || s.knownNodes() != nil || !s.awake() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, confirmTimeout)
+	defer cancel()
+	if err := s.askNodes(ctx); err != nil {
+		s.tried()
+	}
 }
 
 func (f *Fleet) warning(code, message, hint string) job.Warning {

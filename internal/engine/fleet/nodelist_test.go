@@ -272,3 +272,56 @@ func TestRow05AnotherDeploymentHasTheNode(t *testing.T) {
 type hosts map[string]http.RoundTripper
 
 func (h hosts) RoundTrip(r *http.Request) (*http.Response, error) { return h[r.URL.Host].RoundTrip(r) }
+
+// Whether unknown nodes save anything is asked where that wakes nobody.
+func TestRow20APromptOfUnknownNodesWaitsForTheNodeList(t *testing.T) {
+	const (
+		shows = `,"MyShow":{"input":{"required":{"image":["IMAGE"]}},"output":[],"output_node":true}`
+		raw   = `{"1":{"class_type":"MyExportImage","inputs":{}},"9":{"class_type":"PreviewImage","inputs":{"images":["1",0]}}}`
+	)
+	classes := `,"MyExportImage":{"input":{"required":{}},"output":["IMAGE"]},"PreviewImage":{"input":{"required":{"images":["IMAGE"]}},"output":[],"output_node":true}` + shows
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(1, 1)
+		c.nodes[0].classes = classes
+		fl := c.open(t, plain())
+		if _, err := fl.Check("", []byte(raw), nil); codeOf(job.AsError(err)) != "previews_only" {
+			t.Errorf("a deployment that never sleeps: %v", err)
+		}
+		if n := c.count("GET /object_info"); n != 1 {
+			t.Errorf("asked %d times", n)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(1, 1)
+		c.nodes[0].classes = classes
+		c.setDown(0, true)
+		fl := c.open(t, plain())
+		for range 3 {
+			if _, err := fl.Check("", []byte(raw), nil); err != nil {
+				t.Errorf("nobody knows the nodes: %v", err)
+			}
+		}
+		if n := c.count("GET /object_info"); n != 1 {
+			t.Errorf("a server that is down is asked %d times", n)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(1, 1)
+		c.nodes[0].classes = classes
+		fl := c.open(t, spec())
+		if _, err := fl.Check("", []byte(raw), nil); err != nil || c.count("") != 0 {
+			t.Errorf("a sleeping deployment: %v, asked %d times", err, c.count(""))
+		}
+		c.send(t, fl, 1) // another job wakes it
+		s := submission(2)
+		s.Workflow = []byte(raw)
+		posts := c.count("POST /prompt")
+		got := fl.Submit(t.Context(), s)
+		if got.Kind != job.Refused || got.Error == nil || got.Error.Code != "previews_only" || got.Error.Transient || !strings.Contains(got.Error.Message, "PreviewImage") {
+			t.Errorf("a waiting job, once the nodes can be had: %+v, %+v", got, got.Error)
+		}
+		if n := c.count("POST /prompt") - posts; n != 0 {
+			t.Errorf("it was sent %d times", n)
+		}
+	})
+}

@@ -31,12 +31,17 @@ func (f *Fleet) Submit(ctx context.Context, s job.Submission) job.Fact {
 		return f.notSent(fact, refusal(err))
 	}
 	f.use(at)
+	p = p.For(at.workers())
+	at.firstList(ctx, p) // it may have been accepted before anybody knew the nodes
+	if r := p.SavesNothing(at.knownNodes().Unsure()); r != nil {
+		return f.notSent(fact, refusal(r))
+	}
 	receipt, err := at.submit(ctx, p, s)
 	fact.At = f.opts.Now()
 	if err != nil {
 		fact = settle(fact, err, s.Timeout)
 	} else {
-		fact = acknowledge(fact, receipt, p.For(at.workers()).Outputs(at.knownNodes()))
+		fact = acknowledge(fact, receipt, p.Outputs(at.knownNodes()))
 	}
 	return f.hinted(fact)
 }
