@@ -266,6 +266,21 @@ func TestSuccessWithoutFilesIsSaid(t *testing.T) {
 	})
 }
 
+// TestRow20WhatMayOnlyShowIsNoReasonToDoubtTheShare: nobody knew whether the nodes save.
+func TestRow20WhatMayOnlyShowIsNoReasonToDoubtTheShare(t *testing.T) {
+	open(t, 1, engine.Policy{}, func(h *house) {
+		j := h.ask("user001", wanted{Unsure: true})
+		h.pass(time.Second)
+		h.hear(j, job.Finished, nil)
+		h.pass(5 * time.Minute)
+		j = h.want(j, job.Lost)
+		e := j.Failure()
+		if e.Code != "no_files" || len(j.Attempts) != 1 || strings.Contains(e.Hint, "--output-directory") || !strings.Contains(e.Hint, "SaveImage") {
+			t.Errorf("failure %v after %d attempts", e, len(j.Attempts))
+		}
+	})
+}
+
 // TestRow12AReplicaThatWritesElsewhere: what it loses is tried again, and says why.
 func TestRow12AReplicaThatWritesElsewhere(t *testing.T) {
 	open(t, 1, engine.Policy{}, func(h *house) {
