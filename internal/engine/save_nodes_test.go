@@ -777,3 +777,42 @@ func TestRow01ASilentStrangerStopsNobody(t *testing.T) {
 		}
 	})
 }
+
+// TestRow21AFileThatOnlyTheHistoryNames: Preview3D may write into the root of the
+// share or only show, and nothing in the prompt tells. The job is not done with
+// the pictures that stand in its own folder.
+func TestRow21AFileThatOnlyTheHistoryNames(t *testing.T) {
+	shows := wanted{Expect: []job.Expected{{Node: "9", Class: "SaveImage", Count: 1}}, Places: []string{"preview3d_"}}
+	open(t, 2, engine.Policy{}, func(h *house) {
+		j := h.ask("user001", shows)
+		h.pass(time.Second)
+		h.see(h.prompt(j), job.MarkWhole, "x_00001_.png")
+		h.pass(5 * time.Second)
+		if s := h.now(j).State(); s.Terminal() || s == job.Rendered {
+			t.Fatalf("%s while the run goes on", s)
+		}
+		h.ends(j, "preview3d_1.glb")
+		h.pass(time.Second)
+		h.stands("preview3d_1.glb", 100, nil)
+		h.pass(time.Second)
+		if j := h.want(j, job.Done); len(j.Outputs) != 2 {
+			t.Errorf("outputs %+v", j.Outputs)
+		}
+		h.delivers(map[string]int{"user001": 2})
+	})
+	open(t, 2, engine.Policy{}, func(h *house) { // it only showed
+		j := h.ask("user001", shows)
+		h.pass(time.Second)
+		h.see(h.prompt(j), job.MarkWhole, "x_00001_.png")
+		h.ends(j)
+		h.pass(time.Second)
+		h.want(j, job.Done)
+	})
+	open(t, 2, engine.Policy{}, func(h *house) { // nobody hears of its end
+		j := h.ask("user001", shows)
+		h.pass(time.Second)
+		h.see(h.prompt(j), job.MarkWhole, "x_00001_.png")
+		h.pass(15 * time.Second)
+		h.want(j, job.Done)
+	})
+}
