@@ -30,6 +30,7 @@ type site struct {
 	writesTo   map[string]time.Time // output folders that replicas named, by when they last did
 	lookedAt   time.Time            // when an attempt was last asked about
 	examinedAt time.Time            // when a worker was last asked about itself, whatever it answered
+	comparedAt time.Time            // when several were, one after the other
 	list       nodeList
 	noMarker   bool // it does not know the marker's nodes, and would not list what it knows
 	tracks     tracks

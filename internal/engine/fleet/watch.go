@@ -223,6 +223,7 @@ func restarted(f job.Flight, now time.Time) job.Fact {
 func (s *site) tell(ctx context.Context, f job.Flight, entry *comfy.HistoryEntry, report func(job.Fact)) {
 	now := s.opts.Now()
 	files := s.assets(ctx, f.PromptID)
+	unseen := false // of files on the share; Wrote is one as well when some may stand anywhere
 	for _, fact := range testimony(f, entry, now) {
 		if fact.Kind != job.Started {
 			for _, p := range files {
@@ -231,11 +232,15 @@ func (s *site) tell(ctx context.Context, f job.Flight, entry *comfy.HistoryEntry
 				}
 			}
 		}
+		unseen = unseen || fact.Kind == job.Finished && len(fact.Files) > 0 && f.Wrote <= 1
 		report(fact)
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.tracks.ended[f.PromptID] = now
+	s.mu.Unlock()
+	if unseen {
+		s.compareReplicas(ctx)
+	}
 }
 
 // assets are the files that a server with --enable-assets counts to a prompt.

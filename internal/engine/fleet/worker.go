@@ -56,6 +56,24 @@ func (s *site) askStats(ctx context.Context) error {
 	return nil
 }
 
+// compareReplicas asks several replicas in a row where they write to, at most
+// once every StatsEvery. It is called right after an answer: an attempt has ended
+// whose history names files, and none of them was seen on the share.
+func (s *site) compareReplicas(ctx context.Context) {
+	now := s.opts.Now()
+	s.mu.Lock()
+	due := now.Sub(s.comparedAt) >= s.opts.StatsEvery && !s.solo.is()
+	if due {
+		s.comparedAt = now
+	}
+	s.mu.Unlock()
+	for range enoughReplies {
+		if !due || s.askStats(ctx) != nil {
+			return
+		}
+	}
+}
+
 // folderKept is for how long a replica counts that named another output folder
 // than the rest: one that was mended or replaced says so no more.
 const folderKept = 30 * time.Minute

@@ -341,6 +341,53 @@ func TestRow12ReplicasThatWriteToDifferentFolders(t *testing.T) {
 	})
 }
 
+// An attempt whose files are named and not seen is reason enough to ask several
+// replicas, and not again for the next.
+func TestRow12FilesThatDoNotComeLetTheReplicasBeCompared(t *testing.T) {
+	warned := 0
+	for seed := range uint64(50) {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCluster(3, seed)
+			c.run = 5 * time.Second
+			c.nodes[1].argv = `"main.py","--output-directory=/mnt/other/"`
+			fl := c.open(t, spec())
+			got, stop := start(t, fl)
+			defer stop()
+			c.send(t, fl, 1)
+			elapse(t, 45*time.Second)
+			if len(got.of(job.Finished)) == 0 {
+				return // the random balancer never brought us there
+			}
+			fl.Follow(nil)
+			if codeOf(fl.Deployments()[0].Error) == "replicas_differ" {
+				warned++
+			}
+			asked := c.count("GET /system_stats")
+			elapse(t, time.Hour)
+			if n := c.count("GET /system_stats"); asked > 12 || n != asked {
+				t.Fatalf("asked %d times, and %d times with nothing in flight", asked, n-asked)
+			}
+		})
+	}
+	if warned < 42 {
+		t.Errorf("warned in %d of 50 cases", warned)
+	}
+	synctest.Test(t, func(t *testing.T) { // files that were seen are no reason
+		c := newCluster(3, 1)
+		fl := c.open(t, spec())
+		got, stop := start(t, fl)
+		defer stop()
+		c.send(t, fl, 1)
+		running := flight(1, job.Running)
+		running.Wrote = 2
+		fl.Follow([]job.Flight{running})
+		elapse(t, 45*time.Second)
+		if n := c.count("GET /system_stats"); len(got.of(job.Finished)) == 0 || n > 1 {
+			t.Errorf("asked %d times", n)
+		}
+	})
+}
+
 func TestWritesTo(t *testing.T) {
 	for want, x := range map[string]job.System{
 		"/mnt/a":         {Argv: []string{"main.py", "--output-directory", "/mnt/a/"}, OutputDirectory: "/mnt/a/"},
