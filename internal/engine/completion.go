@@ -21,7 +21,7 @@ func finishQuiet(v View, j job.Job) []job.Fact {
 	if t.Short || t.Half > 0 || t.There == 0 {
 		return nil
 	}
-	t.Open = t.Open || mayWriteMore(j, a)
+	t.Open = t.Open || mayWriteMore(j)
 	if !t.Open && len(trace.Settling) == 0 {
 		return []job.Fact{v.fact(j, a.N, job.Finished, job.ByPrefix)}
 	}
@@ -31,11 +31,11 @@ func finishQuiet(v View, j job.Job) []job.Fact {
 	return []job.Fact{v.fact(j, a.N, job.Finished, job.ByTime)}
 }
 
-// mayWriteMore reports an attempt with nodes that may write outside its own
-// folder while nothing of theirs is expected: the files there are do not tell
-// whether it has ended, its history does.
-func mayWriteMore(j job.Job, a job.Attempt) bool {
-	return a.Places != nil && len(a.Plain) == 0 && !slices.ContainsFunc(j.Expect, func(x job.Expected) bool { return x.Outside })
+// mayWriteMore reports a job with nodes that look as if they wrote outside its
+// own folder while nothing of theirs is expected: the files there do not tell
+// whether its run has ended, its history does.
+func mayWriteMore(j job.Job) bool {
+	return j.Places != nil && !slices.ContainsFunc(j.Expect, func(x job.Expected) bool { return x.Outside })
 }
 
 const (
