@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/comfyume/qmtui/internal/job"
@@ -259,8 +260,9 @@ func start(t *testing.T, f *Fleet) (*facts, func()) {
 	}
 }
 
-// elapse lets simulated time pass.
+// elapse lets simulated time pass, and what comes at its last moment come.
 func elapse(t *testing.T, d time.Duration) {
 	t.Helper()
 	pause(t.Context(), d)
+	synctest.Wait()
 }
