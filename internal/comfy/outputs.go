@@ -430,47 +430,26 @@ func (p *Prompt) strangers(info *ObjectInfo) []string {
 // Unsure reports an output node of which nobody can say whether it writes.
 func (p *Prompt) Unsure(info *ObjectInfo) bool { return len(p.strangers(info)) > 0 }
 
-// likelyStrangers are those without the ones that others take from, where no list of
-// nodes has the class: most of these are no output nodes.
-func (p *Prompt) likelyStrangers(info *ObjectInfo) []string {
+// Strangers are the classes, by node, of the output nodes of which nobody can
+// say whether they write; nil for none. Without a list of nodes that has the
+// class, one from which others take is left out: most of these are no output nodes.
+func (p *Prompt) Strangers(info *ObjectInfo) map[string]string {
 	used := map[string]bool{}
 	for _, id := range p.order {
 		for _, from := range p.sources(id) {
 			used[from] = true
 		}
 	}
-	return slices.DeleteFunc(p.strangers(info), func(id string) bool {
-		_, known := info.Class(p.nodes[id].class)
-		return used[id] && !known
-	})
-}
-
-// UnsureClasses are the classes of output nodes of which nobody can say whether they
-// write, sorted. Without a list of nodes that has the class, one from which others
-// take is left out.
-func (p *Prompt) UnsureClasses(info *ObjectInfo) []string {
-	var out []string
-	for _, id := range p.likelyStrangers(info) {
-		out = append(out, p.nodes[id].class)
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
-// Strangers are the classes, by node, of the output nodes of which nobody can
-// say whether they write, and none of whose texts could name a path; nil for none. Without a list
-// of nodes that has the class, one from which others take is left out.
-func (p *Prompt) Strangers(info *ObjectInfo) map[string]string {
 	var out map[string]string
-	for _, id := range p.likelyStrangers(info) {
-		n := p.nodes[id]
-		if p.mayNamePath(n, info) {
+	for _, id := range p.strangers(info) {
+		class := p.nodes[id].class
+		if _, known := info.Class(class); used[id] && !known {
 			continue
 		}
 		if out == nil {
 			out = map[string]string{}
 		}
-		out[id] = n.class
+		out[id] = class
 	}
 	return out
 }

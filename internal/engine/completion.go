@@ -122,10 +122,6 @@ func (v View) conclude(j job.Job, a job.Attempt, t Tally) []job.Fact {
 		return nil // that shows whether another attempt helps
 	case t.Stored == 0:
 		expired.Error = v.noFiles(j, a)
-		if e := expired.Error; j.Unsure && len(j.Expect) == 0 && a.Heard() && len(a.Files) == 0 && v.Differ[a.Deployment] == "" {
-			e.Message = "the run on " + a.Deployment + " succeeded and its history names no file; nothing in the prompt is known to save one"
-			e.Hint = "add a save node such as SaveImage; a node of another pack that does save is described with [[save_node]] in the configuration"
-		}
 		return []job.Fact{expired}
 	case !a.Heard() && v.Policy.Partial != PartialAccept:
 		expired.Error = &job.Error{Code: "broken_off", Class: job.Unavailable, Transient: true,

@@ -229,7 +229,7 @@ func (f *fakeFleet) answers(with func(context.Context, job.Submission) job.Fact)
 
 func (f *fakeFleet) Check(_ string, workflow, extra []byte) (job.Checked, error) {
 	if p := (wanted{}); json.Unmarshal(workflow, &p) == nil {
-		return job.Checked{Workflow: workflow, Extra: extra, Expect: p.Expect, Places: p.Places, Unsure: p.Unsure, Strangers: p.Strangers, UnsureClasses: p.UnsureClasses}, nil
+		return job.Checked{Workflow: workflow, Extra: extra, Expect: p.Expect, Places: p.Places, Unsure: p.Unsure, Strangers: p.Strangers}, nil
 	}
 	var expect []job.Expected
 	if err := json.Unmarshal(workflow, &expect); err != nil {
@@ -240,11 +240,10 @@ func (f *fakeFleet) Check(_ string, workflow, extra []byte) (job.Checked, error)
 
 // wanted is a workflow that says what its check finds.
 type wanted struct {
-	Expect        []job.Expected
-	Places        []string
-	Unsure        bool
-	Strangers     map[string]string
-	UnsureClasses []string
+	Expect    []job.Expected
+	Places    []string
+	Unsure    bool
+	Strangers map[string]string
 }
 
 // ask submits such a workflow.

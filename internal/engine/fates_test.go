@@ -113,7 +113,7 @@ func TestNoFilesNamesUnknownNodes(t *testing.T) {
 		{[]job.Expected{{Node: "9", Class: "SaveImage", Count: 1}}, "no file came to the share", "--output-directory"},
 	} {
 		open(t, 1, engine.Policy{Retries: -1}, func(h *house) {
-			j := h.ask("user001", wanted{Unsure: true, UnsureClasses: []string{"Show Anything", "Show Other"}, Expect: c.expect})
+			j := h.ask("user001", wanted{Unsure: true, Strangers: map[string]string{"7": "Show Anything", "8": "Show Other", "10": "Show Anything"}, Expect: c.expect})
 			h.pass(time.Second)
 			h.ends(j)
 			h.pass(2 * time.Minute)

@@ -143,7 +143,7 @@ func (v View) noFiles(j job.Job, a job.Attempt) *job.Error {
 		Hint:    `check that its arguments have --output-directory on the same share: "qmtui workers list", then "qmtui doctor"`}
 	classes := customClasses(j)
 	if len(classes) > 0 || len(j.Expect) == 0 {
-		classes = append(classes, j.UnsureClasses...)
+		classes = append(classes, slices.Compact(slices.Sorted(maps.Values(j.Strangers)))...)
 	}
 	disputed := slices.IndexFunc(a.Files, func(p job.Path) bool { _, ok := v.Disputed[p]; return ok })
 	found := v.found(j, a)
@@ -156,10 +156,13 @@ func (v View) noFiles(j job.Job, a job.Attempt) *job.Error {
 		e.Transient = v.delivers(a.Deployment)
 		e.Message = fmt.Sprintf("the worker on %s reported %s, and no new %s came to the share", a.Deployment, count(len(a.Files), "file"), a.Files[0])
 		e.Hint = `it writes elsewhere: check that its --output-directory is on the same share: "qmtui workers list", then "qmtui doctor --canary"`
+	case len(classes) == 0 && len(j.Expect) == 0 && j.Unsure:
+		e.Message = "the run succeeded, its history names no file, and no node of the prompt is known to save one"
+		e.Hint = "add a save node such as SaveImage; one of another pack that does save is described with [[save_node]] in the configuration"
 	case len(classes) > 0:
 		e.NodeType = classes[0]
 		e.Message = fmt.Sprintf("the run succeeded, and neither its history nor the share has a file of %s", strings.Join(classes, ", "))
-		e.Hint = "if it saves files, describe its inputs with [[save_node]] in the configuration; if it only shows something, add a save node"
+		e.Hint = "if it saves files, describe its inputs with [[save_node]] in the configuration; if it only shows something, add a save node such as SaveImage"
 		if v.learnable(j, a) {
 			return &job.Error{Code: "saved_nothing", Class: job.Internal, Transient: true, NodeType: e.NodeType, Message: e.Message,
 				Hint: "it is tried once more with the inputs of these nodes as they were written"}

@@ -87,7 +87,7 @@ func newJob(r job.Request, c job.Checked, now time.Time) ([]job.Fact, error) {
 		return nil, fmt.Errorf("make a job id: %w", err)
 	}
 	spec := job.Spec{ID: job.ID(id.String()), User: r.User, Name: r.Name, Submitted: stamp(now), Priority: r.Priority,
-		Metadata: r.Metadata, Key: r.Key, Deployment: r.Deployment, Expect: c.Expect, Places: c.Places, Unsure: c.Unsure, Strangers: c.Strangers, UnsureClasses: c.UnsureClasses, Models: c.Models, Inputs: c.Inputs}
+		Metadata: r.Metadata, Key: r.Key, Deployment: r.Deployment, Expect: c.Expect, Places: c.Places, Unsure: c.Unsure, Strangers: c.Strangers, Models: c.Models, Inputs: c.Inputs}
 	if r.Caller.Name != r.User {
 		spec.By = r.Caller.Name
 	}

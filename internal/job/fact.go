@@ -30,7 +30,7 @@ type Fact struct {
 	Outside []string `json:"outside,omitempty"`
 	// Reused are those of Files outside the attempt's own folder that a cached
 	// node reports: an earlier prompt wrote them; Finished, Broke.
-	Reused []Path `json:"reused,omitempty"`
+	Reused  []Path   `json:"reused,omitempty"`
 	Output  *Output  `json:"output,omitempty"`  // the output kinds
 	Warning *Warning `json:"warning,omitempty"` // Noted
 	Blobs   []Blob   `json:"-"`                 // Created: the bodies behind Spec's hashes

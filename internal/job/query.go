@@ -33,16 +33,15 @@ type Caller struct {
 
 // Checked is a prompt that passed, with what follows from reading it.
 type Checked struct {
-	Workflow      []byte // canonical bytes to store
-	Extra         []byte // scrubbed; nil for none
-	Expect        []Expected
-	Places        []string          // as in Spec
-	Unsure        bool              // as in Spec
-	Strangers     map[string]string // as in Spec
-	Models        []string          // as in Spec
-	UnsureClasses []string          // as in Spec
-	Inputs        []Input           // files to be found and brought to the workers
-	Warnings      []Warning
+	Workflow  []byte // canonical bytes to store
+	Extra     []byte // scrubbed; nil for none
+	Expect    []Expected
+	Places    []string          // as in Spec
+	Unsure    bool              // as in Spec
+	Strangers map[string]string // as in Spec
+	Models    []string          // as in Spec
+	Inputs    []Input           // files to be found and brought to the workers
+	Warnings  []Warning
 }
 
 // Filter picks jobs. Empty fields pick all; all that are set must hold.

@@ -40,13 +40,10 @@ type Spec struct {
 	Places []string `json:"places,omitempty"`
 	// Unsure says that a node may write of which nobody knows whether it does.
 	Unsure bool `json:"unsure,omitempty"`
-	// Strangers are such nodes with their classes, by node id, as far as they are
-	// output nodes and not among Places: until a run has shown that the class names
-	// no file outside its attempt's folder, they may write anywhere.
+	// Strangers are such nodes that are output nodes, as far as anybody knows: the
+	// classes by node id. Until a run has shown that the class names no file outside
+	// its attempt's folder, they may write anywhere.
 	Strangers map[string]string `json:"strangers,omitempty"`
-	// UnsureClasses are the classes of the nodes of which nobody knows whether they
-	// write, sorted.
-	UnsureClasses []string `json:"unsure_classes,omitempty"`
 	// Models are the model files that the prompt names, sorted: what a machine
 	// that has just started must load.
 	Models []string `json:"models,omitempty"`

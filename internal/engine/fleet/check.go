@@ -48,7 +48,7 @@ func (f *Fleet) Check(deployment string, workflow, extra []byte) (job.Checked, e
 		return job.Checked{}, fmt.Errorf("write prompt: %w", err)
 	}
 	expect := expected(p.Outputs(info), f.opts.Tag.Prefix)
-	return job.Checked{Workflow: canonical, Extra: scrubbed, Expect: expect, Places: p.Places(info, f.opts.Tag.Prefix), Unsure: p.Unsure(info), Strangers: p.Strangers(info), UnsureClasses: p.UnsureClasses(info),
+	return job.Checked{Workflow: canonical, Extra: scrubbed, Expect: expect, Places: p.Places(info, f.opts.Tag.Prefix), Unsure: p.Unsure(info), Strangers: p.Strangers(info),
 		Models: p.Models(), Inputs: files, Warnings: append(doubts, f.warnings(expect, turned, p.Cautions(info))...)}, nil
 }
 
