@@ -65,7 +65,8 @@ func (v View) losses(j job.Job) int {
 
 // comeBack is when to try again after the latest of a row of attempts that cost
 // nothing: the wait doubles from a second to half a minute, or is what the
-// server asked for; false once the row has lasted AcceptTimeout.
+// server asked for; false once the row has lasted AcceptTimeout. One that nobody
+// confirmed has waited long enough for its sign.
 func (v View) comeBack(j job.Job) (time.Duration, bool) {
 	row, first := 0, time.Time{}
 	for i := len(j.Attempts) - 1; i >= 0 && v.free(j.Attempts[i]); i-- {
@@ -76,6 +77,9 @@ func (v View) comeBack(j job.Job) (time.Duration, bool) {
 	}
 	if v.age(first) >= v.Policy.AcceptTimeout {
 		return 0, false
+	}
+	if j.Current().ErrorFrom != job.Refused {
+		return 0, true
 	}
 	wait := min(time.Second<<min(row-1, 5), 30*time.Second)
 	if asked := time.Duration(j.Current().Error.RetryAfter) * time.Second; asked > wait {

@@ -2,8 +2,10 @@ package engine_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -270,6 +272,59 @@ func TestRow06UnconfirmedFreesItsSlot(t *testing.T) {
 			t.Errorf("the silent prompt has %d attempts after half a minute", n)
 		}
 	})
+}
+
+// TestRow06MostPostsFail: with room for one and a 502 on two of three POSTs, no
+// queue of one user or of many stands still for longer than a few usual delays of
+// the first sign, also while nothing is given up yet, and nothing is rendered twice.
+func TestRow06MostPostsFail(t *testing.T) {
+	for _, users := range []int{1, 12} {
+		open(t, 1, engine.Policy{}, func(h *house) {
+			h.runs(4)
+			var mu sync.Mutex
+			var times []time.Time
+			ran := map[job.ID]int{}
+			serve := func(_ context.Context, s job.Submission) job.Fact {
+				mu.Lock()
+				defer mu.Unlock()
+				times = append(times, time.Now())
+				if len(times)%3 != 0 {
+					return badGateway(t.Context(), s)
+				}
+				ran[s.Job]++
+				go func() {
+					time.Sleep(300 * time.Millisecond)
+					h.share.report(job.Sighting{PromptID: s.PromptID, Path: job.Path("qm/" + s.PromptID + "/9/_started"), Mark: job.MarkStarted, At: time.Now()})
+					time.Sleep(2 * time.Second)
+					h.share.report(job.Sighting{PromptID: s.PromptID, Node: "9", Path: job.Path("qm/" + s.PromptID + "/9/out_00001_.png"), Size: 10, Mark: job.MarkWhole, At: time.Now()})
+				}()
+				return answer(s, job.Acknowledged, nil)
+			}
+			for range 150 {
+				h.fleet.answers(serve)
+			}
+			var jobs []job.Job
+			for k := range 36 {
+				jobs = append(jobs, h.submit(fmt.Sprintf("user%03d", 1+k%users), 1))
+			}
+			h.pass(8 * time.Minute)
+			mu.Lock()
+			defer mu.Unlock()
+			for k, at := range times[1:] {
+				if gap := at.Sub(times[k]); gap > 5*time.Second && len(times)-k > 18 { // at the end none waits to be sent
+					t.Errorf("%d users: nothing sent for %v after the prompt %d of %d", users, gap, k+1, len(times))
+				}
+			}
+			for _, j := range jobs {
+				if h.want(j, job.Done); ran[j.ID] != 1 {
+					t.Errorf("%s ran %d times", j.ID, ran[j.ID])
+				}
+			}
+			if took := times[len(times)-1].Sub(times[0]); took > 6*time.Minute {
+				t.Errorf("%d users: %d prompts took %v", users, len(times), took)
+			}
+		})
+	}
 }
 
 // TestRow06UnconfirmedAtFirst: also before any usual delay is known a 502 does

@@ -125,7 +125,9 @@ func (v View) lines(may func(*job.Job) bool) lines {
 		}
 		switch s := j.State(); {
 		case s.InFlight():
-			l.running++
+			if !v.slotFree(*j) { // a 502 must not stop its user either
+				l.running++
+			}
 			l.charge += q.estimate
 		case s == job.Queued && j.Want != job.WantCancel && (may == nil || may(j)):
 			l.jobs = append(l.jobs, j)

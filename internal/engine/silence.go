@@ -100,13 +100,9 @@ func (v View) slotFree(j job.Job) bool {
 		usual := v.Usual[kindOf(j)]
 		return usual > 0 && v.age(since) >= max(leastRun, silentFactor*usual)
 	}
-	for _, k := range v.Jobs {
-		b := k.Current()
-		if b.Deployment == a.Deployment && b.When(job.Assigned).After(a.When(job.Assigned)) && firstSign(b).After(since) {
-			return true
-		}
-	}
 	switch {
+	case v.overtaken(a, since):
+		return true
 	case d.Warm && d.Sign > 0:
 		return v.age(since) >= max(leastSign, silentFactor*d.Sign)
 	case a.State == job.Submitting:
@@ -115,10 +111,20 @@ func (v View) slotFree(j job.Job) bool {
 	return v.age(since) >= unknownAccepted
 }
 
+// overtaken reports that a prompt which was sent later to the same deployment has
+// shown a sign since an attempt is silent.
+func (v View) overtaken(a job.Attempt, since time.Time) bool {
+	return slices.ContainsFunc(v.Jobs, func(k *job.Job) bool {
+		b := k.Current()
+		return b.Deployment == a.Deployment && b.When(job.Assigned).After(a.When(job.Assigned)) && firstSign(b).After(since)
+	})
+}
+
 // occupancy counts the slots of a deployment that are occupied: those of silent
 // attempts may be used again. A deployment that takes prompts and shows
 // nothing of them is not given one after the other: beyond a bound, silent
-// attempts occupy slots all the same.
+// attempts occupy slots all the same. An unconfirmed one that was overtaken hardly
+// ever arrived, and counts no more.
 func (v View) occupancy(d Deployment) (occupied int) {
 	runs, accepted, unanswered := 0, 0, 0
 	for _, j := range v.Jobs {
@@ -136,7 +142,9 @@ func (v View) occupancy(d Deployment) (occupied int) {
 		case job.Accepted:
 			accepted++
 		default:
-			unanswered++
+			if since, _ := v.silentSince(*j); !v.overtaken(a, since) {
+				unanswered++
+			}
 		}
 	}
 	const mostUnanswered = 8
