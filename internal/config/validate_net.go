@@ -79,15 +79,25 @@ func (v *verdict) url(key, s string) {
 	}
 }
 
+// comfyCalls are the paths of ComfyUI's calls (server.py, 0.8.0 and 0.33.0).
+var comfyCalls = []string{"prompt", "queue", "history", "ws", "view", "object_info", "system_stats", "interrupt", "free", "features",
+	"upload/image", "upload/mask", "extensions", "embeddings", "models", "node_replacements", "userdata", "settings", "users",
+	"workflow_templates", "global_subgraphs", "internal/folder_paths", "internal/logs", "experiment/models"}
+
+// comfyCall matches them at the end of an address, with what some of them take
+// behind, in any letter case.
+var comfyCall = regexp.MustCompile(`(?i)/(?:(?:api/)?(?:` + strings.Join(comfyCalls, "|") + `)|api|(?:api/)?(?:history|object_info)/[^/]+|api/jobs(?:/[^/]+)?)$`)
+
 // callInURL reports the path of one of ComfyUI's calls behind the address: calls
 // are made below it.
 func (v *verdict) callInURL(key, s string) {
+	u, err := url.Parse(s)
+	if err != nil {
+		return
+	}
 	base := strings.TrimRight(s, "/")
-	for _, call := range []string{"/api/prompt", "/prompt", "/api"} {
-		if rest, found := strings.CutSuffix(base, call); found {
-			v.add(CodeURL, key, key+" ends in "+call+", which is a call of ComfyUI and not its address", "use "+strconv.Quote(maskURL(rest)))
-			return
-		}
+	if call := comfyCall.FindString(strings.TrimRight(u.EscapedPath(), "/")); call != "" {
+		v.add(CodeURL, key, key+" ends in "+call+", which is a call of ComfyUI and not its address", "use "+strconv.Quote(maskURL(strings.TrimSuffix(base, call))))
 	}
 }
 

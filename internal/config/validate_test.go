@@ -231,6 +231,10 @@ func TestRow16TheURLToUseInstead(t *testing.T) {
 	for url, want := range map[string]string{
 		"http://gpu:8188/prompt": `"http://gpu:8188"`, "http://gpu:8188/h200/api/prompt/": `"http://gpu:8188/h200"`,
 		"http://gpu:8188/api": `"http://gpu:8188"`, "http://gpu:8188/api-h200": "", "http://gpu:8188/prompter": "",
+		"http://gpu:8188/PROMPT": `"http://gpu:8188"`, "http://gpu:8188/h200/ws": `"http://gpu:8188/h200"`, "http://gpu:8188/Queue//": `"http://gpu:8188"`,
+		"http://gpu:8188/API/Prompt": `"http://gpu:8188"`, "http://gpu:8188/h200/system_stats": `"http://gpu:8188/h200"`, "http://gpu:8188/upload/image": `"http://gpu:8188"`,
+		"http://gpu:8188/history/3f": `"http://gpu:8188"`, "http://gpu:8188/object_info/KSampler": `"http://gpu:8188"`, "http://gpu:8188/api/jobs/3f": `"http://gpu:8188"`,
+		"http://gpu:8188/h200-queue": "", "http://gpu:8188/models/h200": "", "http://gpu:8188/jobs/h200": "", "http://ws:8188": "", "http://gpu:8188/": "", "http://prompt/": "",
 	} {
 		cfg := valid()
 		cfg.Deployments[0].URL = url
