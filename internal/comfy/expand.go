@@ -18,14 +18,15 @@ var (
 )
 
 // Expanded puts the dates and the widgets of other nodes into the inputs that
-// lead the files of save nodes, as ComfyUI's page would have done.
+// lead the files of save nodes, as ComfyUI's page would have done. A text that
+// is too long for a prefix stays as it is, and Check refuses it.
 func (p *Prompt) Expanded(now time.Time, info *ObjectInfo) *Prompt {
 	q := *p
 	q.nodes = maps.Clone(p.nodes)
 	for _, s := range p.saves(info) {
 		for _, input := range []string{s.main, s.row.Name} {
 			text, ok := s.node.inputs[input].(string)
-			if !ok || !strings.Contains(text, "%") {
+			if !ok || len(text) > 2*maxPrefix || !strings.Contains(text, "%") {
 				continue
 			}
 			full := replaced.ReplaceAllStringFunc(text, func(match string) string { return p.replacement(match, now) })
@@ -57,7 +58,11 @@ func (p *Prompt) replacement(match string, now time.Time) string {
 	if _, _, linked := LinkOf(value); !ok || linked {
 		return match
 	}
-	return unsafe.ReplaceAllString(literalText(value), "_")
+	literal := literalText(value)
+	if len(literal) > maxPrefix {
+		literal = strings.ToValidUTF8(literal[:maxPrefix+1], "_") // too long all the same
+	}
+	return unsafe.ReplaceAllString(literal, "_")
 }
 
 // called is the first node of that class, else of that title.

@@ -1,6 +1,7 @@
 package comfy
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -37,6 +38,28 @@ func TestExpandedAsThePageDoes(t *testing.T) {
 		}
 		if after, _ := p.MarshalJSON(); string(before) != string(after) {
 			t.Errorf("the prompt was changed: %s", after)
+		}
+	}
+}
+
+// TestRow18LongTextsAreNotExpanded: what is too long for a prefix is refused
+// without the cost of expanding it, also when a short text would become long.
+func TestRow18LongTextsAreNotExpanded(t *testing.T) {
+	for name, c := range map[string]struct{ prefix, widget string }{
+		"many replacements": {strings.Repeat("%a.b%", 9<<20/5), "x"},
+		"many dates":        {strings.Repeat("%date:yyyy%", 9<<20/11), "x"},
+		"a long widget":     {strings.Repeat("%Text.text%", 100), strings.Repeat("x", 9<<20)},
+	} {
+		p := parse(t, `{"1":{"class_type":"Text","inputs":{"text":"`+c.widget+`"}},"2":{"class_type":"EmptyImage","inputs":{"width":64}},
+			"9":{"class_type":"SaveImage","inputs":{"images":["2",0],"filename_prefix":"`+c.prefix+`"}}}`)
+		allocated := testing.AllocsPerRun(1, func() { p.Expanded(time.Now(), nil) })
+		q := p.Expanded(time.Now(), nil)
+		if n := len(input(t, q, "9", "filename_prefix").(string)); n > max(len(c.prefix), 1<<20) || allocated > 10_000 {
+			t.Errorf("%s: %d bytes, %v allocations", name, n, allocated)
+		}
+		var r *Refusal
+		if err := q.Check(nil); !errors.As(err, &r) || r.Code != "prefix_too_long" {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
