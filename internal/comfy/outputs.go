@@ -457,7 +457,14 @@ func (p *Prompt) Strangers(info *ObjectInfo) map[string]string {
 // Doubtful reports a prompt of which nobody can say whether it saves anything
 // before the server has listed its nodes.
 func (p *Prompt) Doubtful(info *ObjectInfo) bool {
-	return info == nil && len(p.strangers(info)) > 0 &&
+	if info != nil {
+		return false
+	}
+	versions := slices.ContainsFunc(p.order, func(id string) bool {
+		row, known := p.row(p.nodes[id].class)
+		return known && row.Newer != "" // older servers save what newer ones do not
+	})
+	return (versions || len(p.strangers(info)) > 0) &&
 		!slices.ContainsFunc(p.saves(info), func(s save) bool { return s.runs })
 }
 

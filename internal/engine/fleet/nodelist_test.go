@@ -325,3 +325,19 @@ func TestRow20APromptOfUnknownNodesWaitsForTheNodeList(t *testing.T) {
 		}
 	})
 }
+
+// What only newer servers do not save is asked about as well.
+func TestRow24AnOlderServerSavesTheDataset(t *testing.T) {
+	const dataset = `{"1":{"class_type":"MyImage","inputs":{}},"9":{"class_type":"SaveTrainingDataset","inputs":{"latents":["1",0],"folder_name":"mine"}}}`
+	class := `,"SaveTrainingDataset":{"input":{"required":{"latents":["IMAGE"],"folder_name":["STRING",{}]}},"output":[],"output_node":true}`
+	for newer, want := range map[string]string{"": "", `,"SaveImageAdvanced":{"input":{},"output_node":true}`: "previews_only"} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCluster(1, 1)
+			c.nodes[0].classes = class + newer
+			fl := c.open(t, plain())
+			if _, err := fl.Check("", []byte(dataset), nil); err != nil && codeOf(job.AsError(err)) != want || err == nil && want != "" {
+				t.Errorf("with %q: %v, want %q", newer, err, want)
+			}
+		})
+	}
+}
