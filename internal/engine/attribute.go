@@ -175,6 +175,7 @@ func (l *loop) writers(p job.Path) []writer {
 		_, w.named = slices.BinarySearch(a.Files, p)
 		w.specific = slices.ContainsFunc(a.Places, func(place string) bool { return place != "" && strings.HasPrefix(lower, place) }) ||
 			slices.ContainsFunc(outside(a), func(named job.Path) bool { return stem(named) == stem(p) })
+		w.placed = writesTo(a.Places, p)
 		if !w.named && !w.specific && !slices.Contains(a.Places, "") && !j.Unsure {
 			continue
 		}

@@ -25,6 +25,8 @@ type writer struct {
 	// places is a beginning of the file's path and not of every path, or that a
 	// history of it names a file that differs in the extension only.
 	named, specific bool
+	// placed says that its places are a beginning of the file's path.
+	placed bool
 	// told says that a history of it was heard, so that what it does not name it
 	// hardly wrote.
 	told bool
@@ -106,6 +108,14 @@ func attribute(s job.Sighting, clock clockOffset, writers []writer, untagged boo
 			out.candidates = append(out.candidates, w.job)
 		}
 		out.wait = out.wait || w.ended.IsZero()
+	}
+	if len(possible) == 0 { // an end that nobody told may have been too early
+		for _, w := range writers {
+			if w.placed && !w.told && !w.ended.IsZero() && clock.earliest(s.Modified).After(w.ended) && !slices.Contains(out.candidates, w.job) {
+				out.candidates = append(out.candidates, w.job)
+			}
+		}
+		slices.Sort(out.candidates)
 	}
 	take := func(w writer, e job.Evidence) attribution {
 		w.evidence = e

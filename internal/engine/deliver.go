@@ -18,6 +18,7 @@ type delivery struct {
 	rename  bool // something else stands at the recorded place: another is to be chosen
 	again   bool // the source was complete once more since its bytes were read
 	tries   int
+	missed  int       // of these, how often that version of the source was gone
 	renamed int       // times that a chosen place was taken
 	next    time.Time // not before
 	err     *job.Error
@@ -65,7 +66,7 @@ func (l *loop) deliver() {
 			switch {
 			case o.State == job.OutputWhole:
 				d = l.delivery(j, o)
-			case o.State != job.OutputStored || d == nil || !d.again:
+			case !o.State.Settled() || d == nil || !d.again:
 				continue
 			}
 			switch {
@@ -122,15 +123,17 @@ func transfer(j job.Job, o job.Output) job.Transfer {
 	return t
 }
 
-// writtenAgain takes note of a complete file that was copied before, or is being
-// copied right now. Whether its bytes are others, the copy finds out. After the
-// late window a delivered file stays as it is.
+// writtenAgain takes note of a complete file that was copied before, is being
+// copied right now, or had vanished. Whether its bytes are others, the copy finds
+// out. After the late window a delivered file stays as it is.
 func (l *loop) writtenAgain(j *job.Job, id job.OutputID, s job.Sighting) {
 	o, known := j.Output(id)
 	d := l.deliveries[id]
 	switch {
 	case d != nil && d.busy:
 		d.again = true
+	case known && o.State == job.OutputVanished && !j.Closed:
+		l.delivery(j, o).again = true
 	case known && o.State == job.OutputStored && !j.Closed && (o.Size != s.Size || !o.Modified.Equal(s.Modified)):
 		l.delivery(j, o).again = true
 	}
@@ -142,7 +145,10 @@ func (l *loop) writtenAgain(j *job.Job, id job.OutputID, s job.Sighting) {
 // where the others belong.
 func (l *loop) startNaming(j job.Job, attempt int, now time.Time) {
 	var batch []job.Transfer
-	outputs := slices.DeleteFunc(j.OutputsOf(attempt), func(o job.Output) bool { return o.State.Settled() && o.State != job.OutputStored })
+	outputs := slices.DeleteFunc(j.OutputsOf(attempt), func(o job.Output) bool {
+		d := l.deliveries[o.ID]
+		return o.State.Settled() && o.State != job.OutputStored && (d == nil || !d.again)
+	})
 	for _, o := range outputs {
 		d := l.deliveries[o.ID]
 		if d != nil && d.naming {
@@ -218,6 +224,9 @@ func (l *loop) chosen(j job.Job, outputs []job.Output, batch []job.Transfer, des
 func (d *delivery) failed(err error) {
 	d.err = job.AsError(err)
 	d.tries++
+	if d.err.Code == "source_vanished" {
+		d.missed++
+	}
 	d.next = time.Now().Add(min(time.Second<<min(d.tries-1, 5), 30*time.Second))
 }
 
@@ -262,7 +271,7 @@ func (l *loop) copied(j job.Job, o job.Output, r job.Receipt, err error) error {
 		delete(l.deliveries, o.ID)
 		return nil
 	}
-	d.again = d.again || o.State == job.OutputStored
+	d.again = d.again || o.State.Settled()
 	if errors.Is(err, errDestTaken) {
 		d.rename = true
 		if d.renamed++; d.renamed%maxPlaces != 0 {
@@ -298,7 +307,7 @@ func (l *loop) deliveredFacts(j job.Job, o job.Output, r job.Receipt) []job.Fact
 // never come is given up, and said so; everything else is tried until it heals.
 func (l *loop) troubled(j job.Job, o job.Output, d *delivery) []job.Fact {
 	note := waits(j, o.Source, d.err)
-	gone := d.err.Code == "source_vanished" && d.tries >= vanishTries
+	gone := d.err.Code == "source_vanished" && d.missed >= vanishTries
 	if d.err.Code == "not_whole" && d.tries < vanishTries {
 		return nil // the next look decides
 	}

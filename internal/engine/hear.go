@@ -103,6 +103,12 @@ func (l *loop) saw(s job.Sighting) []job.Fact {
 		l.orphan(s, known.candidates)
 		return nil
 	}
+	id := job.NewOutputID(o.promptID, s.Path)
+	if j := l.jobs[o.job]; j.Closed && slices.ContainsFunc(j.Outputs, func(x job.Output) bool { return x.ID == id && x.State == job.OutputVanished }) {
+		l.release(o.job)
+		l.orphan(s, []job.ID{o.job}) // what it was given up for is over
+		return nil
+	}
 	if s.PromptID == "" {
 		l.adoptOrphan(s.Path, o)
 	}
@@ -120,7 +126,6 @@ func (l *loop) saw(s job.Sighting) []job.Fact {
 			l.clock = l.clock.observe(s.Modified, assigned, s.At)
 		}
 	}
-	id := job.NewOutputID(o.promptID, s.Path)
 	l.trace(o.promptID, id, s)
 	kind, ok := sightingKinds[s.Mark]
 	if !ok {

@@ -307,6 +307,9 @@ func (w *owners) saver(node string) saver {
 	if s.Claim {
 		suffix = ".png"
 	}
+	if s.Kind == unknown {
+		s.Named = w.dice.IntN(4) > 0
+	}
 	for range 1 + w.dice.IntN(2) {
 		p := job.Path(of("anna", "Bert") + suffix)
 		switch s.Kind {
@@ -315,7 +318,7 @@ func (w *owners) saver(node string) saver {
 		case ownName, learned:
 			p = job.Path(of("", "day1/")) + p
 		case unknown:
-			if s.Named = w.dice.IntN(4) > 0; s.Named {
+			if s.Named {
 				p = job.Path(of("odd/anna", "odd/anna", "day1/anna") + strings.Replace(suffix, ".txt", ".jpg", 1))
 			} else { // beside a history that names the file, nothing tells of it
 				p = "mute/" + p

@@ -871,3 +871,62 @@ func TestRow21AFileThatOnlyTheHistoryNames(t *testing.T) {
 		h.want(j, job.Done)
 	})
 }
+
+// TestRow07AVanishedFileIsWrittenAgain: a file whose version was given up is
+// delivered in the next one, while its job is open; after that it is an orphan.
+func TestRow07AVanishedFileIsWrittenAgain(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		open(t, 1, engine.Policy{}, func(h *house) {
+			h.share.set(func(s *fakeShare) {
+				for range 10 {
+					s.fail["day/anna.png"] = append(s.fail["day/anna.png"], &job.Error{Code: "source_vanished", Class: job.NotFound, Transient: true, Message: "written again"})
+				}
+			})
+			j := h.ask("user001", own("day/anna"))
+			h.pass(time.Second)
+			h.stands("day/anna.png", 10, nil)
+			h.ends(j, "day/anna.png")
+			h.pass(3 * time.Minute)
+			if o := h.now(j).Outputs; len(o) != 1 || o[0].State != job.OutputVanished {
+				t.Fatalf("outputs %+v", o)
+			}
+			h.share.set(func(s *fakeShare) { clear(s.fail) })
+			if late {
+				h.pass(time.Hour)
+			}
+			h.stands("day/anna.png", 10, nil)
+			h.pass(time.Minute)
+			if o := h.orphans(); (len(o) == 1) != late {
+				t.Errorf("late %v: orphans %+v", late, o)
+			}
+			if n := len(h.share.delivered("user001")); (n == 1) == late {
+				t.Errorf("late %v: %d files delivered", late, n)
+			}
+		})
+	}
+}
+
+// TestRow01WrittenAfterAnInferredEnd: where no history told of the end of a run,
+// it may have been too early: what comes to its place later is an orphan that
+// names the job, and is not overwritten.
+func TestRow01WrittenAfterAnInferredEnd(t *testing.T) {
+	open(t, 1, engine.Policy{}, func(h *house) {
+		j := h.ask("user001", wanted{Expect: []job.Expected{{Node: "9", Class: "SaveImage", Count: 1}, {Node: "7", Class: "Own", Custom: true, Outside: true}}, Places: []string{"day/"}})
+		h.pass(time.Second)
+		h.see(h.prompt(j), job.MarkWhole, "x_00001_.png")
+		h.stands("day/anna.png", 10, nil)
+		h.pass(time.Minute)
+		h.want(j, job.Done)
+		h.pass(3 * time.Minute) // longer than the clocks may differ
+		h.stands("day/late.png", 10, nil)
+		h.pass(time.Minute)
+		if o := h.orphans(); len(o) != 1 || !slices.Equal(o[0].Candidates, []job.ID{j.ID}) {
+			t.Errorf("orphans %+v", o)
+		}
+		h.ask("user002", own("day/late"))
+		h.pass(time.Minute)
+		if n := len(h.fleet.posted()); n != 1 {
+			t.Errorf("%d prompts sent while an admin is to decide", n)
+		}
+	})
+}
