@@ -377,7 +377,7 @@ func TestStreamsEndWithTheLogin(t *testing.T) {
 			s := world.server(svc, nil)
 			header := c.header(s)
 			opened, done := make(chan struct{}), make(chan struct{})
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			go func() {
 				defer close(done)

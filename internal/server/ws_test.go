@@ -56,7 +56,7 @@ type heard struct {
 
 func (l *listener) next() heard {
 	l.Helper()
-	ctx, cancel := context.WithTimeout(l.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(l.Context(), time.Minute)
 	defer cancel()
 	_, raw, err := l.conn.Read(ctx)
 	if err != nil {

@@ -151,7 +151,7 @@ func watch(t testing.TB, s *Share) *watcher {
 // came is returned.
 func (w *watcher) find(t testing.TB, path string, m job.Mark) job.Sighting {
 	t.Helper()
-	limit := time.After(30 * time.Second)
+	limit := time.After(time.Minute)
 	for {
 		if found := w.marks(path, m); len(found) > 0 {
 			return found[len(found)-1]
