@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/comfyume/qmtui/internal/job"
 )
@@ -61,27 +60,17 @@ func (h *hand) serve(ask string) string {
 	case "state":
 		return h.awaitEnd(job.ID(rest), job.Cancelled).State.String()
 	case "logged":
-		return h.browserLogged(rest)
+		h.eventually("the page's "+rest+" is in the log", func() bool { return h.log.has("browser console", rest) })
+		return "yes"
+	case "hidden":
+		if h.log.has("browser console", rest) {
+			return "no"
+		}
+		return "yes"
 	default:
 		h.Errorf("nobody knows how to %q", verb)
 	}
 	return "done"
-}
-
-// browserLogged waits a little for what should be in the log, and no longer.
-func (s *site) browserLogged(words string) string {
-	ticker := time.NewTicker(50 * time.Millisecond)
-	defer ticker.Stop()
-	for n := range 800 {
-		if s.log.has("browser console", words) {
-			return "yes"
-		}
-		if n > 40 && s.log.has("browser console") {
-			break // what came with it says nothing of it
-		}
-		<-ticker.C
-	}
-	return "no"
 }
 
 // gate keeps prompts from the fleet while it is held: a cold start as long as

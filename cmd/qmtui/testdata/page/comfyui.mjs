@@ -33,12 +33,11 @@ export default async function ({ person, ask, check, say, options }) {
   say("restart the manager in the middle");
   await ask("restart");
   await ask("go");
-  await shown(page, "sunset_00001_.png");
-  await banner(page).getByText("Done: sunset_00001_.png").waitFor();
+  await Promise.all([shown(page, "sunset_00001_.png"), banner(page).getByText("Done: sunset_00001_.png").waitFor()]); // the banner's word fades
   await photo(page, options, "page-done");
   await openQueuePanel(page, "sunset_00001_");
   await photo(page, options, "page-queue");
-  check(await page.evaluate(() => [...document.querySelectorAll("img")].some((i) => i.src.includes("sunset_00001_"))), "the picture stands in the queue panel");
+  await until(page, () => [...document.querySelectorAll("img")].some((i) => i.src.includes("sunset_00001_"))); // in the queue panel
   await page.keyboard.press("Escape");
 
   say("a run that renders");

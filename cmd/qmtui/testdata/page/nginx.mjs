@@ -6,6 +6,15 @@ const until = (page, what, arg) => page.waitForFunction(what, arg, { timeout: 12
 const pictured = (page, prefix) => until(page, (p) => [...document.querySelectorAll(`img[alt^='${p}']`)].some((i) => i.naturalWidth === 64), prefix);
 const press = (page, prefix) => page.evaluate((p) => ((app.prefix = p), app.queuePrompt(0, 1)), prefix);
 const status = (page, path) => page.evaluate(async (path) => (await fetch(path)).status, path);
+/** Opens a link of the banner in a page of its own; on a busy machine a click may fall between two drawings of the banner. */
+async function follow(context, page, name) {
+  const opening = context.waitForEvent("page");
+  for (;;) {
+    await banner(page).getByRole("link", { name }).click();
+    const opened = await Promise.race([opening, new Promise((late) => setTimeout(late, 10_000))]);
+    if (opened) return opened;
+  }
+}
 /** Whether a page may listen there. */
 const listens = (page, path) =>
   page.evaluate((path) => new Promise((done) => {
@@ -89,7 +98,7 @@ export default async function ({ person, logIn, accessible, ask, check, eventual
   await banner(page).getByText("You are not logged in any more").waitFor();
 
   say("logged in again beside it, the page goes on by itself");
-  const [login] = await Promise.all([ann.waitForEvent("page"), banner(page).getByRole("link", { name: "Log in" }).click()]);
+  const login = await follow(ann, page, "Log in");
   await logIn(login, "user001");
   await login.getByText("it goes on by itself").waitFor();
   await photo(login, "login-beside");
@@ -106,12 +115,7 @@ export default async function ({ person, logIn, accessible, ask, check, eventual
   await tab.waitForURL(`${site}/user002/`);
   await banner(page).getByText("this page is user001's").waitFor();
   check((await status(page, "/user001/")) === 403, "and may not have this page any more");
-  const opening = ann.waitForEvent("page");
-  let change; // a click on a busy machine may fall between two drawings of the banner
-  while (!change) {
-    await banner(page).getByRole("link", { name: "Change the login" }).click();
-    change = await Promise.race([opening, new Promise((late) => setTimeout(late, 10_000))]);
-  }
+  const change = await follow(ann, page, "Change the login");
   await change.getByText("You are logged in as user002").waitFor();
   await change.getByRole("button", { name: "Log out" }).click();
   await logIn(change, "user001");
