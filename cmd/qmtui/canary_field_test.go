@@ -94,10 +94,11 @@ func TestCanaryFindsTheWay(t *testing.T) {
 // TestCanaryToEachDeployment: one that nobody uses now is tried as well, and
 // stays unused: jobs go on to the active one.
 func TestCanaryToEachDeployment(t *testing.T) {
+	t.Parallel() // it waits for what never comes
 	s := openSite(t, func(p *plan) {
 		onAPlatform(p)
 		p.workers.Deployments[1].ContainerDisk = p.mkdir(t, "disk")
-		p.config.Queue.EvidenceTimeout = config.Duration(2 * time.Second)
+		p.config.Queue.EvidenceTimeout = config.Duration(patience / 2) // of the good one, too
 	})
 	got := doctor.Visit{Config: s.config, Manager: s.client}.Fly(t.Context(), doctor.Canary{Here: true, Limit: patience, To: []string{demo.Deployment, spare}})
 	if v := verdicts(got, "canary-accepted", "canary-share", "canary-delivered"); v != "accepted accepted came no_output_directory delivered not_reached" {

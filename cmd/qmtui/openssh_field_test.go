@@ -97,10 +97,7 @@ func (s *openSSH) there(args string) string {
 func (s *openSSH) listen(sshd string) {
 	s.sshSite.Helper()
 	t := s.sshSite.T
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	check(t, err)
-	_, s.port, _ = net.SplitHostPort(l.Addr().String())
-	check(t, l.Close())
+	s.port = strconv.Itoa(freePorts(t, 1)[0])
 	config := fmt.Sprintf(`Port %s
 ListenAddress 127.0.0.1
 HostKey %s

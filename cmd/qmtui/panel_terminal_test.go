@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -20,6 +21,10 @@ import (
 	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/job"
 )
+
+// screens counts them: a server that was told to end may still be there when
+// the next one starts.
+var screens atomic.Int32
 
 // screen is a tmux server of this test's own with one window.
 type screen struct {
@@ -32,7 +37,7 @@ func newScreen(t *testing.T, command string, env ...string) *screen {
 	if _, err := exec.LookPath("tmux"); err != nil {
 		t.Skip("tmux is not installed")
 	}
-	s := &screen{t, fmt.Sprintf("qmtui-test-%d", os.Getpid())}
+	s := &screen{t, fmt.Sprintf("qmtui-test-%d-%d", os.Getpid(), screens.Add(1))}
 	args := []string{"-f", os.DevNull, "new-session", "-d", "-x", "100", "-y", "30"}
 	for _, e := range env {
 		args = append(args, "-e", e)

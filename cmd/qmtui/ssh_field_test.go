@@ -172,8 +172,8 @@ func TestPanelBySSH(t *testing.T) {
 	p.press("c")
 	p.sees("Cancel 1 job?", "y/n")
 	p.press("y")
+	p.sees("u undo") // for five seconds
 	s.await(j.ID, "cancelled", func(j api.Job) bool { return j.State == job.Cancelled })
-	p.sees("u undo")
 	p.press("q")
 	if code := p.end(); code != 0 || p.terminal.IsAltScreen() || p.stderr.Len() > 0 {
 		t.Errorf("exit code %d, alternate screen %v, %s", code, p.terminal.IsAltScreen(), p.stderr.String())
