@@ -61,6 +61,7 @@ export default async function ({ person, ask, check, say, options }) {
   check(!(await history(page)).includes("of-bob") && !(await history(other)).includes("of-ann"), "nobody has the other's in their history");
 
   say("cancel, and a refusal in the page's own dialog");
+  await until(page, async () => (await window.comfyAPI.api.api.getQueue()).Running.length === 0); // a cancel without an id means the run that is furthest
   await ask("hold");
   await press(page);
   await pending(page, 1);
