@@ -277,7 +277,7 @@ func (l *loop) contested(s job.Sighting, than job.ID) bool {
 }
 
 // reuser is an attempt with a cached node that reports a file as it was
-// delivered to another: the node would have written the same.
+// delivered to another before it was sent: the node would have written the same.
 func (l *loop) reuser(s job.Sighting) (owner, bool) {
 	d, found, err := l.ledger.Delivered(s.Path)
 	if err != nil || !found || d.Size != s.Size || !d.Modified.Equal(s.Modified) {
@@ -287,7 +287,7 @@ func (l *loop) reuser(s job.Sighting) (owner, bool) {
 		j := l.jobs[id]
 		a, _ := j.ByPrompt(promptID)
 		has := slices.ContainsFunc(j.OutputsOf(a.N), func(o job.Output) bool { return o.Source == s.Path })
-		if _, reuses := slices.BinarySearch(a.Reused, s.Path); reuses && !has {
+		if _, reuses := slices.BinarySearch(a.Reused, s.Path); reuses && !has && d.At.Before(a.When(job.Assigned)) {
 			o, _ := ownerIn(*j, promptID)
 			o.evidence = job.ByHistory
 			return o, true

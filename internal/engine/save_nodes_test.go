@@ -815,6 +815,40 @@ func TestRow04CachedNode(t *testing.T) {
 	})
 }
 
+// TestRow04WrittenAfterTheCachedNode: a file that was written after an attempt with
+// a cached node had been sent is not what that node reports, though it stands at the
+// same path.
+func TestRow04WrittenAfterTheCachedNode(t *testing.T) {
+	open(t, 1, engine.Policy{Retries: -1}, func(h *house) {
+		var last job.Sighting
+		write := func(user string) {
+			j := h.ask(user, own("day/anna"))
+			h.pass(time.Second)
+			h.share.set(func(s *fakeShare) { s.sums["day/anna.png"] = "xxh64:of " + user })
+			last = job.Sighting{Path: "day/anna.png", Size: 10, Mark: job.MarkWhole, At: time.Now(), Modified: time.Now()}
+			h.share.report(last)
+			h.ends(j, last.Path)
+			h.pass(40 * time.Second)
+			h.want(j, job.Done)
+		}
+		write("user001")
+		cached := h.ask("user002", own("day/anna"))
+		h.pass(time.Second)
+		a := h.now(cached).Current()
+		h.fleet.report(job.Fact{Job: cached.ID, Attempt: a.N, PromptID: a.PromptID, Kind: job.Finished, At: time.Now(), Evidence: job.ByHistory,
+			Files: []job.Path{last.Path}, Outside: []string{"9"}, Reused: []job.Path{last.Path}})
+		h.pass(2 * time.Minute) // the file is not seen again meanwhile
+		h.want(cached, job.Lost)
+		write("user003")
+		h.stop()
+		h.start() // all that stands there is seen again
+		last.At = time.Now()
+		h.share.report(last)
+		h.pass(time.Minute)
+		h.delivers(map[string]int{"user001": 1, "user002": 0, "user003": 1})
+	})
+}
+
 // TestRow01ASilentStrangerStopsNobody: a job that is exclusive only because
 // nobody knows a class of its nodes keeps others waiting no longer than its slot.
 func TestRow01ASilentStrangerStopsNobody(t *testing.T) {
