@@ -422,20 +422,21 @@ func (l *loop) orphan(s job.Sighting, candidates []job.ID) {
 		return
 	}
 	if err != nil || o.State != job.OrphanOpen {
-		o = job.Orphan{ID: id, Path: s.Path, SeenAt: s.At, State: job.OrphanOpen, Suggest: l.suggest(), Reason: orphanReason(s, candidates)}
+		o = job.Orphan{ID: id, Path: s.Path, SeenAt: s.At, State: job.OrphanOpen, Suggest: l.suggest()}
 		l.orphans++
-		l.log.Warn("orphan", "file", s.Path.String(), "size", s.Size, "reason", o.Reason, "candidates", candidates)
+		l.log.Warn("orphan", "file", s.Path.String(), "size", s.Size, "reason", orphanReason(s, candidates), "candidates", candidates)
 	}
 	if o.Size != s.Size || !o.Modified.Equal(s.Modified) {
 		o.SeenAt = s.At
 	}
-	o.Size, o.Modified, o.Candidates = s.Size, s.Modified, candidates
+	o.Size, o.Modified, o.Candidates, o.Reason = s.Size, s.Modified, candidates, orphanReason(s, candidates)
 	if len(candidates) > 0 {
 		l.disputed[s.Path] = time.Now().UTC().Add(l.policy.LateWindow)
 	}
-	for _, c := range candidates {
-		if j := l.jobs[c]; j != nil && !slices.Contains(o.Suggest, j.User) {
-			o.Suggest = append([]string{j.User}, o.Suggest...)
+	o.Suggest = slices.Clone(o.Suggest)
+	for _, c := range slices.Backward(candidates) {
+		if j := l.jobs[c]; j != nil {
+			o.Suggest = slices.Insert(slices.DeleteFunc(o.Suggest, func(user string) bool { return user == j.User }), 0, j.User)
 		}
 	}
 	l.logError("put orphan", l.putOrphan(o))

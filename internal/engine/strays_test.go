@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -86,5 +87,43 @@ func TestWhatStandsAnywhereIsWaitedFor(t *testing.T) {
 		h.pass(20 * time.Second)
 		h.want(j, job.Done)
 		h.delivers(map[string]int{"user001": 1})
+	})
+}
+
+// TestOrphanNamesLaterCandidates: when a further job turns out to be a candidate
+// of an orphan, its reason says so, and candidates stand before the users who
+// only had jobs running.
+func TestOrphanNamesLaterCandidates(t *testing.T) {
+	open(t, 4, engine.Policy{}, func(h *house) {
+		a := h.ask("user001", wanted{Expect: []job.Expected{{Node: "9", Class: "SaveImage", Count: 1}, {Node: "7", Class: "Own", Custom: true, Outside: true}}, Places: []string{"day/"}})
+		h.pass(time.Second)
+		h.see(h.prompt(a), job.MarkWhole, "x_00001_.png")
+		h.stands("day/anna.png", 10, nil)
+		h.pass(time.Minute)
+		h.want(a, job.Done)
+		h.pass(3 * time.Minute) // longer than the clocks may differ
+		h.submit("user004", 1)
+		tagged := wanted{Expect: []job.Expected{{Node: "9", Class: "Own Saver", Custom: true}}}
+		b, c := h.ask("user002", tagged), h.ask("user003", tagged)
+		h.pass(time.Second)
+		h.stands("day/late.txt", 3, nil)
+		h.pass(time.Second)
+		if o := h.orphans(); len(o) != 1 || len(o[0].Candidates) != 1 {
+			t.Fatalf("orphans %+v", o)
+		}
+		h.stands("day/late.txt", 5, nil)
+		h.ends(b, "day/late.txt")
+		h.ends(c, "day/late.txt")
+		h.pass(2 * time.Minute)
+		o := h.orphans()
+		if len(o) != 1 || len(o[0].Candidates) != 2 {
+			t.Fatalf("orphans %+v", o)
+		}
+		if want := "2 jobs may have written it, and nothing decides between them"; o[0].Reason != want {
+			t.Errorf("the reason is %q, want %q", o[0].Reason, want)
+		}
+		if want := []string{"user002", "user003", "user001", "user004"}; !slices.Equal(o[0].Suggest, want) {
+			t.Errorf("suggested are %q, want %q", o[0].Suggest, want)
+		}
 	})
 }
