@@ -173,7 +173,8 @@ func unassignCommand(a *app) *cobra.Command {
 
 func discardCommand(a *app) *cobra.Command {
 	var reason string
-	c := &cobra.Command{Use: "discard ID", Short: "Settle that nobody gets an orphan", Args: takes(1, 1, "the orphan's ID"),
+	c := &cobra.Command{Use: "discard ID", Short: "Give an orphan to nobody, and remove it from the share", Args: takes(1, 1, "the orphan's ID"),
+		Long:    "Takes an orphan off the list and removes the file from the share, where that can be\nwritten. This cannot be undone.",
 		Example: "  qmtui outputs discard 3b9f21c07a44d1e6 --reason \"a test of last week\""}
 	c.Flags().StringVar(&reason, "reason", "", "why, for the record")
 	asJSON := jsonFlag(c)

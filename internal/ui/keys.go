@@ -154,7 +154,7 @@ var bindings = []binding{
 	{nextMatch, []string{"n"}, inJob, "", "the next place that matches"},
 
 	{assign, []string{"a"}, inOutputs, "assign", "give an orphan to a user"},
-	{discard, []string{"x"}, inOutputs, "discard", "settle that nobody gets an orphan"},
+	{discard, []string{"x"}, inOutputs, "discard", "remove an orphan, which nobody gets"},
 
 	{activate, []string{"a"}, inWorkers, "make active", "send jobs to this deployment from now on"},
 	{warm, []string{"w"}, inWorkers, "warm up", "wake it; costs money and asks first"},

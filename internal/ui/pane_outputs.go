@@ -278,7 +278,7 @@ func (p *outputsPane) askDiscard() {
 	id, m := o.ID, p.m
 	m.ask(dialog{title: "Discard this orphan?", yes: "Discard", no: "Keep", danger: true, lines: []string{
 		m.w.st.Strong.On(keepEnd(m.w.text(o.Path.String()), 66)), bytesText(o.Size) + ", seen " + since(m.w.now, o.SeenAt) + " ago",
-		"Nobody gets it, and it is not shown any more. The file itself stays on the share."},
+		"Nobody gets it. The file is removed from the share, where that can be written; this cannot be undone."},
 		act: func(string) tea.Cmd {
 			return m.simple("discard an orphan", actTimeout, func(ctx context.Context) (string, error) {
 				_, err := m.w.manager.DiscardOrphan(ctx, id, "discarded in the panel")
