@@ -91,6 +91,7 @@ var scenes = []scene{
 	{name: "dialog-share", go_: func(x *harness) { outOfBudget(x.f); x.send(pollMsg{}); x.press("4", "h"); x.later(grace) }},
 	{name: "workers-silent", go_: func(x *harness) { takeTurns(x); x.press("3", "down", "up") }},
 	{name: "outputs-orphans-candidates", go_: func(x *harness) { takeTurns(x); x.press("2", "enter") }},
+	{name: "dialog-assign-candidates", go_: func(x *harness) { takeTurns(x); x.press("2", "enter", "a"); x.later(grace) }},
 	{name: "job-takes-turns", go_: func(x *harness) { takeTurns(x); x.press("/"); x.typeText("red"); x.press("enter", "enter") }},
 	{name: "stale", go_: func(x *harness) { x.send(lostMsg{errRefused}); x.later(12e9) }},
 }

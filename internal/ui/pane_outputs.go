@@ -239,8 +239,14 @@ func (p *outputsPane) askAssign() {
 	for _, s := range o.Suggest[:min(5, len(o.Suggest))] {
 		suggest = append(suggest, m.w.text(s))
 	}
-	if len(suggest) > 0 {
-		lines = append(lines, m.w.st.Warn.On("The names below had jobs running at that time. This is no evidence."))
+	who := "The names below"
+	if names := o.MayBeOf(short); names != "" {
+		lines, who = append(lines, m.w.st.Warn.On(m.w.text(names))), "Other names below"
+	}
+	if slices.ContainsFunc(o.Suggest, func(user string) bool {
+		return !slices.ContainsFunc(o.Candidates, func(c api.Candidate) bool { return c.User == user })
+	}) {
+		lines = append(lines, m.w.st.Warn.On(who+" had jobs running at that time. This is no evidence."))
 	}
 	m.ask(dialog{title: "Whose file is this?", lines: lines, entry: true, label: "User:", yes: "Assign", no: "Leave it", names: m.w.userNames(), suggest: suggest,
 		check: func(s string) string {
