@@ -184,7 +184,7 @@ func (p *queuePane) nothing(h int) []string {
 		lines = []string{"", st.Quiet.On(fmt.Sprintf("  None of the %s matches the filter. Esc shows all.", count(len(l.all), "job")))}
 		if user, some := l.filter.wholeUser(); l.filter.problem != "" {
 			lines = append(lines, st.Bad.On(fit("  "+p.m.w.text(l.filter.problem), p.m.width)))
-		} else if some {
+		} else if some && !slices.Contains(p.m.w.userNames(), user) {
 			lines = append(lines, st.Quiet.On(fit(p.m.w.text("  user: takes a whole name; user:~"+user+" finds a part of one."), p.m.width)))
 		}
 	}
