@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"io"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -71,6 +72,10 @@ func TestOrphanAssignmentIsUndone(t *testing.T) {
 		}
 		if _, err := h.OrphanFile(id); job.AsError(err).Code != "orphan_settled" {
 			t.Errorf("a settled orphan's file: %v", err)
+		}
+		if _, err := h.AssignOrphan(context.Background(), id, "user003", admin); !strings.Contains(job.AsError(err).Message, "to user002") ||
+			!strings.Contains(job.AsError(err).Hint, "unassign "+string(id)) {
+			t.Errorf("a second assignment: %v", err)
 		}
 		h.share.set(func(s *fakeShare) {
 			s.fail["someone.png"] = []error{&job.Error{Code: "not_taken_back", Class: job.Conflict}}

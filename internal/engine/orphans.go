@@ -152,7 +152,12 @@ func openOrphan(o job.Orphan) error {
 	if o.State == job.OrphanOpen {
 		return nil
 	}
-	return &job.Error{Code: "orphan_settled", Class: job.Conflict, Message: "the orphan is already " + o.State + " by " + o.By, Hint: "nothing is left to do"}
+	e := &job.Error{Code: "orphan_settled", Class: job.Conflict, Message: "the orphan is already " + o.State + " by " + o.By, Hint: "list what is left with \"qmtui outputs orphans\""}
+	if o.State == job.OrphanAssigned && o.Job == "" {
+		e.Message = "the orphan is already assigned to " + o.User + ", by " + o.By
+		e.Hint = "to give it to somebody else, first undo that with \"qmtui outputs unassign " + string(o.ID) + "\""
+	}
+	return e
 }
 
 // assignedOrphan accepts what a person assigned. What turned out to be a job's

@@ -57,7 +57,7 @@ func (l *loop) orphanWarning() *job.Error {
 	if l.orphans == 0 {
 		return nil
 	}
-	return &job.Error{Code: "orphans", Message: "no job is known for " + count(l.orphans, "file") + " on the share", Hint: `look at them with "qmtui outputs orphans"`}
+	return &job.Error{Code: "orphans", Message: count(l.orphans, "file") + " on the share that nothing attributes to a job", Hint: `look at them with "qmtui outputs orphans"`}
 }
 
 // neverAppeared warns while prompts that were sent and left no trace are among
