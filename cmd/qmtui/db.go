@@ -120,7 +120,7 @@ func (a *app) checkStore(file string, asJSON bool) error {
 		err = writeJSON(a.stdout, map[string]any{"file": st.Path, "bytes": st.Size, "free_bytes": st.Free, "jobs": st.Jobs, "open_jobs": st.OpenJobs,
 			"rev": st.Rev, "sound": len(problems) == 0, "problems": append([]store.Problem{}, problems...)})
 	} else {
-		a.printf("%s: %s (%s of it free), %s, %d of them open, revision %d\n", printable(st.Path), size(st.Size), size(st.Free), plural(st.Jobs, "job"), st.OpenJobs, st.Rev)
+		a.printf("%s: %s (%s of it free), %s, %d of them open or still watched for late files, revision %d\n", printable(st.Path), size(st.Size), size(st.Free), plural(st.Jobs, "job"), st.OpenJobs, st.Rev)
 		for _, p := range problems {
 			a.printf("  %s: %s\n", printable(p.Where), printable(p.What))
 		}

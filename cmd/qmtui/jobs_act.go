@@ -179,17 +179,18 @@ func (a *app) report(r api.ActionReport, asJSON bool) error {
 
 func (a *app) reportLines(r api.ActionReport) {
 	word := map[job.Verb]string{job.DoCancel: "cancel", job.DoRetry: "retry", job.DoPriority: "priority"}[r.Action]
+	done := "done"
 	if r.DryRun {
-		word = "would " + word
+		word, done = "would "+word, "would be done"
 	}
 	for _, res := range r.Results {
 		if res.Error != nil {
 			a.printf("%s  refused: %s\n", shortID(res.ID), printable(sentence(res.Error.Code, res.Error.Message, "")))
 			continue
 		}
-		a.printf("%s  %s: %s, %s\n", shortID(res.ID), word, printable(res.Job.User), printable(res.Job.State.String()+": "+res.Job.Phase))
+		a.printf("%s  %s: %s, %s\n", shortID(res.ID), word, printable(res.Job.User), printable(stateLine(res.Job)))
 	}
 	if r.Matched != 1 {
-		a.printf("%s matched, %d done, %d refused\n", plural(r.Matched, "job"), r.Done, r.Failed)
+		a.printf("%s matched, %d %s, %d refused\n", plural(r.Matched, "job"), r.Done, done, r.Failed)
 	}
 }

@@ -145,7 +145,11 @@ func (a *app) jobOutputs(j api.Job) {
 		if o.Path != "" {
 			where = a.place(j.User, o.Path)
 		}
-		line := fmt.Sprintf("%s %s, %s, node %s, by %s, id %s", o.State, where, size(o.Size), o.Node, o.Evidence, o.ID)
+		node := ""
+		if o.Node != "" {
+			node = ", node " + o.Node
+		}
+		line := fmt.Sprintf("%s %s, %s%s, by %s, id %s", o.State, where, size(o.Size), node, o.Evidence, o.ID)
 		if o.Aside {
 			line += ", put aside"
 		}

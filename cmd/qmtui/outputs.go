@@ -209,6 +209,9 @@ func (a *app) settle(ctx context.Context, text string, asJSON bool, do func(cont
 }
 
 func settled(o api.Orphan) string {
+	if o.State == job.OrphanOpen {
+		return o.Path.String() + " is an orphan again, and the user's copy is removed"
+	}
 	s := fmt.Sprintf("%s is %s", o.Path, o.State)
 	if o.User != "" {
 		s += " to " + o.User
