@@ -125,7 +125,7 @@ func (a *app) jobAttempts(j api.Job, now time.Time) {
 			a.field("", "sent with the inputs of "+strings.Join(t.Plain, ", ")+" as they were written")
 		}
 		if outside := t.Outside(); outside != "" {
-			a.field("", "writes outside its own folder: "+outside)
+			a.field("", "may write outside its own folder: "+outside)
 		}
 		if t.FileCount > 0 {
 			a.field("", "its history named "+plural(t.FileCount, "file"))

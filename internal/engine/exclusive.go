@@ -102,7 +102,7 @@ func (v View) waitsFor(j job.Job, places []string) string {
 		for _, a := range k.Attempts {
 			overlap := job.Overlap(a.Places, places) || slices.ContainsFunc(outside(a), func(p job.Path) bool { return writesTo(places, p) })
 			if overlap && v.writing(*k, a) && !v.silentStranger(*k, a) {
-				return "waiting for job " + string(k.ID) + ", which writes to the same place"
+				return "waiting for job " + string(k.ID) + ", which may write to the same place"
 			}
 			if unseen && a.PromptID != "" && (overlap || k.Unsure) && a.When(job.Assigned).Before(v.Sighted) {
 				return "waiting until the share is known, where job " + string(k.ID) + " may have written to the same place"

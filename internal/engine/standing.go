@@ -47,7 +47,11 @@ func phase(j job.Job, s job.Standing, b *board, now time.Time) string {
 		return "rendering, " + ofAbout(now.Sub(j.StartedAt()), b.estimate)
 	case job.Rendered:
 		t := tally(j, a.N, nil)
-		return fmt.Sprintf("saving, %d of %d files", t.Stored, max(t.Expected, t.There+t.Half))
+		n := max(t.Expected, t.There+t.Half)
+		if n == 0 {
+			return "saving, no file seen yet"
+		}
+		return fmt.Sprintf("saving, %d of %d files", t.Stored, n)
 	case job.Done:
 		return "done, " + delivered(j)
 	case job.Cancelled:

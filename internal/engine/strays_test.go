@@ -127,3 +127,17 @@ func TestOrphanNamesLaterCandidates(t *testing.T) {
 		}
 	})
 }
+
+// TestPhaseWithoutFiles: a run that succeeded and whose number of files is not
+// known is not told as "0 of 0 files".
+func TestPhaseWithoutFiles(t *testing.T) {
+	open(t, 1, engine.Policy{}, func(h *house) {
+		j := h.ask("user001", wanted{Expect: []job.Expected{{Node: "9", Class: "Own Saver", Custom: true}}})
+		h.pass(time.Second)
+		h.ends(j)
+		h.pass(time.Second)
+		if p := h.Standing(h.now(j)).Phase; p != "saving, no file seen yet" {
+			t.Errorf("the phase is %q", p)
+		}
+	})
+}

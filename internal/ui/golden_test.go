@@ -124,7 +124,7 @@ func takeTurns(x *harness) {
 	o.Path, o.Reason = "day/anna_0001.jpg", "2 jobs may have written it, and nothing decides between them"
 	o.Candidates = []api.Candidate{{Job: jobID(1), User: "ada"}, {Job: jobID(5), User: "grace"}}
 	j := &x.f.jobs[4]
-	j.Phase = "waiting for job " + string(jobID(1)) + ", which writes to the same place"
+	j.Phase = "waiting for job " + string(jobID(1)) + ", which may write to the same place"
 	j.Attempts = []api.Attempt{{N: 1, State: job.Lost, Deployment: "h200-spot", Assigned: ago(25 * time.Second), Ended: ago(5 * time.Second), Plain: []string{"Flat Saver"}, Places: []string{""}},
 		{N: 2, State: job.Queued}}
 	x.changed(j.ID)

@@ -27,7 +27,7 @@ func (d *jobDetail) attempts(j *api.Job, w int) []string {
 			lines = append(lines, "   "+st.Row.On(fit("sent with the inputs of "+d.m.w.text(strings.Join(a.Plain, ", "))+" as they were written", w-3)))
 		}
 		if outside := a.Outside(); outside != "" {
-			lines = append(lines, "   "+st.Row.On(fit("writes outside its own folder: "+d.m.w.text(outside), w-3)))
+			lines = append(lines, "   "+st.Row.On(fit("may write outside its own folder: "+d.m.w.text(outside), w-3)))
 		}
 		if len(a.Dropped) > 0 {
 			lines = append(lines, "   "+st.Warn.On(fit("will never write: nodes "+d.m.w.text(strings.Join(a.Dropped, ", ")), w-3)))
