@@ -32,7 +32,9 @@ var ways = []struct {
 // at a time, and reads what doctor says of it.
 func TestCanary(t *testing.T) {
 	clone := func(p *plan) { p.workers.Outputs = p.scene.Dir + "/clone" }
-	hasty := func(p *plan) { p.config.Queue.EvidenceTimeout = config.Duration(2 * time.Second) }
+	hasty := func(p *plan) {
+		p.config.Queue.EvidenceTimeout, p.config.Queue.RunTimeout = config.Duration(2*time.Second), config.Duration(patience/4) // before the canary's limit
+	}
 	for _, c := range []struct {
 		name   string
 		change []func(*plan)

@@ -131,8 +131,11 @@ func TestField14ShareTakesNothing(t *testing.T) {
 	j := s.submit("user001", redrawing("a.png", demo.Prefix("user001", 1, "late")))
 	other := s.submit("user002", saving(demo.Prefix("user002", 1, "plain")))
 	s.awaitEnd(other.ID, job.Done)
-	j = s.await(j.ID, "waits and says why", func(j api.Job) bool { return strings.HasPrefix(j.Phase, "waiting for its inputs") })
-	if j.State != job.Queued || len(j.Warnings) != 1 || j.Warnings[0].Code != "inputs_not_mounted" || !s.warns("inputs_not_mounted") {
+	j = s.await(j.ID, "waits and says why", func(j api.Job) bool {
+		return strings.HasPrefix(j.Phase, "waiting for its inputs") && len(j.Warnings) > 0
+	})
+	s.eventually("a warning of the queue", func() bool { return s.warns("inputs_not_mounted") })
+	if j.State != job.Queued || len(j.Warnings) != 1 || j.Warnings[0].Code != "inputs_not_mounted" {
 		t.Errorf("%s, %+v", j.State, j.Warnings)
 	}
 	s.halt()

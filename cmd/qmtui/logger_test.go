@@ -26,6 +26,7 @@ func TestJSONLog(t *testing.T) {
 	id := s.submit("user001", example(t, "text-to-image.json")).ID
 	s.awaitEnd(id, job.Done)
 	s.await(id, "closed", func(j api.Job) bool { return j.Closed })
+	s.logged(`"msg":"`+string(job.Closed)+`"`, string(id)) // what was recorded is logged after that
 	facts := slices.Concat(job.AttemptKinds(), job.OutputKinds(), []job.Kind{job.Created, job.Closed})
 	var steps []string
 	for _, line := range s.log.lines() {

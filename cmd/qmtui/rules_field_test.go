@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -55,10 +56,11 @@ func heldWhileBusy(c *config.Config, url string) {
 	c.Deployments[0].Hold = "busy"
 }
 
-// midday is a time zone where it is noon now, so that no test meets a midnight.
-func midday() string {
+// midday is a time zone where it was noon when the tests began, so that none
+// meets a midnight, nor another hour.
+var midday = sync.OnceValue(func() string {
 	return fmt.Sprintf("Etc/GMT%+d", time.Now().UTC().Hour()-12) // its sign is the wrong way round
-}
+})
 
 // thisMinute is the time of day in that zone.
 func thisMinute(t *testing.T) string {
@@ -194,7 +196,7 @@ func TestRulesHoldAReplica(t *testing.T) {
 	s := openSite(t, func(p *plan) {
 		p.apart, p.with = true, "held while busy"
 		onAPlatform(p)
-		p.workers.Render = simulator.Span{Min: 300 * time.Millisecond, Max: 400 * time.Millisecond}
+		p.workers.Render = simulator.Span{Min: time.Second, Max: time.Second}
 	})
 	kill := s.spawn()
 	if n := s.least(demo.Deployment); n != 0 {

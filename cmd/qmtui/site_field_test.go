@@ -96,7 +96,7 @@ func newPlan(scene demo.Scene, url string) plan {
 func fieldConfig(scene demo.Scene, url string) config.Config {
 	c := scene.Config(url)
 	c.Share.Poll = config.Duration(100 * time.Millisecond)
-	c.Queue.Settle = config.Duration(100 * time.Millisecond)
+	c.Queue.Settle = config.Duration(500 * time.Millisecond) // what was rendered and is not seen is given up after twenty times that
 	c.Queue.EvidenceTimeout, c.Queue.RunTimeout = config.Duration(patience), config.Duration(patience)
 	c.Queue.Retries = 0
 	c.Deployments[0].Keepalive = config.Duration(50 * time.Millisecond)
