@@ -1,5 +1,5 @@
 // The extension in the real ComfyUI page, which a real ComfyUI serves.
-import { cancel, history, load, openQueuePanel, own, pending, press, queue, ready, shown, twice, until, watch } from "./graph.mjs";
+import { cancel, history, load, openQueuePanel, own, press, queue, ready, shown, twice, until, watch } from "./graph.mjs";
 
 const banner = (page) => page.locator(".qmtui-banner");
 async function open(person, site, user) {
@@ -11,7 +11,7 @@ async function open(person, site, user) {
 
 const photo = (page, options, name) => page.screenshot({ path: `${options.pictures}/${name}.png` });
 
-export default async function ({ person, ask, check, say, options }) {
+export default async function ({ person, ask, check, eventually, say, options }) {
   const ann = await person("user001");
   const page = await open(ann, options.site, "user001");
 
@@ -64,7 +64,7 @@ export default async function ({ person, ask, check, say, options }) {
   await until(page, async () => (await window.comfyAPI.api.api.getQueue()).Running.length === 0); // a cancel without an id means the run that is furthest
   await ask("hold");
   await press(page);
-  await pending(page, 1);
+  await eventually(async () => (await queue(page))[1] === 1, "it waits in the queue panel");
   await cancel(page);
   await banner(page).getByText("Cancelled.").first().waitFor();
   await ask("go");

@@ -42,10 +42,10 @@ export const tools = {
     console.log(`ask ${what}`);
     return (await answers.next()).value;
   },
-  /** Waits for what the scenario itself hears of. */
+  /** Waits for what the scenario itself hears of or asks for. (page.waitForFunction takes the promise of an async function for a yes.) */
   async eventually(ok, what) {
-    for (let n = 0; !ok(); n++) {
-      tools.check(n < 600, what);
+    for (let n = 0; !(await ok()); n++) {
+      tools.check(n < 1200, what);
       await new Promise((done) => setTimeout(done, 100));
     }
   },

@@ -1,8 +1,9 @@
 // The real ComfyUI page without any extension, behind the nginx that is
 // shipped: its own calls go to the manager's face of ComfyUI.
-import { cancel, history, load, openQueuePanel, own, pending, press, queue, ready, shown, until, watch } from "./graph.mjs";
+import { cancel, history, load, openQueuePanel, own, press, queue, ready, shown, until, watch } from "./graph.mjs";
 
 export default async function ({ person, logIn, ask, check, eventually, say, options }) {
+  const pending = (page, n) => eventually(async () => (await queue(page))[1] === n, `${n} in the queue panel`);
   const photo = (page, name) => page.screenshot({ path: `${options.pictures}/${name}.png` });
   async function open(user) {
     const page = watch(await (await person("")).newPage());
@@ -51,7 +52,7 @@ export default async function ({ person, logIn, ask, check, eventually, say, opt
   await press(page);
   await pending(page, 1);
   await cancel(page);
-  await until(page, async () => (await window.comfyAPI.api.api.getQueue()).Pending.length === 0);
+  await pending(page, 0);
   await ask("go");
 
   say("refused in the page's own words");

@@ -30,7 +30,6 @@ export const until = (page, what, arg) => page.waitForFunction(what, arg, { time
 export const shown = (page, name) => until(page, (name) => window.app.graph.getNodeById(9)?.imgs?.some((i) => i.naturalWidth > 0 && i.src.includes(name)), name);
 /** How many run, and how many wait, as the page's queue panel has it. */
 export const queue = (page) => page.evaluate(async () => { const q = await window.comfyAPI.api.api.getQueue(); return [q.Running.length, q.Pending.length]; });
-export const pending = (page, n) => until(page, async (n) => (await window.comfyAPI.api.api.getQueue()).Pending.length === n, n);
 /** Cancels the only one that waits, as the page's buttons do: newer pages by its id. */
 export const cancel = (page) => page.evaluate(async () => {
   const { api } = window.comfyAPI.api;

@@ -3,14 +3,15 @@ const banner = (page) => page.locator(".qmtui-banner");
 const seen = (page) => page.evaluate(() => app.seen.slice());
 const until = (page, what, arg) => page.waitForFunction(what, arg, { timeout: 120_000 });
 const picture = (page, n = 1) => until(page, (n) => [...document.querySelectorAll("img[data-node='9']")].filter((i) => i.naturalWidth === 64).length >= n, n);
-/** The history's entries, once there are n of them: as in ComfyUI, one is entered after the event that shows its picture. */
-const past = async (page, n) => {
-  await until(page, async (n) => (await api.getHistory()).History.length >= n, n);
-  return page.evaluate(async () => (await api.getHistory()).History);
-};
 const unnoticed = (e) => !e.startsWith("status");
 
-export default async function ({ person, accessible, ask, check, say, options }) {
+export default async function ({ person, accessible, ask, check, eventually, say, options }) {
+  /** The history's entries, once there are n of them: as in ComfyUI, one is entered after the event that shows its picture. */
+  async function past(page, n) {
+    let entries = [];
+    await eventually(async () => (entries = await page.evaluate(async () => (await api.getHistory()).History)).length >= n, `${n} in the history`);
+    return entries;
+  }
   const ann = await person("user001");
   const page = await ann.newPage();
   const problems = [];
