@@ -69,6 +69,13 @@ func (s *site) start(p engine.Policy) {
 	}
 }
 
+// pass lets time go by, and the looks of its last moment end: what is written
+// then is seen whole or not at all.
+func (s *site) pass(d time.Duration) {
+	time.Sleep(d) // fake time
+	synctest.Wait()
+}
+
 // submit asks for a job whose nodes write so many files each, and waits until it was sent.
 func (s *site) submit(user string, counts map[string]int) job.Job {
 	s.Helper()
@@ -81,7 +88,7 @@ func (s *site) submit(user string, counts map[string]int) job.Job {
 	if err != nil {
 		s.Fatal(err)
 	}
-	time.Sleep(2 * time.Second) // fake time
+	s.pass(2 * time.Second) // fake time
 	if j, err = s.Job(j.ID); err != nil {
 		s.Fatal(err)
 	}
@@ -149,7 +156,7 @@ func TestRow09Groups(t *testing.T) {
 			s.write(j, "9/s_00001_.png", labelled(fmt.Sprint("picture ", n)))
 			s.write(j, "9/s_00001_.json", []byte(fmt.Sprintf(`{"job": %d}`, n)))
 			s.write(j, "9/s_00001_.txt", []byte(fmt.Sprint("caption ", n)))
-			time.Sleep(20 * time.Second)
+			s.pass(20 * time.Second)
 		}
 		want := map[string]string{"s_00001_.png": "picture 1", "s_00001_.json": `{"job": 1}`, "s_00001_.txt": "caption 1",
 			"s_00002_.png": "picture 2", "s_00002_.json": `{"job": 2}`, "s_00002_.txt": "caption 2"}
@@ -173,14 +180,14 @@ func TestRow09BatchOrder(t *testing.T) {
 			s.write(a, fmt.Sprintf("9/s_%05d_.png", n), half[:len(half)/2])
 			s.write(b, fmt.Sprintf("9/s_%05d_.png", n), labelled(fmt.Sprint("b 9 ", n)))
 			if n%2 == 0 {
-				time.Sleep(3 * time.Second)
+				s.pass(3 * time.Second)
 			}
 			if n > 1 { // each becomes complete after the next was begun
 				s.write(a, fmt.Sprintf("9/s_%05d_.png", n-1), labelled(fmt.Sprint("a 9 ", n-1)))
 			}
 		}
 		s.write(a, "9/s_00006_.png", labelled("a 9 6"))
-		time.Sleep(20 * time.Second)
+		s.pass(20 * time.Second)
 		got := s.delivered("ada")
 		order := map[string][]string{}
 		for _, name := range slices.Sorted(maps.Keys(got)) {

@@ -44,14 +44,14 @@ func TestRow07Rewritten(t *testing.T) {
 	openSite(t, engine.Policy{}, func(s *site) {
 		j := s.submit("ada", map[string]int{"9": 1})
 		s.write(j, "9/s_00001_.png", labelled("first"))
-		time.Sleep(1500 * time.Millisecond)
+		s.pass(1500 * time.Millisecond)
 		first := s.output(j.ID)
 		if first.State != job.OutputStored {
 			t.Fatalf("not delivered at once: %+v", first)
 		}
 		for _, version := range []string{"second", "third"} {
 			s.write(j, "9/s_00001_.png", labelled(version))
-			time.Sleep(30 * time.Second)
+			s.pass(30 * time.Second)
 			if got := s.delivered("ada"); !maps.Equal(got, map[string]string{"s_00001_.png": version}) {
 				t.Errorf("got %v", got)
 			}
@@ -64,7 +64,7 @@ func TestRow07Rewritten(t *testing.T) {
 			t.Errorf("facts %v", n)
 		}
 		s.write(j, "9/s_00001_.png", labelled("third")) // the same bytes at another time
-		time.Sleep(time.Minute)
+		s.pass(time.Minute)
 		if n := s.kinds(j.ID); n[job.Rewritten] != 2 {
 			t.Errorf("a touch is a version: %v", n)
 		}
@@ -77,14 +77,14 @@ func TestRow07RewrittenWhileDown(t *testing.T) {
 	openSite(t, engine.Policy{}, func(s *site) {
 		j := s.submit("ada", map[string]int{"9": 1})
 		s.write(j, "9/s_00001_.png", labelled("first"))
-		time.Sleep(5 * time.Second)
+		s.pass(5 * time.Second)
 		s.stop()
 		s.write(j, "9/s_00001_.png", labelled("second"))
 		s.start(engine.Policy{})
-		time.Sleep(15 * time.Second)
+		s.pass(15 * time.Second)
 		s.stop()
 		s.start(engine.Policy{})
-		time.Sleep(15 * time.Second)
+		s.pass(15 * time.Second)
 		if got := s.delivered("ada"); !maps.Equal(got, map[string]string{"s_00001_.png": "second"}) {
 			t.Errorf("got %v", got)
 		}
@@ -100,18 +100,18 @@ func TestRow07UserChangedIt(t *testing.T) {
 	openSite(t, engine.Policy{}, func(s *site) {
 		j := s.submit("ada", map[string]int{"9": 1})
 		s.write(j, "9/s_00001_.png", labelled("first"))
-		time.Sleep(5 * time.Second)
+		s.pass(5 * time.Second)
 		if err := os.WriteFile(filepath.Join(s.users, "ada", "s_00001_.png"), []byte("retouched"), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		s.write(j, "9/s_00001_.png", labelled("second"))
-		time.Sleep(15 * time.Second)
+		s.pass(15 * time.Second)
 		want := map[string]string{"s_00001_.png": "retouched", "s_00002_.png": "second"}
 		if got := s.delivered("ada"); !maps.Equal(got, want) {
 			t.Errorf("got %v", got)
 		}
 		s.write(j, "9/s_00001_.png", labelled("third"))
-		time.Sleep(30 * time.Second) // late folders are looked into less often
+		s.pass(30 * time.Second) // late folders are looked into less often
 		want["s_00002_.png"] = "third"
 		if got := s.delivered("ada"); !maps.Equal(got, want) {
 			t.Errorf("got %v", got)
@@ -132,12 +132,12 @@ func TestRow07AfterTheLateWindow(t *testing.T) {
 	openSite(t, engine.Policy{LateWindow: time.Minute}, func(s *site) {
 		j := s.submit("ada", map[string]int{"9": 1})
 		s.write(j, "9/s_00001_.png", labelled("first"))
-		time.Sleep(5 * time.Minute)
+		s.pass(5 * time.Minute)
 		if now, err := s.Job(j.ID); err != nil || !now.Closed {
 			t.Fatalf("not closed: %v", err)
 		}
 		s.write(j, "9/s_00001_.png", labelled("second"))
-		time.Sleep(time.Hour)
+		s.pass(time.Hour)
 		if got := s.delivered("ada"); !maps.Equal(got, map[string]string{"s_00001_.png": "first"}) {
 			t.Errorf("got %v", got)
 		}
@@ -198,12 +198,12 @@ func TestRow07OutsideItsFolder(t *testing.T) {
 		write("first")
 		a := j.Current()
 		s.fleet.report(job.Fact{Job: j.ID, Attempt: 1, PromptID: a.PromptID, Kind: job.Finished, At: time.Now(), Evidence: job.ByHistory, Files: []job.Path{"flat/anna.png"}})
-		time.Sleep(5 * time.Second)
+		s.pass(5 * time.Second)
 		if got := s.delivered("ada"); !maps.Equal(got, map[string]string{"flat/anna.png": "first"}) {
 			t.Errorf("got %v", got)
 		}
 		write("second")
-		time.Sleep(30 * time.Second)
+		s.pass(30 * time.Second)
 		if got := s.delivered("ada"); !maps.Equal(got, map[string]string{"flat/anna.png": "second"}) {
 			t.Errorf("got %v", got)
 		}

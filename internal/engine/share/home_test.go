@@ -87,7 +87,7 @@ func TestAwayAtStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		run := func(s *Share) *job.Error {
 			w := watch(t, s)
-			time.Sleep(3 * time.Second)
+			pass(3 * time.Second)
 			if err := w.stop(); err != nil {
 				t.Error(err)
 			}

@@ -71,7 +71,7 @@ func TestHostileFiles(t *testing.T) {
 		s := d.share() // its channels belong to the bubble
 		w := watch(t, s)
 		s.Watch([]job.Folder{{PromptID: prompt, Live: true}})
-		time.Sleep(40 * time.Second)
+		pass(40 * time.Second)
 		for name, words := range said {
 			got := w.marks(string(source(name)), job.MarkHostile)
 			if len(got) != 1 || !strings.Contains(got[0].Reason, words) {
@@ -129,7 +129,7 @@ func TestHostileWays(t *testing.T) {
 		s := d.share() // its channels belong to the bubble
 		w := watch(t, s)
 		s.Watch([]job.Folder{{PromptID: prompt, Live: true}})
-		time.Sleep(20 * time.Second)
+		pass(20 * time.Second)
 		if got := w.list(); len(got) != 1 || got[0].Mark != job.MarkHostile || got[0].PromptID != "" && got[0].PromptID != prompt {
 			t.Errorf("an attempt's folder that is a link: %v", got)
 		}

@@ -37,7 +37,7 @@ func TestRow15Junk(t *testing.T) {
 		s := d.share()
 		w := watch(t, s)
 		s.Watch([]job.Folder{{PromptID: prompt, Live: true}})
-		time.Sleep(10 * time.Minute)
+		pass(10 * time.Minute)
 		want := map[string]bool{}
 		for _, f := range files {
 			want[f] = true
@@ -54,7 +54,7 @@ func TestRow15Junk(t *testing.T) {
 		if err := os.Rename(part, strings.TrimSuffix(part, ".part")); err != nil {
 			t.Error(err)
 		}
-		time.Sleep(3 * time.Second)
+		pass(3 * time.Second)
 		if len(w.marks(string(source("cat_00002_.png")), job.MarkWhole)) != 1 {
 			t.Errorf("the renamed file is not found: %v", w.list())
 		}
@@ -92,7 +92,7 @@ func TestRow15DeepPrefix(t *testing.T) {
 		s := d.share()
 		w := watch(t, s)
 		s.Watch([]job.Folder{{PromptID: prompt, Live: true}})
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		for _, n := range []int{12, 16, maxFolders} {
 			if len(w.marks(string(source(deep(n))), job.MarkWhole)) != 1 {
 				t.Errorf("%d folders: %v", n, w.list())

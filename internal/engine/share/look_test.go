@@ -55,7 +55,7 @@ func TestDeepFoldersAreBounded(t *testing.T) {
 		s := d.share()
 		w := watch(t, s)
 		s.Watch([]job.Folder{{PromptID: prompt, Live: true}})
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		if got := w.list(); len(got) != 3 { // seen, whole, and what is too deep
 			t.Errorf("%v", got)
 		}
@@ -127,16 +127,16 @@ func TestSweptFolderIsWatched(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := d.share()
 		w := watch(t, s)
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		s.Watch([]job.Folder{{PromptID: prompt, Live: true}})
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		d.write(path, b)
-		time.Sleep(3 * time.Second)
+		pass(3 * time.Second)
 		if len(w.marks(path, job.MarkWhole)) != 1 {
 			t.Errorf("%v", w.list())
 		}
 		s.Watch(nil)
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		if len(w.marks(path, job.MarkSeen)) != 1 || len(w.marks(path, job.MarkWhole)) != 1 {
 			t.Errorf("reported again by the sweep: %v", w.list())
 		}
@@ -155,7 +155,7 @@ func TestFolderBecomesLink(t *testing.T) {
 		s := d.share()
 		w := watch(t, s)
 		s.Watch([]job.Folder{{PromptID: prompt, Live: true}})
-		time.Sleep(3 * time.Second)
+		pass(3 * time.Second)
 		folder := filepath.Join(d.outputs, string(source("set")))
 		if err := os.RemoveAll(folder); err != nil {
 			t.Error(err)
@@ -163,7 +163,7 @@ func TestFolderBecomesLink(t *testing.T) {
 		if err := os.Symlink("../../other/9", folder); err != nil {
 			t.Error(err)
 		}
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		if len(w.marks(string(source("set")), job.MarkHostile)) != 1 || len(w.marks(string(source("set/b_00001_.png")), job.MarkSeen)) != 0 {
 			t.Errorf("%v", w.list())
 		}
@@ -197,7 +197,7 @@ func TestFailedLook(t *testing.T) {
 		}
 		w := watch(t, s)
 		s.Watch([]job.Folder{{PromptID: prompt, Live: true}})
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		if got := w.list(); len(got) != 2 || got[1].Mark != job.MarkWhole {
 			t.Errorf("%v", got)
 		}

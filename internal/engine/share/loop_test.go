@@ -42,7 +42,7 @@ func TestHungShare(t *testing.T) {
 		defer release()
 		w := watch(t, s)
 		s.Watch([]job.Folder{{PromptID: prompt, Live: true}, {PromptID: "other", Live: true}})
-		time.Sleep(30 * time.Second)
+		pass(30 * time.Second)
 		if st := s.Status(); !st.Stalled || st.Error == nil || st.Error.Code != "share_stalled" {
 			t.Errorf("hung: %+v", st)
 		}
@@ -51,7 +51,7 @@ func TestHungShare(t *testing.T) {
 			t.Errorf("copy meanwhile: %v", err)
 		}
 		release()
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		if st := s.Status(); st.Stalled || st.Error != nil {
 			t.Errorf("answers again: %+v", st)
 		}
@@ -70,7 +70,7 @@ func TestRunEndsWhileALookHangs(t *testing.T) {
 		s := d.share()
 		release := hang(s, "prove")
 		w := watch(t, s)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		before := time.Now()
 		if err := w.stop(); err != nil {
 			t.Error(err)
@@ -195,7 +195,7 @@ func TestSweep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := d.share()
 		w := watch(t, s)
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		for path, mark := range map[string]job.Mark{"loose_00001_.png": job.MarkWhole, "old/foreign.png": job.MarkWhole, "sound_00001_.flac": job.MarkWhole,
 			"qm/unknown/9/late_00001_.png": job.MarkWhole, "qm/unknown/9/notes.xyz": job.MarkSettling, "qm/dead/9/half_00001_.png": job.MarkSeen} {
 			if got := w.marks(path, mark); len(got) != 1 {
@@ -215,7 +215,7 @@ func TestSweep(t *testing.T) {
 		}
 		d.write("qm/unknown/9/late_00001_.png", picture(t, 4))
 		d.write("qm/dead/9/half_00001_.png", picture(t, 3))
-		time.Sleep(3 * time.Hour)
+		pass(3 * time.Hour)
 		if len(w.marks("qm/unknown/9/late_00001_.png", job.MarkWhole)) != 2 || len(w.marks("qm/dead/9/half_00001_.png", job.MarkWhole)) != 1 {
 			t.Errorf("after a change: %v", w.list())
 		}
@@ -232,9 +232,9 @@ func TestMetadataRoot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := d.share()
 		w := watch(t, s)
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		d.write("video/cat_00001_.png", withText(picture(t, 1), "qm", `{"job":"j1","prompt_id":"p1","attempt":1}`))
-		time.Sleep(3 * time.Second)
+		pass(3 * time.Second)
 		got := w.marks("video/cat_00001_.png", job.MarkWhole)
 		if len(got) != 1 || got[0].Claim == nil || got[0].Claim.Job != "j1" {
 			t.Errorf("%v", w.list())
@@ -254,14 +254,14 @@ func TestWatchChanges(t *testing.T) {
 		d.write("qm/a/9/x_00001_.png", picture(t, 1))
 		d.write("qm/b/9/x_00001_.png", picture(t, 2))
 		s.Watch([]job.Folder{{PromptID: "a", Live: true}, {PromptID: "../b", Live: true}})
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		s.Watch([]job.Folder{{PromptID: "b"}})
-		time.Sleep(15 * time.Second)
+		pass(15 * time.Second)
 		d.write("qm/a/9/y_00001_.png", picture(t, 3))
 		d.write("qm/b/9/y_00001_.png", picture(t, 4))
 		s.Nudge("a")
 		s.Nudge("b")
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		for path, want := range map[string]int{"qm/a/9/x_00001_.png": 1, "qm/b/9/x_00001_.png": 1, "qm/a/9/y_00001_.png": 0, "qm/b/9/y_00001_.png": 1} {
 			if got := w.marks(path, job.MarkWhole); len(got) != want {
 				t.Errorf("%s: %v", path, got)
@@ -287,7 +287,7 @@ func TestManyFiles(t *testing.T) {
 		s := d.share()
 		w := watch(t, s)
 		s.Watch([]job.Folder{{PromptID: prompt, Live: true}})
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		whole := 0
 		for _, x := range w.list() {
 			if x.Mark == job.MarkWhole {

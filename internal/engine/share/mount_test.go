@@ -37,12 +37,12 @@ func TestUnmounted(t *testing.T) {
 		s := d.share()
 		w := watch(t, s)
 		s.Watch([]job.Folder{{PromptID: prompt, Live: true}})
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		if st := s.Status(); !st.Mounted || st.FSType != "tmpfs" || st.Free == 0 || st.LookedAt.IsZero() {
 			t.Errorf("mounted: %+v", st)
 		}
 		unmount()
-		time.Sleep(20 * time.Second)
+		pass(20 * time.Second)
 		if st := s.Status(); st.Mounted || st.Error == nil || st.Error.Code != "share_not_mounted" {
 			t.Errorf("unmounted: %+v", st)
 		}
@@ -80,7 +80,7 @@ func TestNeverMounted(t *testing.T) {
 				s := d.share()
 				w := watch(t, s)
 				s.Watch([]job.Folder{{PromptID: prompt, Live: true}})
-				time.Sleep(3 * time.Second)
+				pass(3 * time.Second)
 				st := s.Status()
 				if st.Mounted || st.Error == nil || !strings.Contains(st.Error.Error(), "qmtui doctor") || !st.LookedAt.IsZero() {
 					t.Errorf("%+v", st)
@@ -93,7 +93,7 @@ func TestNeverMounted(t *testing.T) {
 				}
 				writeFile(t, filepath.Join(d.outputs, ".share"), nil)
 				d.write(string(source("cat_00001_.png")), picture(t, 1))
-				time.Sleep(3 * time.Second)
+				pass(3 * time.Second)
 				if len(w.marks(string(source("cat_00001_.png")), job.MarkWhole)) != 1 || !s.Status().Mounted {
 					t.Errorf("after the mount: %v %+v", w.list(), s.Status())
 				}
@@ -114,23 +114,23 @@ func TestVanished(t *testing.T) {
 		s := d.share()
 		w := watch(t, s)
 		s.Watch([]job.Folder{{PromptID: prompt, Live: true}})
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		if err := os.Remove(filepath.Join(d.outputs, path)); err != nil {
 			t.Error(err)
 		}
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		if len(w.marks(path, job.MarkVanished)) != 1 || len(w.marks(stays, job.MarkVanished)) != 0 {
 			t.Errorf("%v", w.list())
 		}
 		d.write(path, picture(t, 3))
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		if len(w.marks(path, job.MarkWhole)) != 2 {
 			t.Errorf("came back: %v", w.list())
 		}
 		if err := os.RemoveAll(filepath.Join(d.outputs, "qm")); err != nil {
 			t.Error(err)
 		}
-		time.Sleep(30 * time.Second)
+		pass(30 * time.Second)
 		if len(w.marks(stays, job.MarkVanished)) != 0 {
 			t.Errorf("believed a share without its top folder: %v", w.list())
 		}

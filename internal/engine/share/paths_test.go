@@ -24,18 +24,18 @@ func TestRow04LooksByPath(t *testing.T) {
 		s := d.share()
 		w := watch(t, s)
 		s.Watch([]job.Folder{{PromptID: prompt, Live: true}})
-		time.Sleep(3 * time.Second)
+		pass(3 * time.Second)
 		paths := []job.Path{"flat/there.png", "flat/late.png", "x.part", "never.png"}
 		s.Watch([]job.Folder{{PromptID: prompt, Live: true, Paths: paths}, {PromptID: "second", Live: true, Paths: paths}})
-		time.Sleep(300 * time.Millisecond)
+		pass(300 * time.Millisecond)
 		if got := w.marks("flat/there.png", job.MarkWhole); len(got) != 1 || got[0].PromptID != "" || got[0].Claim == nil || got[0].Claim.PromptID != prompt {
 			t.Errorf("not at once: %v", w.list())
 		}
 		d.write("flat/late.png", b[:99])
 		d.write("x.part", b) // a history names it, whatever it is called
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		d.write("flat/late.png", b)
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		for path, marks := range map[string][]job.Mark{
 			"flat/there.png": {job.MarkSeen, job.MarkWhole}, "flat/late.png": {job.MarkSeen, job.MarkGrew, job.MarkWhole},
 			"x.part": {job.MarkSeen, job.MarkWhole}, "flat/other.png": nil, "never.png": nil,
@@ -48,14 +48,15 @@ func TestRow04LooksByPath(t *testing.T) {
 		if err := os.Remove(filepath.Join(d.outputs, "flat/late.png")); err != nil {
 			t.Error(err)
 		}
-		time.Sleep(30 * time.Second)
+		pass(30 * time.Second)
 		if len(w.marks("flat/late.png", job.MarkVanished)) != 1 {
 			t.Errorf("its end is not reported: %v", w.list())
 		}
 		before := len(w.list())
 		s.Watch([]job.Folder{{PromptID: prompt, Live: true}})
+		synctest.Wait()
 		d.write("flat/there.png", picture(t, 2))
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if got := w.list(); len(got) != before {
 			t.Errorf("nobody asks any more, yet %v", got[before:])
 		}
@@ -85,14 +86,15 @@ func TestRow04PathsAndSweep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := d.share()
 		w := watch(t, s)
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		s.Watch([]job.Folder{{PromptID: prompt, Live: true, Paths: []job.Path{"flat/named.png", "flat/swept.png"}}})
+		synctest.Wait() // or it may be seen between being made and being written
 		d.write("flat/named.png", picture(t, 2)[:99])
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		d.write("flat/named.png", picture(t, 2))
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		s.Watch(nil)
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		for path, marks := range map[string][]job.Mark{
 			"flat/named.png": {job.MarkSeen, job.MarkGrew, job.MarkWhole},
 			"flat/swept.png": {job.MarkSeen, job.MarkWhole, job.MarkSeen, job.MarkWhole}, // by the scan, and then for the attempt
@@ -131,7 +133,7 @@ func TestPathsAreHostile(t *testing.T) {
 			paths = append(paths, job.Path(p))
 		}
 		s.Watch([]job.Folder{{PromptID: prompt, Live: true, Paths: paths}})
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		for _, p := range hostile {
 			if len(w.marks(p, job.MarkHostile)) != 1 {
 				t.Errorf("%s: %v", p, w.of(p))

@@ -14,16 +14,16 @@ func TestRunReportsEachStep(t *testing.T) {
 		s := d.share()
 		w := watch(t, s)
 		s.Watch([]job.Folder{{PromptID: prompt, Live: true}})
-		time.Sleep(3 * time.Second) // of the fake clock
+		pass(3 * time.Second) // of the fake clock
 		if got := w.list(); len(got) != 0 {
 			t.Fatalf("an empty share: %v", got)
 		}
 		b, path := picture(t, 1), string(source("cat_00001_.png"))
 		d.write("qm/"+prompt+"/_started/s_00001_.png", b)
 		d.write(path, b[:len(b)/2])
-		time.Sleep(3 * time.Second)
+		pass(3 * time.Second)
 		d.write(path, b)
-		time.Sleep(3 * time.Second)
+		pass(3 * time.Second)
 		var marks []job.Mark
 		for _, x := range w.list() {
 			marks = append(marks, x.Mark)
@@ -52,16 +52,16 @@ func TestRow19OneWrite(t *testing.T) {
 		s := d.share()
 		w := watch(t, s)
 		s.Watch([]job.Folder{{PromptID: prompt, Live: true}})
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		path := string(source("note_00001.txt"))
 		d.write(path, []byte("a note"))
 		s.Nudge(prompt)
-		time.Sleep(700 * time.Millisecond)
+		pass(700 * time.Millisecond)
 		if len(w.marks(path, job.MarkWhole)) != 1 {
 			t.Errorf("not complete yet: %v", w.list())
 		}
 		d.write(path, []byte("a note, and more of it"))
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		if len(w.marks(path, job.MarkWhole)) != 2 {
 			t.Errorf("its second version: %v", w.list())
 		}

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/comfyume/qmtui/internal/job"
@@ -54,6 +55,13 @@ func (d *disks) share() *Share {
 func (d *disks) write(path string, b []byte) {
 	d.t.Helper()
 	writeFile(d.t, filepath.Join(d.outputs, path), b)
+}
+
+// pass lets simulated time pass and the looks of its last moment end: what a
+// test writes then is seen whole or not at all.
+func pass(d time.Duration) {
+	time.Sleep(d) // of the bubble: see testing/synctest
+	synctest.Wait()
 }
 
 func writeFile(t testing.TB, path string, b []byte) {
