@@ -61,7 +61,7 @@ export default async function ({ person, ask, check, eventually, say, options })
   check(!(await history(page)).includes("of-bob") && !(await history(other)).includes("of-ann"), "nobody has the other's in their history");
 
   say("cancel, and a refusal in the page's own dialog");
-  await until(page, async () => (await window.comfyAPI.api.api.getQueue()).Running.length === 0); // a cancel without an id means the run that is furthest
+  await eventually(async () => (await queue(page))[0] === 0, "the run before has ended"); // a cancel without an id means the run that is furthest
   await ask("hold");
   await press(page);
   await eventually(async () => (await queue(page))[1] === 1, "it waits in the queue panel");
