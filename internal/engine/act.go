@@ -200,14 +200,14 @@ func asking(a job.Attempt) bool {
 const askToLearn = 30 * time.Second
 
 // teaches reports an attempt that has ended and whose history, not heard yet,
-// would show whether nodes of an unknown class write outside their folder. Until
-// that is known, jobs with them take turns.
+// would show whether nodes of an unknown class write outside their folder, or
+// where. Until that is known, jobs with them take turns.
 func (l *loop) teaches(j job.Job, a job.Attempt) bool {
 	if a.State != job.Rendered && a.State != job.Done || a.Heard() || time.Since(endOf(a)) > askToLearn {
 		return false
 	}
 	for _, class := range j.Strangers {
-		if _, known := l.learned[a.Deployment][class]; !known {
+		if x, known := l.learned[a.Deployment][class]; !known || x.Plain {
 			return true
 		}
 	}

@@ -147,8 +147,18 @@ func (l *loop) byClaim(s job.Sighting) (attribution, bool) {
 	}
 	a, _ := j.Attempt(o.attempt)
 	_, named := slices.BinarySearch(a.Files, s.Path)
-	if named || !a.State.Terminal() && writesTo(a.Places, s.Path) {
+	placed := writesTo(a.Places, s.Path)
+	if named || !a.State.Terminal() && placed {
 		return attribution{owner: o, known: true}, false
+	}
+	if others := l.writers(s.Path); !placed && slices.ContainsFunc(others, func(w writer) bool {
+		return w.job != o.job && (w.named || w.placed) && w.mayHaveWritten(s, l.clock, others)
+	}) { // their node may have copied the metadata of its input
+		by := attribute(s, l.clock, others, l.policy.Untagged)
+		if !by.known && !slices.Contains(by.candidates, o.job) {
+			by.candidates = append(by.candidates, o.job)
+		}
+		return by, false
 	}
 	if j.Closed && !writesTo(a.Places, s.Path) {
 		return attribution{candidates: []job.ID{j.ID}}, false
@@ -176,6 +186,7 @@ func (l *loop) writers(p job.Path) []writer {
 		w.specific = slices.ContainsFunc(a.Places, func(place string) bool { return place != "" && strings.HasPrefix(lower, place) }) ||
 			slices.ContainsFunc(outside(a), func(named job.Path) bool { return stem(named) == stem(p) })
 		w.placed = writesTo(a.Places, p)
+		w.givenUp = a.State == job.Lost && a.When(job.Finished, job.Broke).IsZero()
 		if !w.named && !w.specific && !slices.Contains(a.Places, "") && !j.Unsure {
 			continue
 		}
@@ -278,9 +289,11 @@ func (l *loop) contested(s job.Sighting, than job.ID) bool {
 
 // reuser is an attempt with a cached node that reports a file as it was
 // delivered to another before it was sent: the node would have written the same.
+// Where files of several jobs stood one after the other, nobody knows which of
+// them the node wrote.
 func (l *loop) reuser(s job.Sighting) (owner, bool) {
 	d, found, err := l.ledger.Delivered(s.Path)
-	if err != nil || !found || d.Size != s.Size || !d.Modified.Equal(s.Modified) {
+	if err != nil || !found || d.Changed || d.Size != s.Size || !d.Modified.Equal(s.Modified) {
 		return owner{}, false
 	}
 	for promptID, id := range l.shared {
@@ -319,6 +332,9 @@ func (l *loop) deliveredBefore(s job.Sighting) (same, ready bool) {
 		if w.specific && w.job != d.Job && w.assigned.After(d.At) {
 			return false, true
 		}
+	}
+	if s.Mark == job.MarkSeen { // half a file, and it may stay one
+		return false, true
 	}
 	sum, ready := l.sum(s)
 	return sum == d.Checksum, ready
@@ -430,7 +446,7 @@ func (l *loop) orphan(s job.Sighting, candidates []job.ID) {
 		o.SeenAt = s.At
 	}
 	o.Size, o.Modified, o.Candidates, o.Reason = s.Size, s.Modified, candidates, orphanReason(s, candidates)
-	if len(candidates) > 0 {
+	if _, once := l.disputed[s.Path]; len(candidates) > 1 || len(candidates) == 1 && !once {
 		l.disputed[s.Path] = time.Now().UTC().Add(l.policy.LateWindow)
 	}
 	o.Suggest = slices.Clone(o.Suggest)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -27,6 +28,8 @@ type writer struct {
 	named, specific bool
 	// placed says that its places are a beginning of the file's path.
 	placed bool
+	// givenUp says that nobody ever told of its end: it may still write.
+	givenUp bool
 	// told says that a history of it was heard, so that what it does not name it
 	// hardly wrote.
 	told bool
@@ -94,7 +97,7 @@ type attribution struct {
 // untagged). What two may have written and nothing decides is nobody's.
 func attribute(s job.Sighting, clock clockOffset, writers []writer, untagged bool) attribution {
 	possible := slices.DeleteFunc(slices.Clone(writers), func(w writer) bool { return !w.mayHaveWritten(s, clock, writers) })
-	slices.SortStableFunc(possible, func(a, b writer) int { return a.assigned.Compare(b.assigned) })
+	slices.SortFunc(possible, byAssignment)
 	var named, rivals []writer
 	var out attribution
 	for _, w := range possible {
@@ -117,6 +120,18 @@ func attribute(s job.Sighting, clock clockOffset, writers []writer, untagged boo
 		}
 		slices.Sort(out.candidates)
 	}
+	var late []writer // they were given up, and may have written it all the same
+	for _, w := range writers {
+		if w.givenUp && w.placed && !w.told && !slices.Contains(out.candidates, w.job) && clock.earliest(s.Modified).After(w.ended) {
+			late = append(late, w)
+		}
+	}
+	slices.SortFunc(late, byAssignment)
+	for _, w := range late {
+		if len(possible) > 0 && !slices.Contains(out.candidates, w.job) {
+			out.candidates = append(out.candidates, w.job)
+		}
+	}
 	take := func(w writer, e job.Evidence) attribution {
 		w.evidence = e
 		return attribution{owner: w.owner, known: true}
@@ -124,7 +139,7 @@ func attribute(s job.Sighting, clock clockOffset, writers []writer, untagged boo
 	switch n := len(possible); {
 	case len(named) > 0 && oneJob(append(slices.Clone(named), rivals...)):
 		return take(named[len(named)-1], job.ByHistory)
-	case len(named) == 0 && n > 0 && oneJob(possible):
+	case len(named) == 0 && n > 0 && oneJob(append(slices.Clone(possible), late...)):
 		w := possible[n-1]
 		// A file of no known time can be anybody's.
 		if fresh := !s.Modified.IsZero() && !s.Modified.Before(w.assigned); fresh && (w.specific || untagged) {
@@ -132,6 +147,11 @@ func attribute(s job.Sighting, clock clockOffset, writers []writer, untagged boo
 		}
 	}
 	return out
+}
+
+// byAssignment orders writers by when they were sent.
+func byAssignment(a, b writer) int {
+	return cmp.Or(a.assigned.Compare(b.assigned), cmp.Compare(a.job, b.job), cmp.Compare(a.attempt, b.attempt))
 }
 
 func oneJob(ws []writer) bool {

@@ -21,6 +21,9 @@ func finishQuiet(v View, j job.Job) []job.Fact {
 	if t.Short || t.Half > 0 || t.There == 0 {
 		return nil
 	}
+	if v.owesFile(j, a) {
+		return nil
+	}
 	t.Open = t.Open || mayWriteMore(j)
 	if !t.Open && len(trace.Settling) == 0 {
 		return []job.Fact{v.fact(j, a.N, job.Finished, job.ByPrefix)}
@@ -36,6 +39,17 @@ func finishQuiet(v View, j job.Job) []job.Fact {
 // whether its run has ended, its history does.
 func mayWriteMore(j job.Job) bool {
 	return j.Places != nil && !slices.ContainsFunc(j.Expect, func(x job.Expected) bool { return x.Outside })
+}
+
+// owesFile reports an attempt with a node of a class that was seen to write
+// outside its own folder, as long as no such file of it is known.
+func (v View) owesFile(j job.Job, a job.Attempt) bool {
+	for _, class := range j.Strangers {
+		if v.Learned[a.Deployment][class].Plain {
+			return !slices.ContainsFunc(j.OutputsOf(a.N), func(o job.Output) bool { return !o.Source.Tagged() })
+		}
+	}
+	return false
 }
 
 const (

@@ -12,7 +12,7 @@ import (
 // isCopy reports a file that somebody copied or moved from where an attempt wrote
 // it and that was delivered from there: its path or its metadata name the attempt,
 // and it has the bytes of what was delivered. ready is false while that is not
-// known. What a history names, or stands where its attempt is writing, is no copy.
+// known. What a history names, or stands at a place where its attempt is writing, is no copy.
 func (l *loop) isCopy(s job.Sighting) (same, ready bool) {
 	if same, ready := l.moved(s); same || !ready {
 		return same, ready
@@ -30,8 +30,9 @@ func (l *loop) isCopy(s job.Sighting) (same, ready bool) {
 	}
 	a, _ := j.Attempt(o.attempt)
 	_, named := slices.BinarySearch(a.Files, s.Path)
+	exact := slices.DeleteFunc(slices.Clone(a.Places), func(place string) bool { return place == "" })
 	switch {
-	case named, !a.State.Terminal() && writesTo(a.Places, s.Path):
+	case named, !a.State.Terminal() && writesTo(exact, s.Path):
 		return false, true
 	case s.Mark == job.MarkSeen && a.State.Terminal() && !j.Closed:
 		return false, false // it is being written
@@ -81,7 +82,7 @@ func (l *loop) copyOf(s job.Sighting, j job.Job, o owner, outputs []job.Output) 
 				l.adoptOrphan(s.Path, o)
 				return true, true
 			}
-			ready = ready && known
+			ready = ready && (known || j.Closed && s.Mark == job.MarkSeen) // what stays half is shown
 		}
 	}
 	return false, ready

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/comfyume/qmtui/internal/job"
@@ -54,7 +55,7 @@ func (v View) waiting(j job.Job) (wait, bool) {
 		// The POST itself is bound by AcceptTimeout; this is the net below it.
 		return wait{a.When(job.Assigned), p.AcceptTimeout + p.DoubtTimeout, "accept_timeout", "no server accepted the prompt",
 			`look at the deployment with "qmtui workers list"`}, true
-	case !silent:
+	case !silent, a.State == job.Accepted && v.behindARun(j):
 		return wait{}, false
 	case a.State == job.Submitting:
 		return wait{since, d.giveUp(unconfirmedMargin, p.DoubtTimeout), "never_appeared", "the prompt was sent, nobody answered, and no sign of it appeared",
@@ -65,4 +66,14 @@ func (v View) waiting(j job.Job) (wait, bool) {
 	}
 	return wait{since, p.RunTimeout, "run_timeout",
 		"the run has shown no sign of life", "the replica may have been taken away in mid-render; raise queue.run_timeout for longer renders"}, true
+}
+
+// behindARun reports a prompt that may wait behind a run that was begun before
+// it was sent, however long that lasts: it was accepted and costs nothing yet.
+func (v View) behindARun(j job.Job) bool {
+	a := j.Current()
+	return slices.ContainsFunc(v.Jobs, func(k *job.Job) bool {
+		b := k.Current()
+		return b.Deployment == a.Deployment && b.State == job.Running && b.When(job.Assigned).Before(a.When(job.Assigned))
+	})
 }

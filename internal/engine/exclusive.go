@@ -3,6 +3,7 @@ package engine
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/comfyume/qmtui/internal/job"
 )
@@ -75,15 +76,69 @@ func (v View) places(j job.Job, deployment string, plain []string) []string {
 // is known what earlier jobs left there.
 const firstLook = 5
 
+// holder is an attempt that another must not be sent beside, where both may
+// write to the same place.
+type holder struct {
+	job    job.ID
+	places []string
+	files  []job.Path // outside the attempts' own folders, that a history names
+	// writing says that it may still write, before that it may have written before
+	// the share could be seen, then anywhere when unsure.
+	writing, before, unsure bool
+}
+
+// overlaps reports that the attempt and one with these places may write the same file.
+func (h holder) overlaps(places []string) bool {
+	return job.Overlap(h.places, places) || slices.ContainsFunc(h.files, func(p job.Path) bool { return writesTo(places, p) })
+}
+
+// holders are all such attempts. It is asked once for all jobs that wait.
+func (v View) holders() []holder {
+	var out []holder
+	unseen := v.Sighted.IsZero() || v.age(v.Sighted) < firstLook*v.Policy.Settle
+	for _, k := range v.Jobs {
+		for _, a := range k.Attempts {
+			h := holder{job: k.ID, places: a.Places, files: outside(a), before: unseen && a.When(job.Assigned).Before(v.Sighted)}
+			h.unsure = k.Unsure && h.before
+			if a.PromptID == "" || h.places == nil && len(h.files) == 0 && !h.unsure {
+				continue
+			}
+			h.writing = v.writing(*k, a) && !v.silentStranger(*k, a)
+			if h.writing || h.before {
+				out = append(out, h)
+			}
+		}
+	}
+	return out
+}
+
 // waitsFor says, for people, why the job must not be sent yet: another writes to
 // a place where this one would write too, or a file stands there that an admin
 // has to decide about and that it would overwrite. Two of them are never in
 // flight at once, and the next is not sent before the files of the last are
 // stored or given up. Empty when nothing is in the way.
-func (v View) waitsFor(j job.Job, places []string) string {
+func (v View) waitsFor(j job.Job, places []string, holders []holder) string {
 	if places == nil {
 		return ""
 	}
+	if why := v.wouldOverwrite(places); why != "" {
+		return why
+	}
+	for _, h := range holders {
+		switch overlap := h.overlaps(places); {
+		case h.job == j.ID:
+		case overlap && h.writing:
+			return "waiting for job " + string(h.job) + ", which may write to the same place"
+		case h.before && (overlap || h.unsure):
+			return "waiting until the share is known, where job " + string(h.job) + " may have written to the same place"
+		}
+	}
+	return ""
+}
+
+// wouldOverwrite says, for people, which file stands at these places that is not
+// with any user yet; empty for none.
+func (v View) wouldOverwrite(places []string) string {
 	for p, until := range v.Disputed {
 		if v.Now.Before(until) && writesTo(places, p) {
 			return "waiting until " + p.String() + " on the share is assigned or discarded, which this job may overwrite"
@@ -94,30 +149,53 @@ func (v View) waitsFor(j job.Job, places []string) string {
 			return "waiting until it is known whose " + p.String() + " on the share is, which this job may overwrite"
 		}
 	}
-	unseen := v.Sighted.IsZero() || v.age(v.Sighted) < firstLook*v.Policy.Settle
-	for _, k := range v.Jobs {
-		if k.ID == j.ID {
-			continue
-		}
-		for _, a := range k.Attempts {
-			overlap := job.Overlap(a.Places, places) || slices.ContainsFunc(outside(a), func(p job.Path) bool { return writesTo(places, p) })
-			if overlap && v.writing(*k, a) && !v.silentStranger(*k, a) {
-				return "waiting for job " + string(k.ID) + ", which may write to the same place"
-			}
-			if unseen && a.PromptID != "" && (overlap || k.Unsure) && a.When(job.Assigned).Before(v.Sighted) {
-				return "waiting until the share is known, where job " + string(k.ID) + " may have written to the same place"
-			}
+	return ""
+}
+
+// reserveAfter is how long a job waits for others that may write to the same
+// place before no later one of these is sent any more: one that may write
+// anywhere would wait for ever while others overlap each other in time.
+const reserveAfter = 2 * time.Minute
+
+// reservation is a job whose turn it is at these places.
+type reservation struct {
+	job    *job.Job
+	places []string
+}
+
+// goesBefore reports that another job has to let the reservation's job pass.
+func (r *reservation) goesBefore(j *job.Job, places []string) bool {
+	return r != nil && r.job.ID != j.ID && r.job.Submitted.Before(j.Submitted) && job.Overlap(r.places, places)
+}
+
+// reserved is the oldest job that could be sent to the slot, and that only
+// attempts in flight have kept waiting for longer than reserveAfter; nil for none.
+func (v View) reserved(s Slot, holders []holder) *reservation {
+	running := map[string]int{}
+	for _, j := range v.Jobs {
+		if j.State().InFlight() {
+			running[j.User]++
 		}
 	}
-	return ""
+	for _, j := range v.Jobs {
+		if j.State() != job.Queued || j.Want == job.WantCancel || v.age(j.Submitted) < reserveAfter || running[j.User] >= v.Policy.MaxRunning || !v.ready(j) || !s.takes(j) {
+			continue
+		}
+		places := v.places(*j, s.Deployment, v.plain(*j, s.Deployment))
+		if places != nil && v.wouldOverwrite(places) == "" && v.waitsFor(*j, places, holders) != "" {
+			return &reservation{j, places}
+		}
+	}
+	return nil
 }
 
 // silentStranger reports an attempt that is exclusive only because nobody knows
 // a class of its nodes, and that has been silent for so long that its slot is
-// free: most such classes write nothing, and its replica may be gone. Should it
+// free, and for unknownAccepted at least: most such classes write nothing, and its replica may be gone. Should it
 // write after all, nobody is given what another may have written.
 func (v View) silentStranger(j job.Job, a job.Attempt) bool {
-	if j.Places != nil || a.Plain != nil || a.N != j.Current().N || !v.slotFree(j) {
+	since, silent := v.silentSince(j)
+	if j.Places != nil || a.Plain != nil || a.N != j.Current().N || !silent || v.age(since) < unknownAccepted || !v.slotFree(j) {
 		return false
 	}
 	for _, class := range j.Strangers {
@@ -136,9 +214,11 @@ func (v View) writing(j job.Job, a job.Attempt) bool {
 	switch {
 	case a.PromptID == "":
 		return false
-	case !a.State.Terminal():
+	case a.State < job.Rendered:
 		return true
-	case slices.ContainsFunc(j.OutputsOf(a.N), func(o job.Output) bool { return !o.State.Settled() || v.Copying[o.ID] }):
+	case slices.ContainsFunc(j.OutputsOf(a.N), func(o job.Output) bool {
+		return !o.Source.Tagged() && (!o.State.Settled() || v.Copying[o.ID]) // nobody else writes into its own folder
+	}):
 		return true
 	}
 	hold := v.Policy.missingGrace()
@@ -153,19 +233,19 @@ func (v View) writing(j job.Job, a job.Attempt) bool {
 	case a.State == job.Done:
 		hold = openPause * v.Policy.Settle
 	}
-	return v.age(latest(a.EndedAt(), v.Traces[a.PromptID].Moved)) < hold
+	return v.age(latest(latest(a.EndedAt(), endOf(a)), v.Traces[a.PromptID].Moved)) < hold
 }
 
 // exclusiveWaits says of waiting jobs why they take turns with others.
 func (v View) exclusiveWaits() map[job.ID]string {
-	out := map[job.ID]string{}
+	out, holders := map[job.ID]string{}, v.holders()
 	for _, j := range v.Jobs {
 		if j.State() != job.Queued || j.Places == nil && len(j.Strangers) == 0 && len(v.Learned) == 0 {
 			continue
 		}
 		for name := range v.Deployments {
 			if places := v.places(*j, name, v.plain(*j, name)); places != nil {
-				if why := v.waitsFor(*j, places); why != "" {
+				if why := v.waitsFor(*j, places, holders); why != "" {
 					out[j.ID] = why
 				}
 			}

@@ -59,6 +59,9 @@ func (l *loop) fate(p job.Path, j job.Job, assigned time.Time) (Fate, bool) {
 	}
 	if at, ok := l.sources[p]; ok && at.job != j.ID {
 		o, _ := l.jobs[at.job].Output(at.output)
+		if o.State != job.OutputStored {
+			return Fate{}, false
+		}
 		return Fate{Path: p, Job: at.job, Old: !o.DeliveredAt().IsZero() && o.DeliveredAt().Before(assigned)}, true
 	}
 	d, found, err := l.ledger.Delivered(p)

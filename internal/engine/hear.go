@@ -35,6 +35,12 @@ func (l *loop) reconsiderNamed(f job.Fact) {
 	if !slices.ContainsFunc(f.Files, func(p job.Path) bool { return !p.Tagged() }) {
 		return
 	}
+	for _, p := range f.Reused { // it stands there as it was delivered, and is not told again
+		d, found, err := l.ledger.Delivered(p)
+		if _, newer := l.unclaimed[p]; err == nil && found && !newer {
+			l.unclaimed[p] = unclaimed{Sighting: job.Sighting{Path: p, Size: d.Size, Mark: job.MarkWhole, At: f.At, Modified: d.Modified}}
+		}
+	}
 	open, err := l.ledger.Orphans(job.OrphanOpen)
 	l.logError("list orphans", err)
 	for _, o := range open {

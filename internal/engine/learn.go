@@ -83,7 +83,7 @@ func (l *loop) learn(j *job.Job, n int) {
 		switch {
 		case named:
 			keep(class, true)
-		case sure && !known && !a.When(job.Finished).IsZero() && !l.candidate(j.ID):
+		case sure && !known && !a.When(job.Finished).IsZero() && a.When(job.Broke).IsZero() && !slices.Contains(a.Dropped, node) && !l.candidate(j.ID):
 			keep(class, false)
 		}
 	}

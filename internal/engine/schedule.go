@@ -29,12 +29,15 @@ func (v View) schedule() []job.Fact {
 	var facts []job.Fact
 	sent := map[string]int{} // by user, in this plan
 	var taken []string       // places that jobs of this plan write to
+	holders := v.holders()
 	for _, s := range v.Slots {
 		if s.Free <= 0 || s.ByName && !v.named(s.Deployment) {
 			continue
 		}
+		first := v.reserved(s, holders)
 		may := func(j *job.Job) bool {
-			return v.ready(j) && s.takes(j) && v.waitsFor(*j, v.places(*j, s.Deployment, v.plain(*j, s.Deployment))) == ""
+			places := v.places(*j, s.Deployment, v.plain(*j, s.Deployment))
+			return v.ready(j) && s.takes(j) && v.waitsFor(*j, places, holders) == "" && !first.goesBefore(j, places)
 		}
 		for _, j := range v.pick(s.Free, sent, may) {
 			f := v.assign(*j, s.Deployment)

@@ -32,6 +32,9 @@ func kindOf(j job.Job) string {
 	for _, x := range j.Expect {
 		parts = append(parts, x.Class)
 	}
+	for _, class := range j.Strangers {
+		parts = append(parts, class)
+	}
 	slices.Sort(parts)
 	return strings.Join(append(slices.Compact(parts), j.Models...), "\x00")
 }

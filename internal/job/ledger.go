@@ -31,6 +31,9 @@ type Delivery struct {
 	Checksum string    `json:"checksum"`
 	Modified time.Time `json:"modified,omitzero"` // the file's own time then; zero when unknown
 	At       time.Time `json:"at"`                // when it was stored
+	// Changed says that another job's file with other bytes was delivered from
+	// there before.
+	Changed bool `json:"changed,omitempty"`
 }
 
 // Folders are the totals of one user's delivered files.

@@ -94,8 +94,15 @@ func putSources(tx *bolt.Tx, j job.Job) error {
 		}
 		d := job.Delivery{Job: j.ID, Output: o.ID, Size: o.Size, Checksum: o.Checksum, Modified: o.Modified, At: o.DeliveredAt()}
 		var was job.Delivery
-		if v := b.Get([]byte(o.Source)); v != nil && decode(v, &was) == nil && (was == d || was.At.After(d.At)) {
-			continue
+		if v := b.Get([]byte(o.Source)); v != nil && decode(v, &was) == nil {
+			changed := was.Changed || was.Job != d.Job && was.Checksum != d.Checksum
+			if d.Changed = changed; was.At.After(d.At) {
+				d = was
+				d.Changed = changed
+			}
+			if d == was {
+				continue
+			}
 		}
 		if err := put(b, []byte(o.Source), d); err != nil {
 			return err

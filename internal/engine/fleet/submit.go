@@ -41,7 +41,12 @@ func (f *Fleet) Submit(ctx context.Context, s job.Submission) job.Fact {
 	if err != nil {
 		fact = settle(fact, err, s.Timeout)
 	} else {
-		fact = acknowledge(fact, receipt, p.Outputs(at.knownNodes()))
+		nodes := at.knownNodes()
+		outputs := p.Outputs(nodes)
+		for id := range p.Strangers(nodes) {
+			outputs = append(outputs, comfy.Output{Node: id}) // it may save
+		}
+		fact = acknowledge(fact, receipt, outputs)
 	}
 	return f.hinted(fact)
 }

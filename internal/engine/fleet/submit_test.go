@@ -280,3 +280,24 @@ func TestSubmitNamesStagedInputs(t *testing.T) {
 		}
 	})
 }
+
+// TestRow13DroppedBesideAStranger: a node that nobody knows runs although a preview, or the only known save node, was dropped: the
+// server renders, so that this is no refusal.
+func TestRow13DroppedBesideAStranger(t *testing.T) {
+	for dropped, workflow := range map[string]string{
+		"10": `{"4":{"class_type":"LoadImage","inputs":{"image":"a.png"}},"7":{"class_type":"Zork Save","inputs":{"images":["4",0]}},"10":{"class_type":"PreviewImage","inputs":{"images":["4",0]}}}`,
+		"9":  `{"4":{"class_type":"LoadImage","inputs":{"image":"a.png"}},"7":{"class_type":"Zork Save","inputs":{"images":["4",0]}},"9":{"class_type":"SaveImage","inputs":{"images":["4",0],"filename_prefix":"x"}}}`,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			f := &fake{prompt: func(p posted) (int, string) {
+				return 200, `{"prompt_id":"` + p.PromptID + `","number":3,"node_errors":{"` + dropped + `":{"errors":[{"type":"t","message":"m","details":"","extra_info":{}}],"dependent_outputs":["` + dropped + `"],"class_type":"X"}}}`
+			}}
+			s := submission(1)
+			s.Workflow = []byte(workflow)
+			got := open(t, f, spec()).Submit(t.Context(), s)
+			if got.Kind != job.Acknowledged {
+				t.Errorf("node %s dropped: %s %+v, although the server runs the prompt with node 7", dropped, got.Kind, got.Error)
+			}
+		})
+	}
+}

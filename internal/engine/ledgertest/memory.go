@@ -161,14 +161,20 @@ func (m *Memory) ByOutput(id job.OutputID) (job.Job, error) {
 func (m *Memory) Delivered(p job.Path) (job.Delivery, bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	var all []job.Delivery
 	var last job.Delivery
 	for _, j := range m.jobs {
 		for _, o := range j.Outputs {
-			if o.Source == p && !p.Tagged() && o.State == job.OutputStored && !o.DeliveredAt().Before(last.At) {
-				last = job.Delivery{Job: j.ID, Output: o.ID, Size: o.Size, Checksum: o.Checksum, Modified: o.Modified, At: o.DeliveredAt()}
+			if o.Source != p || p.Tagged() || o.State != job.OutputStored {
+				continue
+			}
+			d := job.Delivery{Job: j.ID, Output: o.ID, Size: o.Size, Checksum: o.Checksum, Modified: o.Modified, At: o.DeliveredAt()}
+			if all = append(all, d); !d.At.Before(last.At) {
+				last = d
 			}
 		}
 	}
+	last.Changed = slices.ContainsFunc(all, func(d job.Delivery) bool { return d.Job != last.Job && d.Checksum != last.Checksum })
 	return last, last.Job != "", nil
 }
 

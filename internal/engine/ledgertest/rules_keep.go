@@ -43,14 +43,14 @@ func deliveredByPath(t *testing.T, l engine.Ledger) {
 		}
 		Record(t, l, stored)
 		d, found, err := l.Delivered(path)
-		want := job.Delivery{Job: s.ID(), Output: o.ID, Size: int64(n), Checksum: done.Checksum, At: stored.At}
+		want := job.Delivery{Job: s.ID(), Output: o.ID, Size: int64(n), Checksum: done.Checksum, At: stored.At, Changed: n == 2}
 		if err != nil || !found {
 			t.Fatalf("after copy %d: %v, %v", n, found, err)
 		}
 		equal(t, "the latest delivery", d, want)
 		again := s.Fact(job.Rewritten, 1, 5, job.ByHistory)
 		newer := done
-		newer.Size, newer.Checksum, newer.Modified = 9, "xxh64:fedcba9876543210", stored.At
+		newer.Size, newer.Checksum, newer.Modified = 9, fmt.Sprintf("xxh64:fedcba987654321%d", n), stored.At
 		again.Output = &newer
 		Record(t, l, again)
 		want.Size, want.Checksum, want.Modified, want.At = newer.Size, newer.Checksum, newer.Modified, again.At
