@@ -103,7 +103,7 @@ func (l *loop) status(b *board) job.QueueStatus {
 			s.Elsewhere += d.InFlight - d.NoSlot
 		}
 	}
-	if s.Wait = waitFor(len(b.position), s, b).Seconds(); b.capped || b.stalled || l.mode == job.ModePaused || l.hold() != nil {
+	if s.Wait = waitFor(len(b.position), s, b).Seconds(); b.capped || b.stalled || l.mode != job.ModeRunning || l.hold() != nil {
 		s.Wait = -1
 	}
 	s.Warnings = l.warnings(s.Share, b.workers, b.warning)

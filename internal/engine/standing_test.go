@@ -57,6 +57,13 @@ func TestPausedQueueKnowsNoWait(t *testing.T) {
 		if s, q := h.Standing(h.now(waiting)), h.Status(); s.Wait != -1 || q.Wait != -1 || s.Position != 0 {
 			t.Errorf("paused: %+v, and %v for a new job", s, q.Wait)
 		}
+		if err := h.SetMode(context.Background(), job.ModeDraining, admin); err != nil {
+			t.Fatal(err)
+		}
+		h.pass(time.Second)
+		if q := h.Status(); q.Wait != -1 {
+			t.Errorf("a draining queue, which takes no job, tells a wait of %v s", q.Wait)
+		}
 	})
 }
 
