@@ -8,9 +8,9 @@ import (
 
 func configCheckCommand(a *app) *cobra.Command {
 	c := &cobra.Command{Use: "check", Short: "Check the configuration, and the folders that it names", Args: takes(0, 0, ""),
-		Long: `Lists everything that is wrong with the configuration, then looks at the real
-folders as the user who runs it: run it as the manager's user. Problems make it
-fail; advice does not. It asks no deployment.`,
+		Long: `Lists all unknown keys and wrong types, and when there are none, all wrong values;
+then looks at the real folders as the user who runs it: run it as the manager's
+user. Problems make it fail; advice does not. It asks no deployment.`,
 		Example: "  qmtui config check\n  sudo -u qmtui qmtui config check --config /etc/qmtui/qmtui.toml --json"}
 	asJSON := jsonFlag(c)
 	c.RunE = func(*cobra.Command, []string) error { return a.checkConfig(*asJSON) }

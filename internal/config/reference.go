@@ -26,7 +26,7 @@ Secrets are never in the file. Name the variable (` + "`key_env`" + `) or the fi
 Times are ` + "`\"90s\"`, `\"15m\"`, `\"12h\"`, `\"30d\"`" + `, and ` + "`\"off\"`" + ` where the table says what it means. Sizes are ` + "`\"1GiB\"`, `\"500MB\"`" + `.
 Permissions are octal text, ` + "`\"0644\"`" + `. Paths begin with /.
 
-` + "`qmtui config check`" + ` says everything that is wrong at once; ` + "`qmtui config show`" + ` prints what is in effect and where each value came from.
+` + "`qmtui config check`" + ` lists all unknown keys and wrong types at once, and when there are none, all wrong values; ` + "`qmtui config show`" + ` prints what is in effect and where each value came from.
 `
 
 const referenceSite = `
