@@ -53,7 +53,7 @@ func TestListsShowExclusiveAttempts(t *testing.T) {
 			a.showQueue(api.QueueStatus{Exclusive: 2, Active: "h200", InFlight: 6, Capacity: 4, NoSlot: 1, Elsewhere: 2}, time.Now())
 			return nil
 		},
-			[]string{"\ngpu       h200, 3 of 4 in flight, 1 silent, 2 elsewhere\n", "\nturns     2 jobs wait for another job that may write to the same place\n"}},
+			[]string{"\ngpu       h200, 3 of 4 in flight, 1 silent, 2 elsewhere\n", "\nturns     2 jobs wait for another job, or for an orphan, at the same place\n"}},
 		"job": {func(a *app) error { return a.showJob(t.Context(), one, false) }, []string{
 			"attempt     1: lost\nattempt     2: running\n" +
 				"            sent with the inputs of Flat Saver as they were written\n" +

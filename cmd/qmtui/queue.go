@@ -107,7 +107,7 @@ func (a *app) showQueue(s api.QueueStatus, now time.Time) {
 		a.printf("wait      about %s for a job submitted now\n", length(time.Duration(*s.Wait*float64(time.Second))))
 	}
 	if s.Exclusive > 0 {
-		a.printf("turns     %s for another job that may write to the same place\n", plural(s.Exclusive, "job")+map[bool]string{true: " waits", false: " wait"}[s.Exclusive == 1])
+		a.printf("turns     %s for another job, or for an orphan, at the same place\n", plural(s.Exclusive, "job")+map[bool]string{true: " waits", false: " wait"}[s.Exclusive == 1])
 	}
 	a.printf("share     %s\n", printable(shareLine(s.Share, now)))
 	a.printf("orphans   %d\n", s.Orphans)

@@ -82,7 +82,11 @@ func (d *jobDetail) outputs(j *api.Job, w int) []string {
 		if o.State != job.OutputStored {
 			k, path = st.Warn, o.Source.String()
 		}
-		left := k.On(fit(o.State.String(), 10)) + st.Quiet.On(fit("node "+d.m.w.text(o.Node), 9)+" "+fitRight(bytesText(o.Size), 9)+" "+fit(string(o.Evidence), 10))
+		node := "-" // it stands outside the folders of the nodes
+		if o.Node != "" {
+			node = "node " + d.m.w.text(o.Node)
+		}
+		left := k.On(fit(o.State.String(), 10)) + st.Quiet.On(fit(node, 9)+" "+fitRight(bytesText(o.Size), 9)+" "+fit(string(o.Evidence), 10))
 		lines = append(lines, left+" "+st.Row.On(keepEnd(d.m.w.text(path), max(8, w-41))))
 	}
 	return lines
