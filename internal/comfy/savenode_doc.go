@@ -21,6 +21,8 @@ so that no two jobs write the same file and each file has an owner whatever its 
   writes to the same place. "Worker": it needs an absolute path, and so a worker that says its ` + "`--output-directory`" + `.
 - **nothing**: the node saves nothing. A prompt of such nodes alone is refused with ` + "`previews_only`" + ` before it costs anything.
 
+*Metadata* says whether the files carry the prompt, *also writes* which further files a node writes beside each.
+
 A class that is not here is read from what the server declares of it: ` + "`filename_prefix`" + ` and the like lead files, and where
 there is a folder beside it (` + "`output_path`" + `, ` + "`custom_path`" + `, ...) the folder does. An output node with some other text input that looks like a
 path may write anywhere. An installation adds what it knows to its [configuration](configuration.md), with the same keys:
@@ -33,6 +35,10 @@ name = "title"
 off_when = ["preview = true"]
 metadata = false
 ` + "```" + `
+
+Run ` + "`qmtui config check`" + ` and restart the manager after that. Until a first run on a deployment has shown where a class writes that neither
+this page nor the configuration knows, it may write anywhere, and its jobs [take turns](operations.md#jobs-that-take-turns). ` + "`qmtui workers list`" + ` shows what
+such runs showed: these classes are worth a ` + "`[[save_node]]`" + `.
 `
 
 // SaveNodesReference is docs/save-nodes.md.
