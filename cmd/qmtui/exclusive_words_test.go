@@ -45,7 +45,7 @@ func TestListsShowExclusiveAttempts(t *testing.T) {
 			"2 of 2, 1 silent",
 			"\nh200: 1 attempt in flight gives no sign; its slot is used for another job\n" +
 				"h200: Flat Saver saves outside the folder of its job: its jobs run one after the other\n",
-			`h200: Show\x1b[2JText was seen to save no file` + "\n"}},
+			`h200: Show\x1b[2JText was seen to save no file outside the folder of its job` + "\n"}},
 		"orphans": {func(a *app) error { return a.listOrphans(t.Context(), "", false) }, []string{
 			"nothing decides between them; may be of job 000001a2 (user001) or 000001a3 (user002)\n",
 			"day/late.jpg  it is a file of job 000001a3, by history\n"}},

@@ -24,7 +24,7 @@ func LearnedText(l job.Learned) string {
 	if l.Plain {
 		return l.Class + " saves outside the folder of its job: its jobs run one after the other"
 	}
-	return l.Class + " was seen to save no file"
+	return l.Class + " was seen to save no file outside the folder of its job"
 }
 
 // SilentText says in one sentence that attempts of a deployment give no sign;

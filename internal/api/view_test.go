@@ -184,8 +184,8 @@ func TestOrphanCandidates(t *testing.T) {
 
 func TestDeploymentSentences(t *testing.T) {
 	for want, got := range map[string]string{
-		"Flat Saver saves outside the folder of its job: its jobs run one after the other":                LearnedText(job.Learned{Class: "Flat Saver", Plain: true}),
-		"Note was seen to save no file":                      LearnedText(job.Learned{Class: "Note"}),
+		"Flat Saver saves outside the folder of its job: its jobs run one after the other":           LearnedText(job.Learned{Class: "Flat Saver", Plain: true}),
+		"Note was seen to save no file outside the folder of its job":                                LearnedText(job.Learned{Class: "Note"}),
 		"1 attempt in flight gives no sign; its slot is used for another job":                        SilentText(job.Deployment{Silent: 1, Released: 1}),
 		"1 attempt in flight gives no sign and occupies its slot":                                    SilentText(job.Deployment{Silent: 1}),
 		"3 attempts in flight give no sign; their slots are used for other jobs":                     SilentText(job.Deployment{Silent: 3, Released: 3}),

@@ -66,11 +66,11 @@ var (
 			{"skewed", Warn, "they differ by more than five seconds", "let this machine keep time by NTP: stamps of the platform are compared with its clock"},
 			{"not_known", Skip, "nobody asked, or the answer had no date", ""},
 		}}
-	workerSaves = &Check{Name: "save-nodes", Looks: "what the manager learned there of node classes that reported success and saved no file in the folder that they were given",
+	workerSaves = &Check{Name: "save-nodes", Looks: "what runs there showed the manager of node classes that it does not know: whether they save outside the folders of their jobs",
 		Rulings: []Ruling{
-			{"good", OK, "no class was seen to do so", ""},
+			{"good", OK, "nothing was learned of any class", ""},
 			{"turns", Warn, "classes save outside the folders of their jobs: their jobs run one after the other", "describe the inputs of these classes with [[save_node]] in the configuration; jobs of a class that takes a folder need not wait for one another then"},
-			{"nothing", OK, "classes were seen to save no file", "if one of them is to save files, look at its inputs and at the deployment's log"},
+			{"nothing", OK, "classes were seen to save no file outside the folders of their jobs", "if a job of one of them brings no file, look at its inputs and at the deployment's log"},
 			{"not_known", Skip, "no manager knows the deployment", ""},
 		}}
 	workerSilent = &Check{Name: "silent-attempts", Looks: "attempts of the deployment that give no sign for clearly longer than usual",
@@ -296,9 +296,9 @@ func judgeSaves(o WorkerSeen) Result {
 	case len(turns) > 0:
 		return c.say("turns", "on %s these node classes save outside the folders of their jobs, so that their jobs run one after the other: %s", o.Name, few(turns))
 	case len(nothing) > 0:
-		return c.say("nothing", "on %s these node classes were seen to save no file: %s", o.Name, few(nothing))
+		return c.say("nothing", "on %s these node classes were seen to save no file outside the folders of their jobs: %s", o.Name, few(nothing))
 	}
-	return c.say("good", "no node class was seen to save nothing on %s", o.Name)
+	return c.say("good", "nothing was learned of node classes on %s", o.Name)
 }
 
 func judgeSilent(o WorkerSeen) Result {

@@ -70,10 +70,9 @@ type Deployment struct {
 	SystemAt time.Time `json:"system_at,omitzero"`
 }
 
-// Learned is what a run showed of a node class: it saved nothing in the
-// attempt's own folder. Plain says that it saves outside, with its inputs left as
-// the user wrote them, so that its jobs run one after the other; otherwise it
-// saves nothing either way.
+// Learned is what a run showed of a node class. Plain says that it saves outside
+// the attempt's own folder, with its inputs left as the user wrote them, so that
+// its jobs run one after the other; otherwise it saves nothing there.
 type Learned struct {
 	Class string    `json:"class"`
 	Plain bool      `json:"plain"`
