@@ -409,13 +409,13 @@ func (l *loop) adoptOrphan(p job.Path, o owner) {
 func orphanID(p job.Path) job.OutputID { return job.NewOutputID("", p) }
 
 // decided reports an orphan that a person has assigned or discarded, as long as
-// the same version of the file stands there.
+// the same version of the file stands there, or none is known to be another.
 func (l *loop) decided(s job.Sighting) (job.Orphan, bool) {
 	o, err := l.ledger.Orphan(orphanID(s.Path))
 	if err != nil || o.State == job.OrphanOpen || o.Job != "" {
 		return job.Orphan{}, false
 	}
-	return o, o.Size == s.Size && (o.Modified.IsZero() || s.Modified.IsZero() || o.Modified.Equal(s.Modified))
+	return o, o.Modified.IsZero() || o.Modified.Equal(s.Modified) || s.Modified.IsZero() && o.Size == s.Size
 }
 
 // orphan shows a file that belongs to nobody. Files older than the ledger are
@@ -446,7 +446,7 @@ func (l *loop) orphan(s job.Sighting, candidates []job.ID) {
 		o.SeenAt = s.At
 	}
 	o.Size, o.Modified, o.Candidates, o.Reason = s.Size, s.Modified, candidates, orphanReason(s, candidates)
-	if _, once := l.disputed[s.Path]; len(candidates) > 1 || len(candidates) == 1 && !once {
+	if len(candidates) > 0 {
 		l.disputed[s.Path] = time.Now().UTC().Add(l.policy.LateWindow)
 	}
 	o.Suggest = slices.Clone(o.Suggest)
