@@ -36,7 +36,8 @@ type HistoryEntry struct {
 	Started, Ended time.Time
 }
 
-// HistoryFile is one file as a node reported it.
+// HistoryFile is one file as a node reported it. Subfolder is an absolute path where
+// the node said one, whatever folder that is.
 type HistoryFile struct {
 	Node, Filename, Subfolder string
 	// Type is "output", or "temp" for previews, or "input".
@@ -210,15 +211,26 @@ func (r *historyReader) text(v string) {
 	r.add(path.Dir(name), path.Base(name), string(base))
 }
 
+// sequenceForm is the pattern of the names of a sequence, which some nodes report
+// in place of its files (VideoHelperSuite, image sequences).
+var sequenceForm = regexp.MustCompile(`%0?\d*d`)
+
 // add takes a file whose path cannot lead out of its folder.
 func (r *historyReader) add(folder, name, kind string) {
 	if folder == "." {
 		folder = ""
 	}
-	if !fs.ValidPath(path.Join(folder, name)) || strings.Contains("/"+folder+"/"+name+"/", "/../") || strings.ContainsAny(folder+name, "\x00\r\n") {
+	if strings.HasPrefix(name, "/") {
+		folder, name = path.Split(name)
+	}
+	absolute := strings.HasPrefix(folder, "/")
+	if sequenceForm.MatchString(name) || !fs.ValidPath(strings.TrimPrefix(path.Join(folder, name), "/")) || strings.Contains("/"+folder+"/"+name+"/", "/../") || strings.ContainsAny(folder+name, "\x00\r\n") {
 		return
 	}
-	r.files = append(r.files, HistoryFile{Node: r.node, Filename: name, Subfolder: strings.TrimSuffix(folder, "/"), Type: kind, Kind: r.kind})
+	if folder = strings.TrimSuffix(folder, "/"); absolute && folder == "" {
+		return
+	}
+	r.files = append(r.files, HistoryFile{Node: r.node, Filename: name, Subfolder: folder, Type: kind, Kind: r.kind})
 }
 
 var (

@@ -103,6 +103,9 @@ func TestHistoryOfOddShapes(t *testing.T) {
 			"3":{"audio":[{"filename":"a.flac","subfolder":"audio","type":"output"}],"n":7,"x":NaN}},"status":{"status_str":"success","completed":true,"messages":[]}}`,
 			[]HistoryFile{{"3", "a.flac", "audio", "output", "audio"}, {"12", "v.mp4", "", "output", "gifs"}},
 			(*HistoryEntry).Succeeded},
+		{`{"outputs":{"1":{"gifs":[{"filename":"A_00001.%03d.png","subfolder":"","type":"output"}]},"2":{"images":[{"filename":"/mnt/out/day/a.png","subfolder":"day","type":"output"},
+			{"filename":"b.png","subfolder":"/mnt/out/day","type":"output"},{"filename":"/etc/../x.png","subfolder":"","type":"output"},{"filename":"/x.png","subfolder":"","type":"output"}]}},"status":{"status_str":"success"}}`,
+			[]HistoryFile{{"2", "a.png", "/mnt/out/day", "output", "images"}, {"2", "b.png", "/mnt/out/day", "output", "images"}}, (*HistoryEntry).Succeeded},
 		{`{"outputs":null,"status":null}`, nil, func(h *HistoryEntry) bool { return h.Status == "" && !h.Succeeded() }},
 		{`{"outputs":{"1":[],"2":{"images":{"filename":"x"}}},"status":{"messages":[7,["execution_start"],["execution_interrupted",{"timestamp":1795418861115}]]}}`,
 			nil, func(h *HistoryEntry) bool { return h.Interrupted && !h.Ended.IsZero() && h.Started.IsZero() }},
@@ -147,7 +150,7 @@ func TestRow21HistoryNamesFilesInEveryShape(t *testing.T) {
 			[]string{"audio /a.flac output", "images /v.mp4 output"}},
 		{"nested", "X", `{"previews":{"a":[[{"filename":"n.png","subfolder":"s","type":"output"}]]}}`, []string{"previews s/n.png output"}},
 		{"out of the folder", "X", `{"result":["/etc/passwd.txt","../x.glb","a/../../x.glb","C:\\x\u0000.glb"],"images":[{"filename":"x.png","subfolder":"..","type":"output"},
-			{"filename":"x.png","subfolder":"/abs","type":"output"},{"filename":"../x.png","subfolder":"a/b","type":"output"},{"filename":"a\nb.png","subfolder":"","type":"output"}]}`, nil},
+			{"filename":"x.png","subfolder":"/abs","type":"output"},{"filename":"../x.png","subfolder":"a/b","type":"output"},{"filename":"a\nb.png","subfolder":"","type":"output"}]}`, []string{"images /abs/x.png output", "result /etc/passwd.txt output"}},
 		{"texts", "X", `{"text":["a.txt"],"string":"b.png","result":["no extension","a sentence. And more","two\nlines.png",".png",7,true,"{}"]}`, nil},
 		{"no type", "X", `{"images":[{"filename":"x.png","subfolder":""}]}`, nil},
 	} {

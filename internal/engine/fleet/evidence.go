@@ -16,10 +16,10 @@ import (
 // The worker's clock is not ours, so only the length of the run is taken from
 // it. The files it names are told as well: they help where one stands outside
 // its attempt's folder.
-func testimony(f job.Flight, h *comfy.HistoryEntry, now time.Time) []job.Fact {
+func testimony(f job.Flight, h *comfy.HistoryEntry, outputs string, now time.Time) []job.Fact {
 	end := job.Fact{Job: f.Job, Attempt: f.Attempt, PromptID: f.PromptID,
 		At: now, Evidence: job.ByHistory, Kind: job.Finished, Error: breakage(h)}
-	end.Files, end.Outside, end.Reused = reported(f.PromptID, h.Outputs, h.Cached)
+	end.Files, end.Outside, end.Reused = reported(f.PromptID, outputs, h.Outputs, h.Cached)
 	if end.Error != nil {
 		end.Kind = job.Broke
 	}
@@ -35,10 +35,14 @@ func testimony(f job.Flight, h *comfy.HistoryEntry, now time.Time) []job.Fact {
 // outside the attempt's own folder, and which of these are of cached nodes.
 // Names that lead out of the share are left out, the start marker's, and those
 // in another attempt's folder: a node that was cached reports its old file
-// (comfyui.md, Cache).
-func reported(promptID string, files []comfy.HistoryFile, cached []string) (paths []job.Path, outside []string, reused []job.Path) {
+// (comfyui.md, Cache). outputs is the workers' absolute output folder, empty when
+// nobody knows it: absolute paths are taken below it only.
+func reported(promptID, outputs string, files []comfy.HistoryFile, cached []string) (paths []job.Path, outside []string, reused []job.Path) {
 	for _, f := range files {
 		p := path.Join(f.Subfolder, f.Filename)
+		if below, ok := strings.CutPrefix(p, strings.TrimSuffix(outputs, "/")+"/"); ok && outputs != "" {
+			p = below
+		}
 		below, own := strings.CutPrefix(p, comfy.Folder(promptID)+"/")
 		marker := own && strings.HasPrefix(below, comfy.StartedFolder+"/")
 		if f.Type == "output" && fs.ValidPath(p) && !marker && (own || !strings.HasPrefix(p, comfy.Root+"/")) {

@@ -224,7 +224,7 @@ func (s *site) tell(ctx context.Context, f job.Flight, entry *comfy.HistoryEntry
 	now := s.opts.Now()
 	files := s.assets(ctx, f.PromptID)
 	unseen := false // of files on the share; Wrote is one as well when some may stand anywhere
-	for _, fact := range testimony(f, entry, now) {
+	for _, fact := range testimony(f, entry, s.workers().OutputDir, now) {
 		if fact.Kind != job.Started {
 			for _, p := range files {
 				if !slices.Contains(fact.Files, p) {
@@ -259,6 +259,6 @@ func (s *site) assets(ctx context.Context, promptID string) []job.Path {
 	for _, name := range files {
 		out = append(out, comfy.HistoryFile{Subfolder: path.Dir(name), Filename: path.Base(name), Type: "output"})
 	}
-	named, _, _ := reported(promptID, out, nil)
+	named, _, _ := reported(promptID, "", out, nil)
 	return named
 }

@@ -181,18 +181,19 @@ func TestReportedFiles(t *testing.T) {
 		return comfy.HistoryFile{Node: "9", Subfolder: sub, Filename: name, Type: kind}
 	}
 	mine, other := "qm/"+promptID(1)+"/9", "qm/"+promptID(2)+"/9"
-	got, nodes, reused := reported(promptID(1), []comfy.HistoryFile{
+	got, nodes, reused := reported(promptID(1), "/mnt/out", []comfy.HistoryFile{
 		file(mine, "a.png", "output"), file("", "ComfyUI_00001_.png", "output"), file("video", "b.mp4", "output"),
 		file("", "preview.png", "temp"), file(other, "cached.png", "output"), file("..", "x.png", "output"), file("/etc", "passwd", "output"),
 		file(mine+"/../../"+promptID(2), "x.png", "output"), file("a/../..", "x.png", "output"),
+		file("/mnt/out/grids", "g.png", "output"), file("/mnt/outer", "x.png", "output"),
 	}, []string{"1", "9"})
-	if want := []job.Path{job.Path(mine + "/a.png"), "ComfyUI_00001_.png", "video/b.mp4"}; !slices.Equal(got, want) {
+	if want := []job.Path{job.Path(mine + "/a.png"), "ComfyUI_00001_.png", "video/b.mp4", "grids/g.png"}; !slices.Equal(got, want) {
 		t.Errorf("reported %v, want %v", got, want)
 	}
 	if !slices.Equal(nodes, []string{"9"}) || !slices.Equal(reused, got[1:]) {
 		t.Errorf("nodes %v, of cached ones %v", nodes, reused)
 	}
-	if _, nodes, _ = reported(promptID(1), []comfy.HistoryFile{file(mine, "a.png", "output")}, nil); nodes != nil {
+	if _, nodes, _ = reported(promptID(1), "/mnt/out", []comfy.HistoryFile{file(mine, "a.png", "output")}, nil); nodes != nil {
 		t.Errorf("nodes %v of its own folder", nodes)
 	}
 }
