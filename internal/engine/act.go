@@ -168,7 +168,7 @@ func lookedAt(j job.Job, a job.Attempt) []job.Path {
 // may have ended and the share cannot tell: the number of its files is unknown,
 // they may stand anywhere, or nothing in them marks their end. It grows once more
 // for one that has ended and is asked about all the same.
-func mayHaveEnded(j job.Job, a job.Attempt, settling map[job.OutputID]bool) int {
+func mayHaveEnded(j job.Job, a job.Attempt, settling map[job.OutputID]int64) int {
 	t := tally(j, a.N, settling)
 	switch {
 	case a.State > job.Running:

@@ -196,7 +196,7 @@ func (l *loop) traceOf(promptID string) Trace {
 	if t, ok := l.traces[promptID]; ok {
 		return t
 	}
-	return Trace{Settling: map[job.OutputID]bool{}}
+	return Trace{Settling: map[job.OutputID]int64{}}
 }
 
 // trace remembers what the ledger does not keep.
@@ -205,9 +205,8 @@ func (l *loop) trace(promptID string, id job.OutputID, s job.Sighting) {
 	if s.Mark != job.MarkSettling && s.Mark != job.MarkVanished {
 		t.Moved = latest(t.Moved, s.At)
 	}
-	t.Settling[id] = s.Mark == job.MarkSettling
-	if !t.Settling[id] {
-		delete(t.Settling, id)
+	if delete(t.Settling, id); s.Mark == job.MarkSettling {
+		t.Settling[id] = s.Size
 	}
 	l.traces[promptID] = t
 }

@@ -29,8 +29,9 @@ func settleOutputs(v View, j job.Job) []job.Fact {
 // settled reports a file of a format that does not tell its end, and that was
 // quiet. An empty one is what a killed replica leaves, so that it counts only
 // when a history tells that the run went well.
-func settled(o job.Output, a job.Attempt, settling map[job.OutputID]bool) bool {
-	return settling[o.ID] && (o.Size > 0 || a.Heard() && a.When(job.Broke).IsZero())
+func settled(o job.Output, a job.Attempt, settling map[job.OutputID]int64) bool {
+	size, quiet := settling[o.ID]
+	return quiet && (size > 0 || a.Heard() && a.When(job.Broke).IsZero())
 }
 
 // nobodyWrites reports whether an attempt's files can be expected not to grow any more.
@@ -65,7 +66,7 @@ type Tally struct {
 // history names and that nobody saw is missing like an expected one. Outside its own
 // folder a file does not tell which node wrote it, so it may be anyone's that
 // is missing.
-func tally(j job.Job, n int, settling map[job.OutputID]bool) Tally {
+func tally(j job.Job, n int, settling map[job.OutputID]int64) Tally {
 	var t Tally
 	there, anyNode := map[string]int{}, 0
 	a, _ := j.Attempt(n)

@@ -213,3 +213,25 @@ func TestRow10HalfACopyOfFullSize(t *testing.T) {
 		})
 	}
 }
+
+// TestRow14EmptiedFile: a file that was emptied after it had been seen full is no
+// more complete than one that was always empty, unless a history tells of success.
+func TestRow14EmptiedFile(t *testing.T) {
+	for _, heard := range []bool{false, true} {
+		open(t, 1, engine.Policy{}, func(h *house) {
+			j := h.submit("user001", 0)
+			h.pass(time.Second)
+			p := h.prompt(j)
+			for _, size := range []int64{71, 0} {
+				h.share.report(job.Sighting{PromptID: p, Node: "9", Path: job.Path("qm/" + p + "/9/a.json"), Size: size, Mark: job.MarkSettling, At: time.Now()})
+			}
+			if h.pass(time.Second); heard {
+				h.ends(j)
+			}
+			h.pass(5 * time.Minute)
+			if n := len(h.share.delivered("user001")); (n == 1) != heard {
+				t.Errorf("heard %v: %d files delivered, %s", heard, n, h.now(j).State())
+			}
+		})
+	}
+}

@@ -72,8 +72,10 @@ func (s Slot) takes(j *job.Job) bool {
 type Trace struct {
 	// Moved is when something there last changed; zero for never in this process.
 	Moved time.Time
-	// Settling holds outputs of a format that does not tell its end, and that were quiet.
-	Settling map[job.OutputID]bool
+	// Settling holds outputs of a format that does not tell its end, and that were
+	// quiet, with their size in bytes at the last look: what is known of an output
+	// is the largest that it was.
+	Settling map[job.OutputID]int64
 	// Blocked is what of it cannot be looked at, and why; empty for nothing.
 	Blocked string
 }
