@@ -214,7 +214,7 @@ func (v View) writing(j job.Job, a job.Attempt) bool {
 	switch {
 	case a.PromptID == "":
 		return false
-	case a.State < job.Rendered:
+	case a.State < job.Rendered, a.State == job.Rendered && v.awaited(j, a):
 		return true
 	case slices.ContainsFunc(j.OutputsOf(a.N), func(o job.Output) bool {
 		return !o.Source.Tagged() && (!o.State.Settled() || v.Copying[o.ID]) // nobody else writes into its own folder
@@ -234,6 +234,13 @@ func (v View) writing(j job.Job, a job.Attempt) bool {
 		hold = openPause * v.Policy.Settle
 	}
 	return v.age(latest(latest(a.EndedAt(), endOf(a)), v.Traces[a.PromptID].Moved)) < hold
+}
+
+// awaited reports an attempt whose run has ended and that has files to come: a
+// share that is only scanned shows them late.
+func (v View) awaited(j job.Job, a job.Attempt) bool {
+	t := tally(j, a.N, v.Traces[a.PromptID].Settling)
+	return t.Short || t.There == 0 && slices.Contains(a.Places, "")
 }
 
 // exclusiveWaits says of waiting jobs why they take turns with others.

@@ -235,3 +235,20 @@ func TestRow14EmptiedFile(t *testing.T) {
 		})
 	}
 }
+
+// TestRow01AFileThatIsFoundLate: a share that is only scanned shows late what no
+// history names; until then the next is not sent.
+func TestRow01AFileThatIsFoundLate(t *testing.T) {
+	quiet := wanted{Expect: []job.Expected{{Node: "9", Class: "Quiet", Count: 1, Custom: true, Outside: true}}, Places: []string{"same"}}
+	open(t, 2, engine.Policy{}, func(h *house) {
+		a, b := h.ask("user001", quiet), h.ask("user002", quiet)
+		h.pass(time.Second)
+		h.ends(a)
+		h.pass(30 * time.Second)
+		h.want(b, job.Queued)
+		h.stands("same.txt", 10, nil)
+		h.pass(10 * time.Second)
+		h.want(a, job.Done)
+		h.want(b, job.Accepted)
+	})
+}
