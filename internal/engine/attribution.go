@@ -28,7 +28,7 @@ type writer struct {
 	named, specific bool
 	// placed says that its places are a beginning of the file's path.
 	placed bool
-	// givenUp says that nobody ever told of its end: it may still write.
+	// givenUp says that no end of it was ever reported: it may still write.
 	givenUp bool
 	// told says that a history of it was heard, so that what it does not name it
 	// hardly wrote.

@@ -320,7 +320,7 @@ func (w *owners) saver(node string) saver {
 		case unknown:
 			if s.Named {
 				p = job.Path(of("odd/anna", "odd/anna", "day1/anna") + strings.Replace(suffix, ".txt", ".jpg", 1))
-			} else { // beside a history that names the file, nothing tells of it
+			} else { // beside a history that names the file, nothing names it
 				p = "mute/" + p
 			}
 		}

@@ -940,7 +940,7 @@ func TestRow07AVanishedFileIsWrittenAgain(t *testing.T) {
 	}
 }
 
-// TestRow01WrittenAfterAnInferredEnd: where no history told of the end of a run,
+// TestRow01WrittenAfterAnInferredEnd: where no history reported the end of a run,
 // it may have been too early: what comes to its place later is an orphan that
 // names the job, and is not overwritten.
 func TestRow01WrittenAfterAnInferredEnd(t *testing.T) {

@@ -215,7 +215,7 @@ func TestRow10HalfACopyOfFullSize(t *testing.T) {
 }
 
 // TestRow14EmptiedFile: a file that was emptied after it had been seen full is no
-// more complete than one that was always empty, unless a history tells of success.
+// more complete than one that was always empty, unless a history reports success.
 func TestRow14EmptiedFile(t *testing.T) {
 	for _, heard := range []bool{false, true} {
 		open(t, 1, engine.Policy{}, func(h *house) {

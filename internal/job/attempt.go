@@ -59,7 +59,7 @@ func (a Attempt) When(kinds ...Kind) time.Time {
 // Heard reports whether a history of it was heard.
 func (a Attempt) Heard() bool { return !a.HeardAt().IsZero() }
 
-// HeardAt is when a history told of its end, so that it had ended by then; zero
+// HeardAt is when a history reported its end, so that it had ended by then; zero
 // when none was heard.
 func (a Attempt) HeardAt() time.Time {
 	var t time.Time

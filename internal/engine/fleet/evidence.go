@@ -12,11 +12,11 @@ import (
 	"github.com/comfyume/qmtui/internal/job"
 )
 
-// testimony turns a history entry into facts: when it began, and how it ended.
+// observed turns a history entry into facts: when it began, and how it ended.
 // The worker's clock is not ours, so only the length of the run is taken from
 // it. The files it names are told as well: they help where one stands outside
 // its attempt's folder.
-func testimony(f job.Flight, h *comfy.HistoryEntry, outputs string, now time.Time) []job.Fact {
+func observed(f job.Flight, h *comfy.HistoryEntry, outputs string, now time.Time) []job.Fact {
 	end := job.Fact{Job: f.Job, Attempt: f.Attempt, PromptID: f.PromptID,
 		At: now, Evidence: job.ByHistory, Kind: job.Finished, Error: breakage(h)}
 	end.Files, end.Outside, end.Reused = reported(f.PromptID, outputs, h.Outputs, h.Cached)

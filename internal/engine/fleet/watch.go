@@ -224,7 +224,7 @@ func (s *site) tell(ctx context.Context, f job.Flight, entry *comfy.HistoryEntry
 	now := s.opts.Now()
 	files := s.assets(ctx, f.PromptID)
 	unseen := false // of files on the share; Wrote is one as well when some may stand anywhere
-	for _, fact := range testimony(f, entry, s.workers().OutputDir, now) {
+	for _, fact := range observed(f, entry, s.workers().OutputDir, now) {
 		if fact.Kind != job.Started {
 			for _, p := range files {
 				if !slices.Contains(fact.Files, p) {
