@@ -163,7 +163,7 @@ func (m *Memory) Delivered(p job.Path) (job.Delivery, bool, error) {
 	defer m.mu.Unlock()
 	var all []job.Delivery
 	var last job.Delivery
-	for _, j := range m.jobs {
+	for _, j := range m.sorted(func(job.Job) bool { return true }) { // of two at one time, the later job's
 		for _, o := range j.Outputs {
 			if o.Source != p || p.Tagged() || o.State != job.OutputStored {
 				continue
