@@ -137,7 +137,7 @@ func (l *loop) lookAndAsk() {
 			folders = append(folders, job.Folder{PromptID: a.PromptID, Live: !a.State.Terminal(), Paths: lookedAt(*j, a)})
 			if asking(a) || l.teaches(*j, a) {
 				flights = append(flights, job.Flight{Job: j.ID, Attempt: a.N, PromptID: a.PromptID, Deployment: a.Deployment, State: a.State,
-					Wrote: mayHaveEnded(*j, a, l.traces[a.PromptID].Settling)})
+					Wrote: mayHaveEnded(*j, a, l.traces[a.PromptID])})
 			}
 		}
 	}
@@ -168,8 +168,8 @@ func lookedAt(j job.Job, a job.Attempt) []job.Path {
 // may have ended and the share cannot tell: the number of its files is unknown,
 // they may stand anywhere, or nothing in them marks their end. It grows once more
 // for one that has ended and is asked about all the same.
-func mayHaveEnded(j job.Job, a job.Attempt, settling map[job.OutputID]int64) int {
-	t := tally(j, a.N, settling)
+func mayHaveEnded(j job.Job, a job.Attempt, trace Trace) int {
+	t := tally(j, a.N, trace)
 	switch {
 	case a.State > job.Running:
 		return t.There + 2

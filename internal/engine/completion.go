@@ -17,7 +17,7 @@ func finishQuiet(v View, j job.Job) []job.Fact {
 		return nil
 	}
 	trace := v.Traces[a.PromptID]
-	t := tally(j, a.N, trace.Settling)
+	t := tally(j, a.N, trace)
 	if t.Short || t.Half > 0 || t.There == 0 {
 		return nil
 	}
@@ -105,7 +105,7 @@ func completeStored(v View, j job.Job) []job.Fact {
 		return nil
 	}
 	trace := v.Traces[a.PromptID]
-	t := tally(j, a.N, trace.Settling)
+	t := tally(j, a.N, trace)
 	if t.Half > 0 || t.There > t.Stored {
 		return nil
 	}
@@ -149,7 +149,7 @@ func (v View) conclude(j job.Job, a job.Attempt, t Tally) []job.Fact {
 func completeByLateFiles(v View, j job.Job, a job.Attempt) []job.Fact {
 	for n := 1; n < a.N; n++ {
 		before, _ := j.Attempt(n)
-		t := tally(j, n, nil)
+		t := tally(j, n, Trace{})
 		if before.State == job.Cancelled || !a.Automatic || t.Short || t.Half > 0 || t.Broken > 0 || t.There == 0 || t.Stored < t.There {
 			continue
 		}
@@ -167,7 +167,7 @@ func completeLost(v View, j job.Job) []job.Fact {
 	if a.State != job.Lost && a.State != job.Failed {
 		return nil
 	}
-	t := tally(j, a.N, v.Traces[a.PromptID].Settling)
+	t := tally(j, a.N, v.Traces[a.PromptID])
 	late := slices.ContainsFunc(j.OutputsOf(a.N), func(o job.Output) bool { return o.StoredAt.After(a.EndedAt()) })
 	complete := a.State == job.Lost && !t.Short && t.Half == 0 && t.Broken == 0 && t.Stored > 0 && t.Stored == t.There
 	switch told := slices.ContainsFunc(j.Warnings, func(w job.Warning) bool { return w.Code == "came_late" }); {

@@ -19,7 +19,7 @@ func expireOverdue(v View, j job.Job) []job.Fact {
 	if !ok || over < 0 || w.code != "accept_timeout" && (v.blind() || v.unseen(over)) {
 		return nil
 	}
-	if t := tally(j, a.N, v.Traces[a.PromptID].Settling); t.There > 0 {
+	if t := tally(j, a.N, v.Traces[a.PromptID]); t.There > 0 {
 		return []job.Fact{v.fact(j, a.N, job.Finished, job.ByTime)}
 	}
 	f := v.fact(j, a.N, job.Expired, job.ByTime)

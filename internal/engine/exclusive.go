@@ -239,7 +239,7 @@ func (v View) writing(j job.Job, a job.Attempt) bool {
 // awaited reports an attempt whose run has ended and that has files to come: a
 // share that is only scanned shows them late.
 func (v View) awaited(j job.Job, a job.Attempt) bool {
-	t := tally(j, a.N, v.Traces[a.PromptID].Settling)
+	t := tally(j, a.N, v.Traces[a.PromptID])
 	return t.Short || t.There == 0 && slices.Contains(a.Places, "")
 }
 

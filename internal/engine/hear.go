@@ -196,7 +196,7 @@ func (l *loop) traceOf(promptID string) Trace {
 	if t, ok := l.traces[promptID]; ok {
 		return t
 	}
-	return Trace{Settling: map[job.OutputID]int64{}}
+	return Trace{Settling: map[job.OutputID]int64{}, Starts: map[job.OutputID]bool{}}
 }
 
 // trace remembers what the ledger does not keep.
@@ -207,6 +207,9 @@ func (l *loop) trace(promptID string, id job.OutputID, s job.Sighting) {
 	}
 	if delete(t.Settling, id); s.Mark == job.MarkSettling {
 		t.Settling[id] = s.Size
+	}
+	if s.Mark == job.MarkStarted {
+		t.Starts[id] = true
 	}
 	l.traces[promptID] = t
 }

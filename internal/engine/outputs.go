@@ -16,7 +16,7 @@ func settleOutputs(v View, j job.Job) []job.Fact {
 	for _, o := range j.Outputs {
 		a, _ := j.Attempt(o.Attempt)
 		switch t := v.Traces[a.PromptID]; {
-		case (o.State == job.OutputSeen || o.State == job.OutputAbandoned) && settled(o, a, t.Settling) && a.State >= job.Rendered:
+		case (o.State == job.OutputSeen || o.State == job.OutputAbandoned) && t.settled(o, a) && a.State >= job.Rendered:
 			facts = append(facts, v.outputFact(j, o, job.Whole, job.ByTime))
 		case o.State == job.OutputSeen && v.nobodyWrites(j, a):
 			facts = append(facts, v.outputFact(j, o, job.Abandoned, job.ByTime), v.note(j, "half_file",
@@ -28,10 +28,11 @@ func settleOutputs(v View, j job.Job) []job.Fact {
 
 // settled reports a file of a format that does not tell its end, and that was
 // quiet. An empty one is what a killed replica leaves, so that it counts only
-// when a history tells that the run went well.
-func settled(o job.Output, a job.Attempt, settling map[job.OutputID]int64) bool {
-	size, quiet := settling[o.ID]
-	return quiet && (size > 0 || a.Heard() && a.When(job.Broke).IsZero())
+// when a history tells that the run went well, and no second replica has run
+// the same prompt: the history may be that of the other one.
+func (t Trace) settled(o job.Output, a job.Attempt) bool {
+	size, quiet := t.Settling[o.ID]
+	return quiet && (size > 0 || a.Heard() && a.When(job.Broke).IsZero() && len(t.Starts) < 2)
 }
 
 // nobodyWrites reports whether an attempt's files can be expected not to grow any more.
@@ -62,11 +63,11 @@ type Tally struct {
 	Broken   int  // files that never became complete, or vanished
 }
 
-// tally counts attempt n of j; settling files count as there. A file that a
+// tally counts attempt n of j; files that settled count as there. A file that a
 // history names and that nobody saw is missing like an expected one. Outside its own
 // folder a file does not tell which node wrote it, so it may be anyone's that
 // is missing.
-func tally(j job.Job, n int, settling map[job.OutputID]int64) Tally {
+func tally(j job.Job, n int, trace Trace) Tally {
 	var t Tally
 	there, anyNode := map[string]int{}, 0
 	a, _ := j.Attempt(n)
@@ -75,7 +76,7 @@ func tally(j job.Job, n int, settling map[job.OutputID]int64) Tally {
 			continue
 		}
 		switch {
-		case o.State == job.OutputSeen && !settled(o, a, settling):
+		case o.State == job.OutputSeen && !trace.settled(o, a):
 			t.Half++
 		case o.State == job.OutputAbandoned, o.State == job.OutputVanished:
 			t.Broken++

@@ -34,7 +34,7 @@ func TestTally(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			j := job.Job{Spec: job.Spec{Expect: tt.expect}, Attempts: []job.Attempt{{N: 1, Dropped: tt.dropped}}, Outputs: tt.outputs}
-			if got := tally(j, 1, nil); got != tt.want {
+			if got := tally(j, 1, Trace{}); got != tt.want {
 				t.Errorf("got %+v, want %+v", got, tt.want)
 			}
 		})

@@ -46,7 +46,7 @@ func phase(j job.Job, s job.Standing, b *board, now time.Time) string {
 		}
 		return "rendering, " + ofAbout(now.Sub(j.StartedAt()), b.estimate)
 	case job.Rendered:
-		t := tally(j, a.N, nil)
+		t := tally(j, a.N, Trace{})
 		n := max(t.Expected, t.There+t.Half)
 		if n == 0 {
 			return "saving, no file seen yet"

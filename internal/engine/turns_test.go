@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -251,4 +252,32 @@ func TestRow01AFileThatIsFoundLate(t *testing.T) {
 		h.want(a, job.Done)
 		h.want(b, job.Accepted)
 	})
+}
+
+// TestRow14EmptyFileOfTwoReplicas: an empty file counts when a history tells of
+// success, and not when two replicas ran the prompt, since the history may be that
+// of the other one. What the other one wrote is delivered.
+func TestRow14EmptyFileOfTwoReplicas(t *testing.T) {
+	for replicas := 1; replicas <= 2; replicas++ {
+		open(t, 1, engine.Policy{}, func(h *house) {
+			j := h.submit("user001", 0)
+			h.pass(time.Second)
+			p := h.prompt(j)
+			for n := 1; n <= replicas; n++ {
+				h.share.report(job.Sighting{PromptID: p, Path: job.Path(fmt.Sprintf("qm/%s/_started/s_%05d_.png", p, n)), Mark: job.MarkStarted, At: time.Now()})
+				h.share.report(job.Sighting{PromptID: p, Node: "9", Path: job.Path(fmt.Sprintf("qm/%s/9/a_%05d_.json", p, n)), Size: int64(71 * (n - 1)), Mark: job.MarkSettling, At: time.Now()})
+			}
+			h.pass(time.Second)
+			h.ends(j)
+			h.pass(5 * time.Minute)
+			for _, o := range h.now(j).Outputs {
+				if want := strings.HasSuffix(string(o.Source), fmt.Sprintf("a_%05d_.json", replicas)); (o.State == job.OutputStored) != want {
+					t.Errorf("%d replicas: %s is %s", replicas, o.Source, o.State)
+				}
+			}
+			if now := h.now(j); now.State() != job.Done || len(now.Outputs) != replicas {
+				t.Errorf("%d replicas: %s, %d outputs", replicas, now.State(), len(now.Outputs))
+			}
+		})
+	}
 }

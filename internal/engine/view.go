@@ -76,6 +76,8 @@ type Trace struct {
 	// quiet, with their size in bytes at the last look: what is known of an output
 	// is the largest that it was.
 	Settling map[job.OutputID]int64
+	// Starts holds its start markers; a second one says that two replicas have run it.
+	Starts map[job.OutputID]bool
 	// Blocked is what of it cannot be looked at, and why; empty for nothing.
 	Blocked string
 }
