@@ -21,7 +21,7 @@ type SpendDay = job.SpendDay
 
 // LearnedText says in one sentence what a run showed of a node class.
 func LearnedText(l job.Learned) string {
-	if l.Plain {
+	if l.Plain || l.Outside {
 		return l.Class + " saves outside the folder of its job: its jobs run one after the other"
 	}
 	return l.Class + " was seen to save no file outside the folder of its job"

@@ -401,7 +401,7 @@ func (p *Prompt) isOutput(n *node, info *ObjectInfo) bool {
 	if row, known := p.row(n.class); known {
 		return !row.Optional
 	}
-	return !isCore(n.class)
+	return !isCore(n.class) && !replacedClasses[n.class]
 }
 
 // outputNodes are all ids that the server starts its run from, or may.
@@ -430,9 +430,10 @@ func (p *Prompt) strangers(info *ObjectInfo) []string {
 // Unsure reports an output node of which nobody can say whether it writes.
 func (p *Prompt) Unsure(info *ObjectInfo) bool { return len(p.strangers(info)) > 0 }
 
-// Strangers are the classes, by node, of the output nodes of which nobody can
-// say whether they write; nil for none. Without a list of nodes that has the
-// class, one from which others take is left out: most of these are no output nodes.
+// Strangers are the classes, by node, of the nodes that no table has and that may
+// write where nobody knows: output nodes of which nobody can say whether they
+// write, and nodes that look as if they took a folder; nil for none. Without a list of nodes that has the
+// class, one of the former from which others take is left out: most of these are no output nodes.
 func (p *Prompt) Strangers(info *ObjectInfo) map[string]string {
 	used := map[string]bool{}
 	for _, id := range p.order {
@@ -440,16 +441,20 @@ func (p *Prompt) Strangers(info *ObjectInfo) map[string]string {
 			used[from] = true
 		}
 	}
-	var out map[string]string
+	out := map[string]string{}
 	for _, id := range p.strangers(info) {
 		class := p.nodes[id].class
-		if _, known := info.Class(class); used[id] && !known {
-			continue
+		if _, known := info.Class(class); !used[id] || known {
+			out[id] = class
 		}
-		if out == nil {
-			out = map[string]string{}
+	}
+	for _, s := range p.saves(info) {
+		if _, known := p.row(s.node.class); !known && s.runs {
+			out[s.node.id] = s.node.class
 		}
-		out[id] = class
+	}
+	if len(out) == 0 {
+		return nil
 	}
 	return out
 }

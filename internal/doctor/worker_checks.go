@@ -284,7 +284,7 @@ func judgeSaves(o WorkerSeen) Result {
 	c := workerSaves
 	var turns, nothing []string
 	for _, l := range o.Report.Learned {
-		if l.Plain {
+		if l.Plain || l.Outside {
 			turns = append(turns, l.Class)
 		} else {
 			nothing = append(nothing, l.Class)

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -186,6 +185,7 @@ func (l *loop) writers(p job.Path) []writer {
 		w.specific = slices.ContainsFunc(a.Places, func(place string) bool { return place != "" && strings.HasPrefix(lower, place) }) ||
 			slices.ContainsFunc(outside(a), func(named job.Path) bool { return stem(named) == stem(p) })
 		w.placed = writesTo(a.Places, p)
+		w.silent = firstSign(a).IsZero() && !a.When(job.Assigned).IsZero() && time.Since(a.When(job.Assigned)) >= unknownAccepted
 		w.givenUp = a.State == job.Lost && a.When(job.Finished, job.Broke).IsZero()
 		if !w.named && !w.specific && !slices.Contains(a.Places, "") && !j.Unsure {
 			continue
@@ -447,7 +447,7 @@ func (l *loop) orphan(s job.Sighting, candidates []job.ID) {
 	}
 	o.Size, o.Modified, o.Candidates, o.Reason = s.Size, s.Modified, candidates, orphanReason(s, candidates)
 	if len(candidates) > 0 {
-		l.disputed[s.Path] = time.Now().UTC().Add(l.policy.LateWindow)
+		l.disputed[s.Path] = l.dispute(o, time.Now().UTC())
 	}
 	o.Suggest = slices.Clone(o.Suggest)
 	for _, c := range slices.Backward(candidates) {
@@ -498,12 +498,30 @@ func (l *loop) suggest() []string {
 func (l *loop) countOrphans() error {
 	open, err := l.ledger.Orphans(job.OrphanOpen)
 	l.orphans = len(open)
-	disputed := map[job.Path]time.Time{}
+	disputed := map[job.Path]Dispute{}
 	for _, o := range open {
 		if len(o.Candidates) > 0 {
-			disputed[o.Path] = cmp.Or(l.disputed[o.Path], o.SeenAt.Add(l.policy.LateWindow))
+			d, known := l.disputed[o.Path]
+			if !known {
+				d = l.dispute(o, o.SeenAt)
+			}
+			disputed[o.Path] = d
 		}
 	}
 	l.disputed = disputed
 	return err
+}
+
+func (l *loop) dispute(o job.Orphan, since time.Time) Dispute {
+	d := Dispute{Since: since}
+	for _, id := range o.Candidates {
+		if j := l.jobs[id]; j != nil {
+			d.Classes = append(d.Classes, foreignClasses(*j)...)
+		} else if closed, err := l.ledger.Job(id); err == nil {
+			d.Classes = append(d.Classes, foreignClasses(closed)...)
+		}
+	}
+	slices.Sort(d.Classes)
+	d.Classes = slices.Compact(d.Classes)
+	return d
 }

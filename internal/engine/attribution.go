@@ -30,6 +30,9 @@ type writer struct {
 	placed bool
 	// givenUp says that no end of it was ever reported: it may still write.
 	givenUp bool
+	// silent says that nothing shows that its run has ever begun, though it was
+	// accepted long ago.
+	silent bool
 	// told says that a history of it was heard, so that what it does not name it
 	// hardly wrote.
 	told bool
@@ -104,7 +107,7 @@ func attribute(s job.Sighting, clock clockOffset, writers []writer, untagged boo
 		switch {
 		case w.named:
 			named = append(named, w)
-		case !w.told:
+		case !w.told && !w.silent:
 			rivals = append(rivals, w)
 		}
 		if !slices.Contains(out.candidates, w.job) {

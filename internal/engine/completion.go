@@ -160,6 +160,33 @@ func completeByLateFiles(v View, j job.Job, a job.Attempt) []job.Fact {
 	return nil
 }
 
+// noteMissing says of a job that is done which file a history named that has not
+// come: the history was heard after the end had been concluded from the share.
+func noteMissing(v View, j job.Job) []job.Fact {
+	a := j.Current()
+	told := slices.ContainsFunc(j.Warnings, func(w job.Warning) bool { return w.Code == "partial" })
+	if a.State != job.Done || told || len(a.Files) == 0 || v.blind() {
+		return nil
+	}
+	over := v.age(latest(a.HeardAt(), v.Traces[a.PromptID].Moved)) - v.Policy.missingGrace()
+	if over < 0 || v.unseen(over) {
+		return nil
+	}
+	for _, p := range a.Files {
+		_, undecided := v.Undecided[p]
+		if undecided || !ownFile(a, p) || slices.ContainsFunc(j.Outputs, func(o job.Output) bool { return o.Source == p }) {
+			continue
+		}
+		if _, disputed := v.Disputed[p]; disputed {
+			return []job.Fact{v.note(j, "partial", p.String()+" stands on the share, and several jobs may have written it",
+				`an admin decides whose it is: "qmtui outputs orphans", then "qmtui outputs assign"`)}
+		}
+		return []job.Fact{v.note(j, "partial", p.String()+", which the worker reported, did not become a file of this job",
+			"it writes elsewhere, or another job writes to the same path; the delivered files are listed with the job; retry it to render again")}
+	}
+	return nil
+}
+
 // completeLost ends a lost job as done when all its files have come and been
 // delivered after all; of others it says what came.
 func completeLost(v View, j job.Job) []job.Fact {

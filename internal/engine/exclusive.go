@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -38,11 +39,17 @@ func customClasses(j job.Job) []string {
 	return out
 }
 
+// foreignClasses are the classes of a job's nodes that write or may write and that
+// are not ComfyUI's own.
+func foreignClasses(j job.Job) []string {
+	return append(customClasses(j), slices.Sorted(maps.Values(j.Strangers))...)
+}
+
 // mayWriteAnywhere reports a job with a node of a class of which no run on the
 // deployment has shown that it writes nothing outside its attempt's folder.
 func (v View) mayWriteAnywhere(j job.Job, deployment string) bool {
 	for _, class := range j.Strangers {
-		if l, known := v.Learned[deployment][class]; !known || l.Plain {
+		if l, known := v.Learned[deployment][class]; !known || l.Plain || l.Outside {
 			return true
 		}
 	}
@@ -121,7 +128,7 @@ func (v View) waitsFor(j job.Job, places []string, holders []holder) string {
 	if places == nil {
 		return ""
 	}
-	if why := v.wouldOverwrite(places); why != "" {
+	if why := v.wouldOverwrite(j, places); why != "" {
 		return why
 	}
 	for _, h := range holders {
@@ -136,11 +143,22 @@ func (v View) waitsFor(j job.Job, places []string, holders []holder) string {
 	return ""
 }
 
-// wouldOverwrite says, for people, which file stands at these places that is not
-// with any user yet; empty for none.
-func (v View) wouldOverwrite(places []string) string {
-	for p, until := range v.Disputed {
-		if v.Now.Before(until) && writesTo(places, p) {
+// unrelatedHold is for how long a file that an admin decides about keeps jobs waiting
+// that may write anywhere, though nothing says that they write such files: were it
+// longer, one such file would stop every job with an unknown node.
+const unrelatedHold = time.Minute
+
+// wouldOverwrite says, for people, which file stands where the job would write
+// and is not with any user yet; empty for none.
+func (v View) wouldOverwrite(j job.Job, places []string) string {
+	exact := slices.DeleteFunc(slices.Clone(places), func(place string) bool { return place == "" })
+	classes := foreignClasses(j)
+	for p, d := range v.Disputed {
+		hold := unrelatedHold
+		if writesTo(exact, p) || slices.ContainsFunc(classes, func(c string) bool { return slices.Contains(d.Classes, c) }) {
+			hold = v.Policy.LateWindow
+		}
+		if writesTo(places, p) && v.age(d.Since) < hold {
 			return "waiting until " + p.String() + " on the share is assigned or discarded, which this job may overwrite"
 		}
 	}
@@ -182,7 +200,7 @@ func (v View) reserved(s Slot, holders []holder) *reservation {
 			continue
 		}
 		places := v.places(*j, s.Deployment, v.plain(*j, s.Deployment))
-		if places != nil && v.wouldOverwrite(places) == "" && v.waitsFor(*j, places, holders) != "" {
+		if places != nil && v.wouldOverwrite(*j, places) == "" && v.waitsFor(*j, places, holders) != "" {
 			return &reservation{j, places}
 		}
 	}

@@ -47,11 +47,13 @@ func (v View) trying(j job.Job, a job.Attempt) bool {
 
 // learn keeps what an attempt showed of its classes: one with untagged inputs,
 // whether they save, and any other, which of them do not write into the folder
-// that they were given. Of output nodes that no table has, it keeps whether
-// a history names a file of theirs outside that folder; once one did, it may again.
+// that they were given, or elsewhere as well. Of output nodes that no table has, it
+// keeps whether they write outside their attempt's folder: a history says so, and
+// a file in that folder that they take it. Once one wrote outside, it may again.
 func (l *loop) learn(j *job.Job, n int) {
 	a, _ := j.Attempt(n)
-	if !a.State.Terminal() || !a.Heard() {
+	ended := a.State.Terminal() && a.Heard()
+	if !ended && len(j.Strangers) == 0 {
 		return
 	}
 	learned := maps.Clone(l.learned[a.Deployment])
@@ -59,32 +61,43 @@ func (l *loop) learn(j *job.Job, n int) {
 		learned = map[string]job.Learned{}
 	}
 	news := false
-	keep := func(class string, saves bool) {
-		if was, known := learned[class]; known && was.Plain == saves {
+	keep := func(class string, plain, outside bool) {
+		was, known := learned[class]
+		if outside = outside || was.Outside; known && was.Plain == plain && was.Outside == outside {
 			return
 		}
-		learned[class] = job.Learned{Class: class, Plain: saves, At: stamp(a.EndedAt()), Job: j.ID}
+		learned[class] = job.Learned{Class: class, Plain: plain, Outside: outside, At: stamp(j.Updated), Job: j.ID}
 		news = true
-		l.log.Info("learned how a node class saves", "deployment", a.Deployment, "class", class, "untagged", saves, "job", j.ID)
+		l.log.Info("learned how a node class saves", "deployment", a.Deployment, "class", class, "untagged", plain, "outside", outside, "job", j.ID)
 	}
-	saved := slices.ContainsFunc(j.OutputsOf(n), func(o job.Output) bool { return o.State == job.OutputStored })
-	for _, c := range a.Plain {
-		keep(c, saved)
-	}
-	if len(a.Plain) == 0 {
+	outputs := j.OutputsOf(n)
+	saved := slices.ContainsFunc(outputs, func(o job.Output) bool { return o.State == job.OutputStored })
+	if ended {
+		for _, c := range a.Plain {
+			keep(c, saved, false)
+		}
 		for _, c := range strays(*j, a) {
-			keep(c, true)
+			keep(c, true, false)
 		}
 	}
 	for _, node := range slices.Sorted(maps.Keys(j.Strangers)) {
 		class := j.Strangers[node]
 		_, known := learned[class]
 		named, sure := namedOutside(*j, a, node)
+		own := slices.ContainsFunc(outputs, func(o job.Output) bool { return o.Node == node && o.Source.Tagged() })
+		given := slices.ContainsFunc(j.Expect, func(x job.Expected) bool { return x.Node == node }) // a folder of its own
 		switch {
-		case named:
-			keep(class, true)
-		case sure && !known && !a.When(job.Finished).IsZero() && a.When(job.Broke).IsZero() && !slices.Contains(a.Dropped, node) && !l.candidate(j.ID):
-			keep(class, false)
+		case ended && named && given && own:
+			keep(class, false, true)
+		case ended && named:
+			keep(class, true, false)
+		case known:
+		case given:
+			if own {
+				keep(class, false, false)
+			}
+		case ended && sure && !a.When(job.Finished).IsZero() && a.When(job.Broke).IsZero() && !slices.Contains(a.Dropped, node) && !l.candidate(j.ID):
+			keep(class, false, false)
 		}
 	}
 	if !news {
@@ -123,6 +136,9 @@ func (l *loop) candidate(id job.ID) bool {
 // strays are the custom classes of which a history names files outside the
 // attempt's own folder, and that wrote nothing into it though their inputs were tagged.
 func strays(j job.Job, a job.Attempt) []string {
+	if len(a.Plain) > 0 {
+		return nil
+	}
 	var out []string
 	for _, x := range j.Expect {
 		own := slices.ContainsFunc(j.OutputsOf(a.N), func(o job.Output) bool { return o.Node == x.Node && o.Source.Tagged() })

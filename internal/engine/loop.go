@@ -58,8 +58,8 @@ type loop struct {
 	asked      time.Time
 	sums       map[job.Path]*summing
 	summing    int
-	disputed   map[job.Path]time.Time // as in View
-	settling   map[job.OutputID]bool  // orphans that somebody assigns or discards
+	disputed   map[job.Path]Dispute  // as in View
+	settling   map[job.OutputID]bool // orphans that somebody assigns or discards
 	delays     delays
 	learned    map[string]map[string]job.Learned // by deployment and class
 	copies     int                               // files ignored as copies of delivered ones, since the start
@@ -83,7 +83,7 @@ type loop struct {
 func newLoop(e *Engine) (*loop, error) {
 	l := &loop{Engine: e, jobs: map[job.ID]*job.Job{}, prompt: map[string]job.ID{}, mode: job.ModeRunning,
 		traces: map[string]Trace{}, posting: map[string]context.CancelFunc{}, deliveries: map[job.OutputID]*delivery{}, stagings: map[job.ID]*staging{},
-		shared: map[string]job.ID{}, sources: map[job.Path]source{}, versions: map[job.OutputID]time.Time{}, unclaimed: map[job.Path]unclaimed{}, sums: map[job.Path]*summing{}, settling: map[job.OutputID]bool{}, disputed: map[job.Path]time.Time{},
+		shared: map[string]job.ID{}, sources: map[job.Path]source{}, versions: map[job.OutputID]time.Time{}, unclaimed: map[job.Path]unclaimed{}, sums: map[job.Path]*summing{}, settling: map[job.OutputID]bool{}, disputed: map[job.Path]Dispute{},
 		keeper: keeper{vigils: map[string]*vigil{}}}
 	open, err := e.ledger.Open()
 	if err != nil {

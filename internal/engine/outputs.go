@@ -63,6 +63,12 @@ type Tally struct {
 	Broken   int  // files that never became complete, or vanished
 }
 
+// ownFile reports a file that is the attempt's by its path, when a history of it
+// names it: none in the folder of another attempt.
+func ownFile(a job.Attempt, p job.Path) bool {
+	return !p.Tagged() || strings.HasPrefix(string(p), "qm/"+a.PromptID+"/")
+}
+
 // tally counts attempt n of j; files that settled count as there. A file that a
 // history names and that nobody saw is missing like an expected one. Outside its own
 // folder a file does not tell which node wrote it, so it may be anyone's that
@@ -101,8 +107,7 @@ func tally(j job.Job, n int, trace Trace) Tally {
 		missing += max(0, max(1, x.Count)-there[x.Node])
 	}
 	t.Short = missing > anyNode || slices.ContainsFunc(a.Files, func(p job.Path) bool {
-		own := !p.Tagged() || strings.HasPrefix(string(p), "qm/"+a.PromptID+"/")
-		return own && !slices.ContainsFunc(j.Outputs, func(o job.Output) bool { return o.Source == p })
+		return ownFile(a, p) && !slices.ContainsFunc(j.Outputs, func(o job.Output) bool { return o.Source == p })
 	})
 	return t
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -47,6 +48,8 @@ const (
 	ownName  = "own name" // may write anywhere
 	unknown  = "unknown"  // nobody knows that it writes
 	learned  = "learned"  // saves only when its inputs are as the user wrote them
+	takes    = "takes"    // no table has it; it takes the folder that it is given
+	ignores  = "ignores"  // no table has it, and it writes elsewhere than into that folder
 )
 
 // saver is a save node of a prompt and what it does.
@@ -280,7 +283,7 @@ func (w *owners) submit() {
 	var p savers
 	for n := range 1 + w.pick(2) {
 		s := w.saver(fmt.Sprint(9 + n))
-		if n > 0 && s.Kind != isolated { // both may write one file
+		if n > 0 && s.Kind != isolated && s.Kind != takes { // both may write one file
 			s.Late, p.Savers[0].Late = 0, 0
 		}
 		p.add(s)
@@ -299,7 +302,7 @@ func (w *owners) saver(node string) saver {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	of := func(all ...string) string { return all[w.dice.IntN(len(all))] }
-	s := saver{Node: node, Kind: of(isolated, isolated, flat, flat, ownName, unknown, unknown, learned), Named: true, Sidecar: w.dice.IntN(4) == 0, Claim: w.dice.IntN(3) == 0}
+	s := saver{Node: node, Kind: of(isolated, isolated, flat, flat, ownName, unknown, unknown, learned, takes, ignores), Named: true, Sidecar: w.dice.IntN(4) == 0, Claim: w.dice.IntN(3) == 0}
 	if s.Kind == ownName && w.heard == 0 && w.dice.IntN(2) == 0 {
 		s.Kind = flat // what writes anywhere and is never heard of keeps everybody waiting
 	}
@@ -315,7 +318,7 @@ func (w *owners) saver(node string) saver {
 		switch s.Kind {
 		case flat:
 			p = job.Path(of("day1/", "day2/")) + p
-		case ownName, learned:
+		case ownName, learned, ignores:
 			p = job.Path(of("", "day1/")) + p
 		case unknown:
 			if s.Named {
@@ -333,7 +336,7 @@ func (w *owners) saver(node string) saver {
 	}
 	switch {
 	case w.dice.IntN(4) > 0 || w.calm:
-	case s.Kind == isolated:
+	case s.Kind == isolated, s.Kind == takes:
 		s.Late = time.Duration(w.dice.Int64N(int64(2 * time.Minute)))
 	case s.Named && w.heard == 100: // what comes with it nobody could know
 		s.Sidecar, s.Again = false, 0
@@ -372,6 +375,12 @@ func (p *savers) add(s saver) {
 		return
 	case learned:
 		x.Custom, x.Count = true, 0
+	case takes, ignores:
+		x.Custom = true
+		if p.Strangers == nil {
+			p.Strangers = map[string]string{}
+		}
+		p.Strangers[s.Node] = s.Kind
 	}
 	p.Expect = append(p.Expect, x)
 }
@@ -437,13 +446,37 @@ func (w *owners) put(v *version) {
 		return
 	}
 	if o, err := w.ledger.Orphan(job.NewOutputID("", v.path)); err == nil && o.State == job.OrphanOpen &&
-		(now.Sub(old.shown) >= ownersPolicy.LateWindow || old.sidecar && len(o.Candidates) == 0) {
+		(now.Sub(old.shown) >= w.held(o, v) || old.sidecar && len(o.Candidates) == 0) {
 		return // an admin had the time to decide, or nothing tells that a job wrote it
 	}
 	if (old.sidecar || old.after) && v.sent.Before(old.shown.Add(w.scan+2*time.Second)) {
 		return // nothing asked for it, and no scan had found it when the next was sent
 	}
 	w.fault(v.path, []*version{old, v}, "%s (%s of %s) was overwritten by %s before it was delivered", v.path, old.sum, old.user, v.user)
+}
+
+// held is for how long the orphan keeps a job waiting that writes this version: for
+// a minute when it may write anywhere and has none of the nodes of the candidates.
+func (w *owners) held(o job.Orphan, v *version) time.Duration {
+	classes := func(id job.ID) []string {
+		j, _ := w.ledger.Job(id)
+		all := slices.Collect(maps.Values(j.Strangers))
+		for _, x := range j.Expect {
+			if x.Custom {
+				all = append(all, x.Class)
+			}
+		}
+		return all
+	}
+	mine := classes(v.job)
+	alike := slices.ContainsFunc(o.Candidates, func(id job.ID) bool {
+		return slices.ContainsFunc(classes(id), func(c string) bool { return slices.Contains(mine, c) })
+	})
+	exact := slices.DeleteFunc(slices.Clone(v.places), func(place string) bool { return place == "" })
+	if alike || below(exact, v.path) {
+		return ownersPolicy.LateWindow
+	}
+	return time.Minute
 }
 
 // below reports a path that begins with one of the places.
@@ -549,7 +582,7 @@ func (f ownersFleet) execute(s job.Submission) {
 			continue
 		}
 		v := writer(node.Node)
-		if node.Kind == unknown && node.Named {
+		if node.Kind == unknown && node.Named || node.Kind == ignores {
 			v.places = []string{""} // its class never shows that it writes nothing
 		}
 		if node.Claim {
@@ -560,7 +593,7 @@ func (f ownersFleet) execute(s job.Submission) {
 			continue
 		}
 		for i, path := range node.Paths {
-			if v.path = path; node.Kind == isolated {
+			if v.path = path; node.Kind == isolated || node.Kind == takes {
 				v.path = job.Path("qm/"+s.PromptID+"/"+node.Node+"/") + path
 			} else if node.Named {
 				named, outside = append(named, path), append(outside, node.Node)
@@ -854,7 +887,7 @@ func (w *owners) settle() {
 func (w *owners) check() {
 	for _, id := range w.jobs {
 		if j, err := w.ledger.Job(id); err != nil || !j.State().Terminal() || !j.Closed {
-			w.Errorf("job %s is %s, closed %v, at the end (%v)", id, j.State(), j.Closed, err)
+			w.Errorf("job %s is %s, closed %v, at the end (%v): %s", id, j.State(), j.Closed, err, w.Standing(j).Phase)
 		}
 	}
 	w.mu.Lock()

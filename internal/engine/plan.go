@@ -29,6 +29,7 @@ var rules = []rule{
 	completeStored,
 	expireOverdue,
 	completeLost,
+	noteMissing,
 	renewLost,
 	closeSettled,
 }

@@ -281,3 +281,97 @@ func TestRow14EmptyFileOfTwoReplicas(t *testing.T) {
 		})
 	}
 }
+
+// TestRow01ANodeThatIgnoresItsFolder: a node that looks as if it took a folder, and
+// that no table has, takes turns with what writes anywhere until a file in that
+// folder shows that it does; jobs of one class then run side by side.
+func TestRow01ANodeThatIgnoresItsFolder(t *testing.T) {
+	looksIsolated := wanted{Expect: []job.Expected{{Node: "9", Class: "Slashless", Custom: true, Prefix: "anna"}}, Strangers: map[string]string{"9": "Slashless"}}
+	open(t, 4, engine.Policy{}, func(h *house) {
+		c := h.ask("user003", looksIsolated)
+		b := h.ask("user002", own("anna"))
+		h.pass(time.Second)
+		h.stands("anna.png", 10, nil) // of user003
+		h.ends(c, "anna.png")
+		h.pass(3 * time.Minute)
+		h.delivers(map[string]int{"user002": 0, "user003": 1})
+		h.stands("anna.png", 12, nil)
+		h.ends(b, "anna.png")
+		h.pass(3 * time.Minute)
+		h.delivers(map[string]int{"user002": 1, "user003": 1})
+	})
+	open(t, 4, engine.Policy{}, func(h *house) {
+		c, d := h.ask("user003", looksIsolated), h.ask("user002", looksIsolated)
+		h.pass(time.Second)
+		h.want(d, job.Queued)
+		h.see(h.prompt(c), job.MarkSeen, "anna_00001_.png")
+		h.pass(time.Second)
+		if now := h.now(d).State(); !now.InFlight() {
+			t.Errorf("the class takes its folder, and the next job of it is %s", now)
+		}
+	})
+}
+
+// TestRow01ANamedFileBesideASilentJob: a job that was accepted long ago, and of which
+// nothing shows that it began, takes no file from the one that reports it.
+func TestRow01ANamedFileBesideASilentJob(t *testing.T) {
+	open(t, 4, engine.Policy{}, func(h *house) {
+		h.ask("user001", stranger("Zork Show")) // its replica dies before it begins
+		h.pass(3 * time.Minute)
+		b := h.ask("user002", own("day/bert"))
+		h.pass(2 * time.Second)
+		h.stands("day/bert.png", 10, nil)
+		h.ends(b, "day/bert.png")
+		h.pass(time.Minute)
+		h.want(b, job.Done)
+		h.delivers(map[string]int{"user002": 1})
+	})
+}
+
+// TestRow04DoneBeforeTheHistory: a job that was done by what stood in its folder says
+// so when its history then names a file that does not come.
+func TestRow04DoneBeforeTheHistory(t *testing.T) {
+	open(t, 4, engine.Policy{}, func(h *house) {
+		a := h.ask("user001", stranger("Zork Save"))
+		h.pass(time.Second)
+		h.see(h.prompt(a), job.MarkWhole, "x_00001_.png")
+		h.pass(time.Second)
+		h.endsOutside(a, "shots/final.jpg")
+		h.pass(10 * time.Minute)
+		now := h.now(a)
+		h.want(a, job.Done)
+		if len(now.Warnings) != 1 || now.Warnings[0].Code != "partial" || !strings.Contains(now.Warnings[0].Message, "shots/final.jpg") {
+			t.Errorf("its warnings are %+v", now.Warnings)
+		}
+	})
+}
+
+// TestRow02ADisputedFileHoldsWhatMayOverwriteIt: a file that an admin must decide about
+// keeps waiting what writes to its path and what has the same node for a late window,
+// and what may write anywhere for a minute.
+func TestRow02ADisputedFileHoldsWhatMayOverwriteIt(t *testing.T) {
+	open(t, 4, engine.Policy{}, func(h *house) {
+		a := h.ask("user001", stranger("Zork Save"))
+		h.pass(time.Second)
+		h.stands("zork.png", 10, nil)
+		h.see(h.prompt(a), job.MarkWhole, "x_00001_.png")
+		h.ends(a)
+		for len(h.orphans()) == 0 {
+			h.pass(time.Second)
+		}
+		if o := h.orphans(); len(o[0].Candidates) == 0 {
+			t.Fatalf("orphans %+v", o)
+		}
+		same, path, other := h.ask("user002", stranger("Zork Save")), h.ask("user003", own("zork")), h.ask("user004", stranger("Other Save"))
+		h.pass(50 * time.Second)
+		for _, j := range []job.Job{same, path, other} {
+			h.want(j, job.Queued)
+		}
+		h.pass(20 * time.Second)
+		h.want(same, job.Queued)
+		h.want(path, job.Queued)
+		if now := h.now(other).State(); now == job.Queued {
+			t.Errorf("an unrelated job waits: %s", h.Standing(h.now(other)).Phase)
+		}
+	})
+}

@@ -46,9 +46,8 @@ type View struct {
 	// Fates are what became of files that histories named and that did not become
 	// their jobs', of jobs that have no others.
 	Fates map[job.ID]Fate
-	// Disputed are files of which several jobs may have written each, that an admin
-	// decides about; until then, or that time, nothing may overwrite them.
-	Disputed map[job.Path]time.Time
+	// Disputed are files that jobs may have written and that an admin decides about.
+	Disputed map[job.Path]Dispute
 	// Unstaged are the waiting jobs whose inputs do not stand ready for the workers yet.
 	Unstaged map[job.ID]bool
 	// Posting holds the prompt ids whose POST is under way in this process.
@@ -66,6 +65,17 @@ type Slot struct {
 // takes reports whether a job may go there.
 func (s Slot) takes(j *job.Job) bool {
 	return j.Spec.Deployment == s.Deployment || j.Spec.Deployment == "" && !s.ByName
+}
+
+// Dispute is a file on the share that an admin decides about.
+type Dispute struct {
+	// Since is when it was last shown to be one. For a late window from then on, no
+	// job is sent that writes to its path, or that may write anywhere and has a node
+	// of one of these classes; for [unrelatedHold], none that may write anywhere.
+	Since time.Time
+	// Classes are those of the jobs that may have written it which are not ComfyUI's
+	// own, sorted.
+	Classes []string
 }
 
 // Trace is what is known of an attempt's folder beyond the ledger.

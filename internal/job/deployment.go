@@ -74,10 +74,12 @@ type Deployment struct {
 // the attempt's own folder, with its inputs left as the user wrote them, so that
 // its jobs run one after the other; otherwise it saves nothing there.
 type Learned struct {
-	Class string    `json:"class"`
-	Plain bool      `json:"plain"`
-	At    time.Time `json:"at"`
-	Job   ID        `json:"job"`
+	Class string `json:"class"`
+	Plain bool   `json:"plain"`
+	// Outside says that it writes into the attempt's own folder and elsewhere as well.
+	Outside bool      `json:"outside,omitempty"`
+	At      time.Time `json:"at"`
+	Job     ID        `json:"job"`
 }
 
 // Held is a replica that is kept through the platform's min_replica_count.

@@ -44,7 +44,9 @@ func (f *Fleet) Submit(ctx context.Context, s job.Submission) job.Fact {
 		nodes := at.knownNodes()
 		outputs := p.Outputs(nodes)
 		for id := range p.Strangers(nodes) {
-			outputs = append(outputs, comfy.Output{Node: id}) // it may save
+			if !slices.ContainsFunc(outputs, func(o comfy.Output) bool { return o.Node == id }) {
+				outputs = append(outputs, comfy.Output{Node: id}) // it may save
+			}
 		}
 		fact = acknowledge(fact, receipt, outputs)
 	}
