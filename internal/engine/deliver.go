@@ -308,8 +308,11 @@ func (l *loop) deliveredFacts(j job.Job, o job.Output, r job.Receipt) []job.Fact
 func (l *loop) troubled(j job.Job, o job.Output, d *delivery) []job.Fact {
 	note := waits(j, o.Source, d.err)
 	gone := d.err.Code == "source_vanished" && d.missed >= vanishTries
-	if d.err.Code == "not_whole" && d.tries < vanishTries {
-		return nil // the next look decides
+	if d.err.Code == "not_whole" {
+		if d.tries < vanishTries {
+			return nil // the next look decides
+		}
+		gone = l.quiet(attemptOf(j, o.Attempt)) >= l.policy.missingGrace() // its writer began once more, and was killed
 	}
 	if !gone && d.err.Code != "hostile_source" {
 		return []job.Fact{note}
@@ -321,6 +324,16 @@ func (l *loop) troubled(j job.Job, o job.Output, d *delivery) []job.Fact {
 	note.Warning.Message = o.Source.String() + " could not be delivered: " + d.err.Message
 	return []job.Fact{note, {Job: j.ID, Attempt: o.Attempt, Kind: job.Abandoned, At: note.At, Evidence: job.ByManager,
 		Output: &job.Output{ID: o.ID, Node: o.Node, Source: o.Source, Size: o.Size, State: job.OutputVanished}}}
+}
+
+// quiet is for how long an attempt's run has ended and its files have kept still;
+// zero while it runs.
+func (l *loop) quiet(a job.Attempt) time.Duration {
+	ended := endOf(a)
+	if ended.IsZero() {
+		return 0
+	}
+	return time.Since(latest(ended, l.traces[a.PromptID].Moved))
 }
 
 // waits says on a job what keeps a file from its user.

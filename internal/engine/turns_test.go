@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -372,6 +373,28 @@ func TestRow02ADisputedFileHoldsWhatMayOverwriteIt(t *testing.T) {
 		h.want(path, job.Queued)
 		if now := h.now(other).State(); now == job.Queued {
 			t.Errorf("an unrelated job waits: %s", h.Standing(h.now(other)).Phase)
+		}
+	})
+}
+
+// TestRow14HalfWhenItIsCopied: a file that was complete, and that its killed writer then
+// began to write again, keeps its job and the jobs after it waiting no longer than a
+// half file does.
+func TestRow14HalfWhenItIsCopied(t *testing.T) {
+	open(t, 1, engine.Policy{}, func(h *house) {
+		a := h.ask("user001", own("anna"))
+		h.pass(time.Second)
+		half := &job.Error{Code: "not_whole", Class: job.Conflict, Transient: true, Message: "incomplete"}
+		h.share.fail["anna.png"] = slices.Repeat([]error{half}, 1000)
+		h.stands("anna.png", 10, nil)
+		h.ends(a, "anna.png")
+		b := h.ask("user002", own("anna"))
+		h.pass(5 * time.Minute)
+		if now := h.now(a); !now.Attempts[0].State.Terminal() || now.Outputs[0].State != job.OutputVanished {
+			t.Errorf("its job is %s, the file is %s", now.Attempts[0].State, now.Outputs[0].State)
+		}
+		if now := h.now(b); now.State() == job.Queued {
+			t.Errorf("the next job waits: %s", h.Standing(now).Phase)
 		}
 	})
 }
