@@ -887,7 +887,7 @@ func (w *owners) settle() {
 func (w *owners) check() {
 	for _, id := range w.jobs {
 		if j, err := w.ledger.Job(id); err != nil || !j.State().Terminal() || !j.Closed {
-			w.Errorf("job %s is %s, closed %v, at the end (%v): %s", id, j.State(), j.Closed, err, w.Standing(j).Phase)
+			w.Errorf("job %s is %s, closed %v, at the end (%v): %s; outputs %+v", id, j.State(), j.Closed, err, w.Standing(j).Phase, j.Outputs)
 		}
 	}
 	w.mu.Lock()
