@@ -87,7 +87,7 @@ type version struct {
 	placed       []string  // user/destination
 	reusers      []string  // users whose cached nodes report it
 	decided      bool      // an admin assigned it
-	sidecar      bool      // that no history names
+	sidecar      bool      // that no history names, as those of an unknown node that stays silent
 	after        bool      // written after an end that was inferred and that no history told
 }
 
@@ -585,6 +585,7 @@ func (f ownersFleet) execute(s job.Submission) {
 		if node.Kind == unknown && node.Named || node.Kind == ignores {
 			v.places = []string{""} // its class never shows that it writes nothing
 		}
+		v.sidecar = !node.Named
 		if node.Claim {
 			v.claim = &job.Claim{Job: s.Job, PromptID: s.PromptID, Attempt: s.Attempt, Node: node.Node}
 		}
