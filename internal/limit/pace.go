@@ -1,0 +1,36 @@
+package limit
+
+import "time"
+
+// Pace is how fast a body must arrive that somebody sends.
+type Pace struct {
+	Least  int64         // bytes in a second, on average over Window
+	Window time.Duration // of whole seconds
+	// Grace is how long a slow body may take while nobody waits for its place.
+	Grace time.Duration
+}
+
+// TooSlow judges a body that has been arriving for age, of which recent bytes
+// came within the last window. waited says that somebody waits for its place.
+func (p Pace) TooSlow(age time.Duration, recent int64, waited bool) bool {
+	if age < p.Window || age < p.Grace && !waited {
+		return false
+	}
+	return recent < p.Least*int64(p.Window/time.Second)
+}
+
+// Meter counts what arrives, second by second. The zero value has seen nothing.
+type Meter struct {
+	totals []int64 // at the end of each of the last seconds, oldest first
+}
+
+// Tick notes the total at the end of a second, and returns what came within the window.
+func (m *Meter) Tick(total int64, window time.Duration) (recent int64) {
+	m.totals = append(m.totals, total)
+	if n := int(window / time.Second); len(m.totals) > n {
+		recent = total - m.totals[len(m.totals)-1-n]
+		m.totals = append(m.totals[:0], m.totals[len(m.totals)-n:]...)
+		return recent
+	}
+	return total
+}
