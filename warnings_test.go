@@ -11,8 +11,8 @@ import (
 
 // warningRooms are where the codes of warnings and of what befalls jobs come
 // from, as prefixes of files. What they say stands on the screen for long, so
-// docs/operations.md explains each; other codes answer a call, once.
-var warningRooms = []string{"internal/engine/", "internal/store/", "internal/sdnotify/", "internal/ui/warning.go", "internal/server/queue.go", "internal/server/health.go"}
+// docs/operations.md explains each, and the limits of users; other codes answer a call, once.
+var warningRooms = []string{"internal/engine/", "internal/store/", "internal/sdnotify/", "internal/ui/warning.go", "internal/server/queue.go", "internal/server/health.go", "internal/server/limits.go"}
 
 // standing reports that what a file tells is one of these.
 func standing(file string) bool {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/comfyume/qmtui/internal/api"
-	"github.com/comfyume/qmtui/internal/job"
 )
 
 // The rhythm of an event stream.
@@ -16,15 +15,6 @@ const (
 	heartbeatEvery = 10 * time.Second
 	slowReader     = 10 * time.Second // a reader who takes nothing for this long is cut off
 )
-
-// enterStream takes a place among the event streams.
-func (s *Server) enterStream() error {
-	if s.streams.try() {
-		return nil
-	}
-	return &job.Error{Code: "too_many_streams", Class: job.Unavailable, Message: fmt.Sprintf("%d event streams are open already", cap(s.streams)),
-		Hint: "close some, or wait"}
-}
 
 // eventWriter writes an event stream (text/event-stream). The handler's
 // goroutine owns it.

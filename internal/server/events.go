@@ -28,10 +28,11 @@ func (s *Server) events(w http.ResponseWriter, r *request) error {
 	if r.Method == http.MethodHead {
 		return writeNothing(w)
 	}
-	if err := s.enterStream(); err != nil {
+	leave, err := r.enterStream()
+	if err != nil {
 		return err
 	}
-	defer s.streams.leave()
+	defer leave()
 	f, err := s.follow(limit, r.who.scope(), standingsEvery)
 	if err != nil {
 		return err

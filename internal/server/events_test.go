@@ -259,8 +259,8 @@ func TestSlowReaderIsCut(t *testing.T) {
 		svc.mu.Lock()
 		watching := len(svc.watchers)
 		svc.mu.Unlock()
-		if watching != 0 || len(s.streams) != 0 {
-			t.Errorf("%d watch, %d streams", watching, len(s.streams))
+		if watching != 0 || s.budgets.streams.Use().Taken != 0 {
+			t.Errorf("%d watch, %d streams", watching, s.budgets.streams.Use().Taken)
 		}
 	})
 }

@@ -35,7 +35,7 @@ func (s *Server) faceSocket(w http.ResponseWriter, r *request) error {
 	if client == "" {
 		client = strings.ReplaceAll(uuid.NewString(), "-", "")
 	}
-	return s.converse(w, r, user, func(ctx context.Context, k *socket) error {
+	return s.converse(w, r, func(ctx context.Context, k *socket) error {
 		follower, err := s.follow(faceWatch, user, faceTick)
 		if err != nil {
 			return err

@@ -29,10 +29,11 @@ func (s *Server) followLog(w http.ResponseWriter, r *request) error {
 	case r.Method == http.MethodHead:
 		return writeNothing(w)
 	}
-	if err := s.enterStream(); err != nil {
+	leave, err := r.enterStream()
+	if err != nil {
 		return err
 	}
-	defer s.streams.leave()
+	defer leave()
 	l := &logStream{s: s, out: newEventWriter(w), tail: s.opts.Log, least: least}
 	if err := l.run(r); err != nil {
 		s.log.Debug("log stream ended", "peer", r.RemoteAddr, "error", err)

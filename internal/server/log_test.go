@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/comfyume/qmtui/internal/api"
+	"github.com/comfyume/qmtui/internal/limit"
 )
 
 func tailOf(t *testing.T, log *slog.Logger) []string {
@@ -192,8 +193,8 @@ func TestSlowReaderOfTheLogIsCut(t *testing.T) {
 		defer conn.Close()
 		<-time.After(slowReader + time.Second) // fake time
 		synctest.Wait()
-		if len(s.streams) != 0 {
-			t.Errorf("%d streams", len(s.streams))
+		if s.budgets.streams.Use().Taken != 0 {
+			t.Errorf("%d streams", s.budgets.streams.Use().Taken)
 		}
 	})
 }
@@ -228,10 +229,10 @@ func TestLogStreamsAreBounded(t *testing.T) {
 	if w := ask(s.Handler(), "HEAD", "/api/log", ""); w.Code != http.StatusNoContent {
 		t.Errorf("HEAD: %d", w.Code)
 	}
-	if !s.streams.try() {
-		t.Fatal("HEAD kept a place")
+	if _, err := s.budgets.streams.Try(limit.Caller{}); err != nil {
+		t.Fatalf("HEAD kept a place: %v", err)
 	}
-	if w := ask(s.Handler(), "GET", "/api/log", ""); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "too_many_streams") {
+	if w := ask(s.Handler(), "GET", "/api/log", ""); w.Code != http.StatusTooManyRequests || !strings.Contains(w.Body.String(), "too_many_streams") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }

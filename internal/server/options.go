@@ -64,7 +64,8 @@ type Options struct {
 	Meter       func(method, route string) (ended func(status int, stream bool))
 	MaxWorkflow int64 // bytes of a prompt, and of its extra_data; zero means 10 MiB
 	MaxMetadata int64 // bytes of a caller's metadata; zero means 1 MiB
-	MaxStreams  int   // event streams at once; zero means 256
+	MaxStreams  int   // event streams of all users at once; zero means 480
+	Limits      Limits
 	// Grace bounds the drain when Run's context ends; zero means 5s.
 	Grace  time.Duration
 	Logger *slog.Logger     // nil discards
@@ -84,8 +85,8 @@ type Server struct {
 	admins  map[string]bool
 	logins  *logins
 
+	budgets  *budgets
 	bodies   gate // large bodies at once
-	streams  gate // event streams at once
 	sockets  sockets
 	clients  clientMemories // of the face
 	hiding   sync.Mutex     // held while somebody's history is changed
@@ -104,7 +105,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		opts: o, svc: o.Service, view: api.View{Subfolder: o.Subfolder}, log: o.Logger,
 		origins: http.NewCrossOriginProtection(), hosts: map[string]bool{"localhost": true}, admins: map[string]bool{},
-		bodies: newGate(8), streams: newGate(o.MaxStreams), decoders: newGate(2),
+		budgets: newBudgets(o.Limits, o), bodies: newGate(8), decoders: newGate(2),
 		previews: newPreviewCache(16 << 20), console: newLimiter(consoleLines, time.Minute, o.Now),
 		stopping: make(chan struct{}), guests: newGuests(),
 	}
@@ -126,8 +127,9 @@ func (o Options) withDefaults() Options {
 		o.MaxMetadata = 1 << 20
 	}
 	if o.MaxStreams <= 0 {
-		o.MaxStreams = 256
+		o.MaxStreams = allStreams
 	}
+	o.Limits = o.Limits.withDefaults()
 	if o.Grace <= 0 {
 		o.Grace = 5 * time.Second
 	}

@@ -26,7 +26,7 @@ func (s *Server) websocket(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	return s.converse(w, r, own, func(ctx context.Context, k *socket) error {
+	return s.converse(w, r, func(ctx context.Context, k *socket) error {
 		f, err := s.follow(defaultWatch, own, standingsEvery)
 		if err != nil {
 			return err

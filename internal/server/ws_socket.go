@@ -37,21 +37,21 @@ type socket struct {
 	pings, pongs atomic.Int64
 }
 
-// converse upgrades the call to a WebSocket, counted for user, and lets talk
-// have it until talk returns, the peer goes away or does not answer, the
+// converse upgrades the call to a WebSocket and lets talk have it until talk returns, the peer goes away or does not answer, the
 // login ends, or the server stops. All its goroutines are gone on return.
-func (s *Server) converse(w http.ResponseWriter, r *request, user string, talk func(context.Context, *socket) error) error {
+func (s *Server) converse(w http.ResponseWriter, r *request, talk func(context.Context, *socket) error) error {
 	if err := s.checkSocketOrigin(r.Request); err != nil {
 		return err
 	}
 	// The line outlives the login for as long as a goodbye takes.
 	line, hangUp := context.WithCancel(context.WithoutCancel(r.Context()))
 	defer hangUp()
-	place, err := s.sockets.enter(user, hangUp)
+	leave, err := r.enterSocket()
 	if err != nil {
 		return err
 	}
-	defer s.sockets.leave(place)
+	defer leave()
+	defer s.sockets.leave(s.sockets.enter(hangUp))
 	if err := wantsUpgrade(r.Request); err != nil {
 		return err
 	}

@@ -272,7 +272,7 @@ func TestSocketsStopCleanly(t *testing.T) {
 
 func TestSocketsOfOneUser(t *testing.T) {
 	s, _ := listening(t, newFake(), nil)
-	for range socketsPerUser {
+	for range DefaultLimits.Sockets {
 		mustOpen(t, s, "/ws", "X-Remote-User: user001").next()
 	}
 	if _, resp, err := open(t, s, "/comfy/user001/ws", "X-Remote-User: user001"); err == nil || resp == nil || resp.StatusCode != 429 || resp.Header.Get("Retry-After") == "" {

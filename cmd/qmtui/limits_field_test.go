@@ -1,0 +1,213 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net"
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/comfyume/qmtui/internal/api"
+	"github.com/comfyume/qmtui/internal/job"
+)
+
+// limited is a site whose users are named by a trusted proxy, as seen by one
+// who takes all that can be had (user001), by another (user002), and by the
+// admin on the unix socket.
+type limited struct{ *site }
+
+func openLimited(t *testing.T, change func(*plan)) *limited {
+	t.Helper()
+	s := openSite(t, func(p *plan) {
+		p.config.Server.Listen, p.config.Auth.Mode = "127.0.0.1:0", "login"
+		if change != nil {
+			change(p)
+		}
+	})
+	return &limited{s}
+}
+
+// caller makes calls as one person.
+type caller struct {
+	*limited
+	name string // of the user whom the calls are for
+	base string
+	http *http.Client
+	user string // named by the proxy; empty on the socket
+}
+
+func (l *limited) as(user string) *caller {
+	return &caller{l, user, "http://" + l.manager.server.Addr().String(), &http.Client{Transport: &http.Transport{}}, user}
+}
+
+// admin is the admin on the unix socket, who acts for user002.
+func (l *limited) admin() *caller {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", l.config.Server.Socket)
+	}
+	return &caller{l, "user002", "http://qmtui", &http.Client{Transport: &http.Transport{DialContext: dial}}, ""}
+}
+
+// answer is what came of a call.
+type answer struct {
+	status int
+	code   string // of an error
+	hint   string
+	wait   int // seconds, of Retry-After
+	body   []byte
+	header http.Header
+}
+
+// call makes a call and reads the answer.
+func (c *caller) call(method, path, kind string, body []byte) answer {
+	c.T.Helper()
+	resp, err := c.open(c.T.Context(), method, path, kind, body)
+	check(c.T, err)
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	check(c.T, err)
+	return read(resp, raw)
+}
+
+func read(resp *http.Response, raw []byte) answer {
+	a := answer{status: resp.StatusCode, body: raw, header: resp.Header}
+	var e api.ErrorBody
+	if resp.StatusCode >= 400 && json.Unmarshal(raw, &e) == nil {
+		a.code, a.hint = e.Error.Code, e.Error.Hint
+	}
+	a.wait, _ = strconv.Atoi(resp.Header.Get("Retry-After"))
+	return a
+}
+
+func (c *caller) open(ctx context.Context, method, path, kind string, body []byte) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+	check(c.T, err)
+	if kind != "" {
+		r.Header.Set("Content-Type", kind)
+	}
+	if c.user != "" {
+		r.Header.Set("X-Remote-User", c.user)
+	}
+	return c.http.Do(r)
+}
+
+// submit hands in a small prompt.
+func (c *caller) submit() answer {
+	return c.call("POST", api.PathJobs, "application/json", fmt.Appendf(nil, `{"user_id":%q,"workflow":%s}`, c.name, saving("limits")))
+}
+
+// upload sends a file.
+func (c *caller) upload(name string, data []byte) answer {
+	kind, body := form(name, data)
+	return c.call("POST", "/comfy/"+c.name+"/upload/image", kind, body)
+}
+
+// form is an upload as a browser sends it.
+func form(name string, data []byte) (kind string, body []byte) {
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	part, _ := w.CreateFormFile("image", name)
+	_, _ = part.Write(data)
+	_ = w.Close()
+	return w.FormDataContentType(), b.Bytes()
+}
+
+// follow opens an event stream and reads its first event.
+func (c *caller) follow(path string) (answer, func()) {
+	c.T.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	resp, err := c.open(ctx, "GET", path, "", nil)
+	check(c.T, err)
+	leave := func() { cancel(); resp.Body.Close() }
+	if resp.StatusCode != http.StatusOK {
+		raw, _ := io.ReadAll(resp.Body)
+		leave()
+		return read(resp, raw), func() {}
+	}
+	if line, err := bufio.NewReader(resp.Body).ReadString('\n'); err != nil || line[:6] != "event:" {
+		c.T.Errorf("%s begins with %q, %v", path, line, err)
+	}
+	return answer{status: http.StatusOK}, leave
+}
+
+// refused expects an answer 429 with a code, a next step and a time.
+func (a answer) refused(t *testing.T, code string) {
+	t.Helper()
+	if a.status != http.StatusTooManyRequests || a.code != code || a.hint == "" || a.wait < 1 {
+		t.Errorf("%d %s, try again in %d s: %.300s; want 429 %s", a.status, a.code, a.wait, a.body, code)
+	}
+}
+
+// othersAreServed measures that another user and the admin get through.
+func (l *limited) othersAreServed(when string) {
+	l.T.Helper()
+	for _, c := range []*caller{l.as("user002"), l.admin()} {
+		who := "user002"
+		if c.user == "" {
+			who = "the admin"
+		}
+		for what, do := range map[string]func() answer{
+			"a submit": c.submit,
+			"an upload of 5 bytes": func() answer {
+				return c.upload(fmt.Sprintf("%s %d.txt", who, time.Now().UnixNano()), []byte("hello"))
+			},
+			"a stream": func() answer { a, leave := c.follow(api.PathEvents); leave(); return a },
+		} {
+			began := time.Now()
+			a := do()
+			if took := time.Since(began); a.status/100 != 2 || took > slack(time.Second) {
+				l.T.Errorf("%s, %s of %s: %d %s after %v", when, what, who, a.status, a.code, took)
+			}
+		}
+	}
+}
+
+// soon asks until it is so, which must be within two seconds.
+func (l *limited) soon(what string, ok func() bool) {
+	l.T.Helper()
+	began := time.Now()
+	l.eventually(what, ok)
+	if took := time.Since(began); took > slack(2*time.Second) {
+		l.T.Errorf("%s only after %v", what, took)
+	}
+}
+
+// Row 4: one participant opened 256 event streams, and the panel, submit
+// --wait and the log over the socket had none.
+func TestLimitsRow04Streams(t *testing.T) {
+	t.Parallel()
+	l := openLimited(t, nil)
+	eve := l.as("user001")
+	var leave []func()
+	for range 300 {
+		a, out := eve.follow(api.PathEvents)
+		if a.status != http.StatusOK {
+			a.refused(t, "too_many_streams")
+		} else {
+			leave = append(leave, out)
+		}
+	}
+	if n := len(leave); n > 32 {
+		t.Errorf("one user has %d streams", n)
+	}
+	l.othersAreServed("while one user has all the streams that she can get")
+	a, out := l.admin().follow(api.PathLog)
+	out()
+	if a.status != http.StatusOK {
+		t.Errorf("the log over the socket: %d %s", a.status, a.code)
+	}
+	j := l.site.submit("user002", saving("waited"))
+	l.awaitEnd(j.ID, job.Done)
+	for _, out := range leave {
+		out()
+	}
+	l.soon("eve can follow again", func() bool { a, out := eve.follow(api.PathEvents); out(); return a.status == http.StatusOK })
+}
