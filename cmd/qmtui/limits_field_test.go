@@ -11,6 +11,8 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -178,6 +180,65 @@ func (l *limited) soon(what string, ok func() bool) {
 	if took := time.Since(began); took > slack(2*time.Second) {
 		l.T.Errorf("%s only after %v", what, took)
 	}
+}
+
+// metric is a figure of /metrics; -1 when it is not there.
+func (l *limited) metric(name string) float64 {
+	l.T.Helper()
+	for line := range strings.Lines(string(l.admin().call("GET", api.PathMetrics, "", nil).body)) {
+		if text, ok := strings.CutPrefix(line, name+" "); ok {
+			v, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+			check(l.T, err)
+			return v
+		}
+	}
+	return -1
+}
+
+// Row 3: eight uploads at one byte a second held all places for bodies, and
+// another user's 5 bytes took a minute.
+func TestLimitsRow03SlowUploads(t *testing.T) {
+	t.Parallel()
+	l := openLimited(t, nil)
+	address := l.manager.server.Addr().String()
+	kind, body := form("slow.png", make([]byte, 9_000_000))
+	head := fmt.Sprintf("POST /comfy/user001/upload/image HTTP/1.1\r\nHost: %s\r\nX-Remote-User: user001\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n", address, kind, len(body))
+	var slow []net.Conn
+	for n := range 16 {
+		conn, err := net.Dial("tcp", address)
+		check(t, err)
+		defer conn.Close()
+		// Half of them send enough at once to need a place among the large ones.
+		_, err = conn.Write(append([]byte(head), body[:200+n%2*(128<<10)]...))
+		check(t, err)
+		slow = append(slow, conn)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var dripping sync.WaitGroup
+	dripping.Go(func() {
+		for tick := time.NewTicker(time.Second); ctx.Err() == nil; {
+			for _, conn := range slow {
+				_, _ = conn.Write([]byte("a"))
+			}
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+			}
+		}
+	})
+	l.eventually("the slow uploads are under way", func() bool {
+		return l.metric(`qmtui_http_requests_in_flight{route="/comfy/{user}/upload/image"}`) == float64(len(slow))
+	})
+	l.othersAreServed("under sixteen slow uploads")
+	if a := l.as("user002").upload("large.bin", make([]byte, 2<<20)); a.status != 200 {
+		t.Errorf("a large upload of another user: %d %s", a.status, a.code)
+	}
+	stop()
+	dripping.Wait()
+	for _, conn := range slow {
+		conn.Close()
+	}
+	l.soon("the attacker is served again", func() bool { return l.as("user001").upload("large.bin", make([]byte, 2<<20)).status == 200 })
 }
 
 // Row 4: one participant opened 256 event streams, and the panel, submit

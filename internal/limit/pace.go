@@ -11,12 +11,11 @@ type Pace struct {
 }
 
 // TooSlow judges a body that has been arriving for age, of which recent bytes
-// came within the last window. waited says that somebody waits for its place.
-func (p Pace) TooSlow(age time.Duration, recent int64, waited bool) bool {
-	if age < p.Window || age < p.Grace && !waited {
-		return false
-	}
-	return recent < p.Least*int64(p.Window/time.Second)
+// came within the last window: it should leave when somebody waits for its
+// place, or it must at once.
+func (p Pace) TooSlow(age time.Duration, recent int64) (should, must bool) {
+	should = age >= p.Window && recent < p.Least*int64(p.Window/time.Second)
+	return should, should && age >= p.Grace
 }
 
 // Meter counts what arrives, second by second. The zero value has seen nothing.

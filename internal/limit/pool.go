@@ -18,9 +18,12 @@ type Pool struct {
 	mu      sync.Mutex
 	users   map[string]*share
 	taken   int
-	waiting int
+	queue   queue
 	refused refusals
 }
+
+// queue counts those who wait for a place, and the places that are given up for them.
+type queue struct{ waiting, yielded int }
 
 // PoolSpec is what a pool is made of.
 type PoolSpec struct {
@@ -37,6 +40,7 @@ type share struct {
 	places *semaphore.Weighted
 	held   int
 	here   int // held or waited for
+	queue  queue
 }
 
 // NewPool makes a pool whose places are free.
@@ -68,7 +72,7 @@ func (p *Pool) Try(c Caller) (leave func(), err error) {
 func (p *Pool) Enter(ctx context.Context, c Caller) (leave func(), err error) {
 	own := p.shareOf(c)
 	if own != nil && !own.places.TryAcquire(1) {
-		if err := p.wait(ctx, own.places); err != nil {
+		if err := p.wait(ctx, own.places, &own.queue); err != nil {
 			p.putBack(c, own)
 			return nil, err
 		}
@@ -79,7 +83,7 @@ func (p *Pool) Enter(ctx context.Context, c Caller) (leave func(), err error) {
 		if c.Operator && p.spec.Reserve > 0 {
 			from = p.reserved
 		}
-		if err := p.wait(ctx, from); err != nil {
+		if err := p.wait(ctx, from, &p.queue); err != nil {
 			p.giveUp(c, own)
 			return nil, err
 		}
@@ -87,14 +91,18 @@ func (p *Pool) Enter(ctx context.Context, c Caller) (leave func(), err error) {
 	return p.entered(c, own, from), nil
 }
 
-func (p *Pool) wait(ctx context.Context, on *semaphore.Weighted) error {
+func (p *Pool) wait(ctx context.Context, on *semaphore.Weighted, q *queue) error {
 	p.mu.Lock()
-	p.waiting++
+	q.waiting++
 	p.mu.Unlock()
 	err := on.Acquire(ctx, 1)
 	p.mu.Lock()
-	p.waiting--
-	p.mu.Unlock()
+	defer p.mu.Unlock()
+	q.waiting--
+	if err == nil && q.yielded > 0 {
+		q.yielded--
+	}
+	q.yielded = min(q.yielded, q.waiting)
 	return err
 }
 
@@ -110,11 +118,20 @@ func (p *Pool) tryAny(c Caller) *semaphore.Weighted {
 	return nil
 }
 
-// Waiting reports whether somebody waits for a place.
-func (p *Pool) Waiting() bool {
+// Yield reports whether the caller, who holds a place, should leave it because
+// somebody waits for it: no more are told so than wait.
+func (p *Pool) Yield(c Caller) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.waiting > 0
+	q := &p.queue
+	if own := p.users[c.User]; own != nil && own.queue.waiting > own.queue.yielded && !c.Operator {
+		q = &own.queue
+	}
+	if q.waiting <= q.yielded {
+		return false
+	}
+	q.yielded++
+	return true
 }
 
 // shareOf is the share of the caller's user; nil for none.

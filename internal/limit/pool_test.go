@@ -88,8 +88,11 @@ func TestPoolWaits(t *testing.T) {
 			}()
 		}
 		synctest.Wait()
-		if !p.Waiting() || len(came) != 0 {
+		if len(came) != 0 {
 			t.Fatal("eve does not wait for her own share")
+		}
+		if p.Yield(bob) || !p.Yield(eve) || !p.Yield(eve) || p.Yield(eve) {
+			t.Error("two of eve's should leave their places for two more of hers, and nobody else")
 		}
 		leave, err := p.Enter(t.Context(), bob)
 		if err != nil {
@@ -115,7 +118,7 @@ func TestPoolWaits(t *testing.T) {
 		(<-came)()
 		third()
 		leave()
-		if p.Waiting() || p.Use().Taken != 0 || len(p.users) != 0 {
+		if p.Yield(eve) || p.Use().Taken != 0 || len(p.users) != 0 {
 			t.Errorf("%+v, %d users", p.Use(), len(p.users))
 		}
 	})
@@ -142,16 +145,15 @@ func TestRefusalsAreBounded(t *testing.T) {
 func TestPace(t *testing.T) {
 	p := Pace{Least: 16 << 10, Window: 10 * time.Second, Grace: time.Minute}
 	for _, c := range []struct {
-		age    time.Duration
-		recent int64
-		waited bool
-		want   bool
+		age          time.Duration
+		recent       int64
+		should, must bool
 	}{
-		{9 * time.Second, 0, true, false}, {10 * time.Second, 0, true, true}, {10 * time.Second, 160 << 10, true, false},
-		{59 * time.Second, 0, false, false}, {time.Minute, 160<<10 - 1, false, true}, {time.Hour, 160 << 10, true, false},
+		{9 * time.Second, 0, false, false}, {10 * time.Second, 0, true, false}, {10 * time.Second, 160 << 10, false, false},
+		{59 * time.Second, 160<<10 - 1, true, false}, {time.Minute, 160<<10 - 1, true, true}, {time.Hour, 160 << 10, false, false},
 	} {
-		if got := p.TooSlow(c.age, c.recent, c.waited); got != c.want {
-			t.Errorf("%+v: %v", c, got)
+		if should, must := p.TooSlow(c.age, c.recent); should != c.should || must != c.must {
+			t.Errorf("%+v: %v %v", c, should, must)
 		}
 	}
 	var m Meter

@@ -63,15 +63,18 @@ func (s *Server) takeUpload(w http.ResponseWriter, r *request, change func(*uplo
 	return writeJSON(w, http.StatusOK, faceUploaded{Name: name, Subfolder: u.folder, Type: u.kind})
 }
 
-// readUpload reads the form; large ones wait for their turn.
+// readUpload reads the form.
 func (s *Server) readUpload(w http.ResponseWriter, r *request, change func(*upload, formValues) error) (upload, error) {
-	if err := s.bodies.enter(r.Context()); err != nil {
+	b, err := r.receive()
+	if err != nil {
 		return upload{}, err
 	}
-	defer s.bodies.leave()
-	r.Body = http.MaxBytesReader(w, r.Body, maxUpload+smallBody)
-	if err := r.ParseMultipartForm(largeBody); err != nil {
-		return upload{}, formError(err)
+	defer b.Close()
+	r.Body = http.MaxBytesReader(w, b, maxUpload+smallBody)
+	err = r.ParseMultipartForm(formMemory)
+	b.rest() // all that counts has arrived
+	if err != nil {
+		return upload{}, b.formError(err)
 	}
 	defer func() { _ = r.MultipartForm.RemoveAll() }()
 	file, head, err := r.FormFile("image")
@@ -96,9 +99,13 @@ func valuesOf(form *multipart.Form) formValues {
 	}
 }
 
-func formError(err error) error {
+// formError tells why the body was not read as a form.
+func (b *body) formError(err error) error {
 	if tooMuch := (*http.MaxBytesError)(nil); errors.As(err, &tooMuch) {
 		return tooLarge("the upload", maxUpload)
+	}
+	if b.err != nil && b.err != io.EOF {
+		return brokenBody("the upload", b.err)
 	}
 	return &job.Error{Code: "bad_form", Class: job.Invalid, Message: "the body is not a form: " + err.Error(), Hint: "send multipart/form-data"}
 }

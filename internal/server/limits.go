@@ -34,12 +34,17 @@ func (l Limits) withDefaults() Limits {
 const (
 	allStreams, keptStreams = 480, 32
 	allSockets, keptSockets = 1024, 64
+
+	allArriving, keptArriving = 1024, 64 // bodies, small ones included
+	allBodies, keptBodies     = 16, 4    // those that are not small
+	oneArriving, oneBodies    = 64, 4    // of these of one user
 )
 
 // budgets are the limits at work.
 type budgets struct {
 	set              limit.Set
 	streams, sockets *limit.Pool
+	arriving, bodies *limit.Pool
 }
 
 func newBudgets(l Limits, o Options) *budgets {
@@ -49,8 +54,11 @@ func newBudgets(l Limits, o Options) *budgets {
 	b := &budgets{
 		streams: pool("streams", o.MaxStreams, keptStreams, l.Streams),
 		sockets: pool("sockets", allSockets, keptSockets, l.Sockets),
+
+		arriving: pool("arriving", allArriving, keptArriving, oneArriving),
+		bodies:   pool("bodies", allBodies, keptBodies, oneBodies),
 	}
-	b.set.Add(b.streams, b.sockets)
+	b.set.Add(b.streams, b.sockets, b.arriving, b.bodies)
 	return b
 }
 
@@ -77,6 +85,26 @@ func (r *request) enterStream() (leave func(), err error) {
 func (r *request) enterSocket() (leave func(), err error) {
 	leave, err = r.srv.budgets.sockets.Try(r.charged())
 	return leave, overLimit(err, "too_many_sockets", "WebSockets", "close some pages, or wait")
+}
+
+// enterArriving takes a place among the bodies that arrive.
+func (r *request) enterArriving() (leave func(), err error) {
+	leave, err = r.srv.budgets.arriving.Try(r.charged())
+	return leave, overLimit(err, "too_many_bodies", "uploads and other bodies", "send fewer at once: let some arrive first")
+}
+
+func tooSlow() error {
+	return &job.Error{Code: "body_timeout", Class: job.Invalid, Transient: true,
+		Message: fmt.Sprintf("the body arrived too slowly: %d KiB a second are the least, over %d s", pace.Least>>10, int(pace.Window.Seconds())),
+		Hint:    "try again over a better connection, or send less at once"}
+}
+
+// brokenBody tells why a body was not read; what says what it was.
+func brokenBody(what string, err error) error {
+	if known := (*job.Error)(nil); errors.As(err, &known) || ended(err) {
+		return err
+	}
+	return &job.Error{Code: "body_broken", Class: job.Invalid, Message: what + " broke off: " + err.Error(), Hint: "try again"}
 }
 
 // placeWait is when to ask again for a place that somebody must leave first.

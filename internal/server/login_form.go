@@ -1,16 +1,10 @@
 package server
 
 import (
-	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
-	"time"
-
-	"github.com/comfyume/qmtui/internal/job"
 )
 
 const loginBody = 16 << 10 // bytes
@@ -37,16 +31,10 @@ func readLogin(r *request) (loginRequest, error) {
 
 // readForm reads a form as a browser sends it.
 func readForm(r *request) (url.Values, error) {
-	raw, err := io.ReadAll(io.LimitReader(r.Body, loginBody+1))
-	switch {
-	case len(raw) > loginBody:
-		return nil, tooLarge("the form", loginBody)
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, &job.Error{Code: "body_timeout", Class: job.Invalid, Message: "the form did not arrive within a minute", Hint: "try again"}
-	case err != nil:
-		return nil, &job.Error{Code: "body_broken", Class: job.Invalid, Message: "the form broke off: " + err.Error(), Hint: "try again"}
+	raw, err := r.readBody("the form", loginBody)
+	if err != nil {
+		return nil, err
 	}
-	_ = http.NewResponseController(r.w).SetReadDeadline(time.Time{}) // see request.read
 	v, err := url.ParseQuery(string(raw))
 	if err != nil {
 		return nil, badField("the form", "is not one", "use the page at /auth/login")

@@ -86,7 +86,6 @@ type Server struct {
 	logins  *logins
 
 	budgets  *budgets
-	bodies   gate // large bodies at once
 	sockets  sockets
 	clients  clientMemories // of the face
 	hiding   sync.Mutex     // held while somebody's history is changed
@@ -105,7 +104,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		opts: o, svc: o.Service, view: api.View{Subfolder: o.Subfolder}, log: o.Logger,
 		origins: http.NewCrossOriginProtection(), hosts: map[string]bool{"localhost": true}, admins: map[string]bool{},
-		budgets: newBudgets(o.Limits, o), bodies: newGate(8), decoders: newGate(2),
+		budgets: newBudgets(o.Limits, o), decoders: newGate(2),
 		previews: newPreviewCache(16 << 20), console: newLimiter(consoleLines, time.Minute, o.Now),
 		stopping: make(chan struct{}), guests: newGuests(),
 	}

@@ -9,7 +9,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -26,11 +25,11 @@ type request struct {
 
 // Bounds of reading.
 const (
-	bodyTimeout = time.Minute
-	smallBody   = 256 << 10 // bytes of a body that holds no workflow
-	largeBody   = 1 << 20   // from here on, a body waits for its turn
-	maxDepth    = 200       // nesting of a workflow, as comfy has it
-	politeness  = 32 << 20  // bytes read and thrown away before 413, so that the answer arrives
+	bodyTimeout = time.Minute // of one that arrives too slowly, see pace
+	smallBody   = 256 << 10   // bytes of a body that holds no workflow
+	formMemory  = 1 << 20     // bytes of a form that are kept in memory; the rest is in files
+	maxDepth    = 200         // nesting of a workflow, as comfy has it
+	politeness  = 32 << 20    // bytes read and thrown away before 413, so that the answer arrives
 )
 
 // decode reads a JSON body of at most limit bytes into v.
@@ -65,27 +64,8 @@ func (r *request) read(limit int64) ([]byte, error) {
 
 // readAny reads the body, whatever its type says, without a byte order mark.
 func (r *request) readAny(limit int64) ([]byte, error) {
-	if r.ContentLength < 0 || r.ContentLength > largeBody {
-		if err := r.srv.bodies.enter(r.Context()); err != nil {
-			return nil, err
-		}
-		defer r.srv.bodies.leave()
-	}
-	raw, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
-	if int64(len(raw)) > limit {
-		_, _ = io.CopyN(io.Discard, r.Body, politeness)
-		return nil, tooLarge("the body", limit)
-	}
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, &job.Error{Code: "body_timeout", Class: job.Invalid, Message: "the body did not arrive within a minute", Transient: true, Hint: "try again"}
-	case err != nil:
-		return nil, &job.Error{Code: "body_broken", Class: job.Invalid, Message: "the body broke off: " + err.Error(), Hint: "try again"}
-	}
-	// Front set a deadline. It stays after a failure, for what net/http reads
-	// away, and must not end a handler that waits long.
-	_ = http.NewResponseController(r.w).SetReadDeadline(time.Time{})
-	return bytes.TrimPrefix(raw, byteOrderMark), nil
+	raw, err := r.readBody("the body", limit)
+	return bytes.TrimPrefix(raw, byteOrderMark), err
 }
 
 // byteOrderMark begins text files of some editors on Windows.
