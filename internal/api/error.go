@@ -92,7 +92,7 @@ var statusOfCode = map[string]int{
 	"unsupported_media_type": http.StatusUnsupportedMediaType, "no_preview": http.StatusUnsupportedMediaType,
 	"method_not_allowed": http.StatusMethodNotAllowed, "login_required": http.StatusUnauthorized,
 	"bad_login": http.StatusUnauthorized, "bad_token": http.StatusUnauthorized,
-	"body_timeout": http.StatusRequestTimeout,
+	"body_timeout": http.StatusRequestTimeout, "inputs_full": http.StatusInsufficientStorage,
 }
 
 // StatusOf is the HTTP status that an error is answered with.

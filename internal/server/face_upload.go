@@ -47,17 +47,34 @@ func (s *Server) takeUpload(w http.ResponseWriter, r *request, change func(*uplo
 	if s.opts.Inputs == "" {
 		return &job.Error{Code: "no_inputs", Class: job.Unavailable, Message: "this site takes no uploads", Hint: "an admin sets users.inputs"}
 	}
+	if err := s.chargeUpload(r.charged(), 1, max(0, r.ContentLength)); err != nil {
+		return err
+	}
 	u, err := s.readUpload(w, r, change)
 	if err != nil {
 		return err
+	}
+	if r.ContentLength < 0 {
+		if err := s.chargeUpload(r.charged(), 0, int64(len(u.data))); err != nil {
+			return err
+		}
 	}
 	root, err := userFolder(s.opts.Inputs, r.PathValue("user"))
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	name, err := u.store(root)
+	written, err := s.opts.Disks.Claim(DiskInputs, int64(len(u.data)))
 	if err != nil {
+		return fullDisk(err)
+	}
+	defer written()
+	kept, err := s.inputs.admit(r, root, u)
+	if err != nil {
+		return err
+	}
+	name, err := u.store(root)
+	if kept(err == nil); err != nil {
 		return uploadError(err)
 	}
 	return writeJSON(w, http.StatusOK, faceUploaded{Name: name, Subfolder: u.folder, Type: u.kind})
@@ -171,13 +188,18 @@ func uploadError(err error) error {
 // maxSameName bounds the search for a free name.
 const maxSameName = 1000
 
+// place is the folder below the user's own that the file goes to; empty for that.
+func (u upload) place() string {
+	if u.kind == tempFolder {
+		return path.Join(tempFolder, u.folder)
+	}
+	return u.folder
+}
+
 // store writes the file below root and returns its name. As with ComfyUI the
 // same bytes under the same name are one file, and others get " (1)" and so on.
 func (u upload) store(root *os.Root) (string, error) {
-	folder := u.folder
-	if u.kind == tempFolder {
-		folder = path.Join(tempFolder, folder)
-	}
+	folder := u.place()
 	if folder != "" {
 		if err := root.MkdirAll(folder, 0o755); err != nil {
 			return "", err

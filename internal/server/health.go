@@ -30,7 +30,7 @@ func (s *Server) health(w http.ResponseWriter, r *request) error {
 	}
 	q := api.FromStatus(s.svc.Status())
 	h := api.Health{Status: "healthy", Version: s.opts.Version, ActiveGPU: q.Active, Depth: q.Depth,
-		Mode: q.Mode, Pending: q.Pending, Running: q.Running, Reasons: obstacles(s.svc.Status())}
+		Mode: q.Mode, Pending: q.Pending, Running: q.Running, Reasons: s.obstacles()}
 	if len(h.Reasons) > 0 {
 		h.Status = "degraded"
 	}
@@ -50,7 +50,7 @@ func (s *Server) health(w http.ResponseWriter, r *request) error {
 
 // ready answers 503 while the manager cannot do its work.
 func (s *Server) ready(w http.ResponseWriter, _ *request) error {
-	out := api.Readiness{Reasons: obstacles(s.svc.Status())}
+	out := api.Readiness{Reasons: s.obstacles()}
 	if e := stuck(s.svc.Status(), s.opts.Now()); e != nil {
 		out.Reasons = append(out.Reasons, api.Reason{Code: e.Code, Message: e.Message, Hint: e.Hint})
 	}

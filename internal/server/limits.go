@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
+
+	"github.com/dustin/go-humanize"
 
 	"github.com/comfyume/qmtui/internal/job"
 	"github.com/comfyume/qmtui/internal/limit"
@@ -15,18 +18,34 @@ import (
 // default, a negative number means no bound. The admin on the unix socket and
 // sessions by SSH have none, and a reserve of all places is kept for them.
 type Limits struct {
-	Streams int // event streams at once; 24 by default
-	Sockets int // WebSockets at once; 32 by default
+	Streams int // event streams at once
+	Sockets int // WebSockets at once
+
+	Submits     int   // within a minute
+	PromptBytes int64 // of submits, within an hour
+	Uploads     int   // files within an hour
+	UploadBytes int64 // within an hour
+
+	InputFiles int   // that are kept in the own folder of inputs
+	InputBytes int64 // of those
 }
 
-// DefaultLimits are what Options without Limits mean: five to ten times what
-// somebody needs who has the panel, several pages and scripts open at once.
-var DefaultLimits = Limits{Streams: 24, Sockets: 32}
+// DefaultLimits are what Options without Limits mean: five to ten times what a
+// busy user of a workshop needs, who has four pages and panels open, queues a
+// batch of fifty every minute, or two hundred prompts of 500 KB within an hour,
+// and brings a thousand pictures and some videos, 3 GB together, of which the
+// folder keeps all for a week.
+var DefaultLimits = Limits{Streams: 24, Sockets: 32, Submits: 300, PromptBytes: 1 << 30,
+	Uploads: 5000, UploadBytes: 20 << 30, InputFiles: 20_000, InputBytes: 50 << 30}
 
 func (l Limits) withDefaults() Limits {
 	d := DefaultLimits
-	l.Streams, l.Sockets = cmp.Or(l.Streams, d.Streams), cmp.Or(l.Sockets, d.Sockets)
-	return l
+	return Limits{
+		Streams: cmp.Or(l.Streams, d.Streams), Sockets: cmp.Or(l.Sockets, d.Sockets),
+		Submits: cmp.Or(l.Submits, d.Submits), PromptBytes: cmp.Or(l.PromptBytes, d.PromptBytes),
+		Uploads: cmp.Or(l.Uploads, d.Uploads), UploadBytes: cmp.Or(l.UploadBytes, d.UploadBytes),
+		InputFiles: cmp.Or(l.InputFiles, d.InputFiles), InputBytes: cmp.Or(l.InputBytes, d.InputBytes),
+	}
 }
 
 // The places of all users together, so many that twenty users who each hold
@@ -45,11 +64,16 @@ type budgets struct {
 	set              limit.Set
 	streams, sockets *limit.Pool
 	arriving, bodies *limit.Pool
+
+	submits, promptBytes, uploads, uploadBytes *limit.Rate
 }
 
 func newBudgets(l Limits, o Options) *budgets {
 	pool := func(name string, all, kept, perUser int) *limit.Pool {
 		return limit.NewPool(limit.PoolSpec{Name: name, Size: all + kept, Reserve: kept, PerUser: max(0, perUser), Now: o.Now})
+	}
+	rate := func(name string, most int64, per time.Duration) *limit.Rate {
+		return limit.NewRate(limit.RateSpec{Name: name, Most: most, Per: per, Now: o.Now})
 	}
 	b := &budgets{
 		streams: pool("streams", o.MaxStreams, keptStreams, l.Streams),
@@ -57,8 +81,11 @@ func newBudgets(l Limits, o Options) *budgets {
 
 		arriving: pool("arriving", allArriving, keptArriving, oneArriving),
 		bodies:   pool("bodies", allBodies, keptBodies, oneBodies),
+
+		submits: rate("submits", int64(l.Submits), time.Minute), promptBytes: rate("prompt_bytes", l.PromptBytes, time.Hour),
+		uploads: rate("uploads", int64(l.Uploads), time.Hour), uploadBytes: rate("upload_bytes", l.UploadBytes, time.Hour),
 	}
-	b.set.Add(b.streams, b.sockets, b.arriving, b.bodies)
+	b.set.Add(b.streams, b.sockets, b.arriving, b.bodies, b.submits, b.promptBytes, b.uploads, b.uploadBytes)
 	return b
 }
 
@@ -105,6 +132,78 @@ func brokenBody(what string, err error) error {
 		return err
 	}
 	return &job.Error{Code: "body_broken", Class: job.Invalid, Message: what + " broke off: " + err.Error(), Hint: "try again"}
+}
+
+// chargeSubmit charges a submit whose body has size bytes, and sees that the
+// ledger has room for it.
+func (s *Server) chargeSubmit(c limit.Caller, size int64) error {
+	b := s.budgets
+	if err := b.submits.Take(c, 1); err != nil {
+		return overRate(err, "too_many_submits", "%d submits within a minute are the most for one user", "submit again in %s; a batch may be smaller")
+	}
+	if err := b.promptBytes.Take(c, size); err != nil {
+		return overRate(err, "too_many_prompt_bytes", "%s of prompts within an hour are the most for one user",
+			"submit again in %s; upload pictures as inputs instead of embedding them in the prompt")
+	}
+	written, err := s.opts.Disks.Claim(DiskState, size)
+	if err != nil {
+		return fullDisk(err)
+	}
+	written() // what is under way beside it is small against the reserve
+	return nil
+}
+
+// chargeUpload charges an upload of size bytes; zero when that is not known.
+func (s *Server) chargeUpload(c limit.Caller, files, size int64) error {
+	b := s.budgets
+	if err := b.uploads.Take(c, files); err != nil {
+		return overRate(err, "too_many_uploads", "%d uploads within an hour are the most for one user", "upload again in %s")
+	}
+	return overRate(b.uploadBytes.Take(c, size), "too_many_upload_bytes", "%s of uploads within an hour are the most for one user", "upload again in %s")
+}
+
+// inputsFull is what somebody is told whose folder of inputs takes no more.
+func inputsFull(files int, size int64, l Limits) error {
+	most := fmt.Sprintf("%d files", l.InputFiles)
+	if l.InputFiles <= 0 || files < l.InputFiles {
+		most = humanize.IBytes(uint64(l.InputBytes))
+	}
+	return &job.Error{Code: "inputs_full", Class: job.TooLarge,
+		Message: fmt.Sprintf("your folder of inputs has %d files, %s; %s are the most for one user", files, humanize.IBytes(uint64(size)), most),
+		Hint:    "remove inputs that you no longer need, then upload again; an admin can raise the limit"}
+}
+
+// Names of disks in Options.Disks.
+const (
+	DiskState   = "state.dir"
+	DiskInputs  = "users.inputs"
+	DiskOutputs = "users.outputs"
+)
+
+// fullDisk puts a refusal of [limit.Disks] into words.
+func fullDisk(err error) error {
+	var f *limit.FullError
+	if !errors.As(err, &f) {
+		return err
+	}
+	return &job.Error{Code: "disk_full", Class: job.Unavailable, Transient: true,
+		Message: fmt.Sprintf("the disk of %s has %s free, and %s are to stay free (share.free_reserve)", f.Disk, humanize.IBytes(uint64(max(0, f.Free))), humanize.IBytes(uint64(f.Leave))),
+		Hint:    "an admin makes room there; it goes on by itself then"}
+}
+
+// overRate puts a refusal of a rate into words; the first text has the place of
+// the most, the second of how long to wait.
+func overRate(err error, code, most, hint string) error {
+	var r *limit.Refusal
+	if !errors.As(err, &r) {
+		return err
+	}
+	of := any(r.Of)
+	if strings.HasPrefix(most, "%s") {
+		of = humanize.IBytes(uint64(r.Of))
+	}
+	wait := time.Duration(math.Ceil(r.Wait.Seconds())) * time.Second
+	return &job.Error{Code: code, Class: job.TooMany, Transient: true, RetryAfter: int(wait.Seconds()), Message: fmt.Sprintf(most, of), Hint: fmt.Sprintf(hint, wait)}
 }
 
 // placeWait is when to ask again for a place that somebody must leave first.

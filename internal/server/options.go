@@ -11,6 +11,7 @@ import (
 
 	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/job"
+	"github.com/comfyume/qmtui/internal/limit"
 )
 
 // Options is what a Server is made of. Only Service is required.
@@ -66,6 +67,9 @@ type Options struct {
 	MaxMetadata int64 // bytes of a caller's metadata; zero means 1 MiB
 	MaxStreams  int   // event streams of all users at once; zero means 480
 	Limits      Limits
+	// Disks keep a reserve free on the disks that uploads and the ledger grow
+	// on; nil keeps none.
+	Disks *limit.Disks
 	// Grace bounds the drain when Run's context ends; zero means 5s.
 	Grace  time.Duration
 	Logger *slog.Logger     // nil discards
@@ -87,6 +91,7 @@ type Server struct {
 
 	budgets  *budgets
 	sockets  sockets
+	inputs   inputFolders
 	clients  clientMemories // of the face
 	hiding   sync.Mutex     // held while somebody's history is changed
 	decoders gate           // pictures being decoded at once
@@ -129,6 +134,9 @@ func (o Options) withDefaults() Options {
 		o.MaxStreams = allStreams
 	}
 	o.Limits = o.Limits.withDefaults()
+	if o.Disks == nil {
+		o.Disks = limit.NewDisks()
+	}
 	if o.Grace <= 0 {
 		o.Grace = 5 * time.Second
 	}

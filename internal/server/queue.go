@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/job"
@@ -37,6 +38,18 @@ func (s *Server) acceptShare(w http.ResponseWriter, r *request) error {
 }
 
 // obstacles lists what keeps the manager from doing its work.
+func (s *Server) obstacles() []api.Reason {
+	out := obstacles(s.svc.Status())
+	for _, f := range s.opts.Disks.Full() {
+		e := job.AsError(fullDisk(f))
+		if !slices.ContainsFunc(out, func(r api.Reason) bool { return r.Code == e.Code }) {
+			out = append(out, api.Reason{Code: e.Code, Message: e.Message, Hint: e.Hint})
+		}
+	}
+	return out
+}
+
+// obstacles are those that the status of the queue tells.
 func obstacles(st job.QueueStatus) []api.Reason {
 	out := []api.Reason{}
 	add := func(code, message, hint string) {

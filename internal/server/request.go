@@ -38,6 +38,11 @@ func (r *request) decode(limit int64, v any, strict bool) error {
 	if err != nil {
 		return err
 	}
+	return decodeJSON(raw, v, strict)
+}
+
+// decodeJSON reads one value of JSON into v.
+func decodeJSON(raw []byte, v any, strict bool) error {
 	if err := inspect(raw, maxDepth+2); err != nil {
 		return err
 	}

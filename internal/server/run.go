@@ -92,6 +92,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	sctx, stop := context.WithCancel(ctx)
 	running.Go(func() { s.logins.keepSweeping(sctx) })
+	running.Go(func() { s.opts.Disks.Run(sctx) })
 	var err error
 	select {
 	case <-ctx.Done():

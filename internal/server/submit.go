@@ -46,9 +46,25 @@ func refuse(err error) error {
 // submission reads and bounds what the caller asks for. Whether the prompt is
 // one is the service's to say.
 func (s *Server) submission(r *request) (job.Request, error) {
-	var body api.SubmitRequest
-	if err := r.decode(2*s.opts.MaxWorkflow+s.opts.MaxMetadata+smallBody, &body, false); err != nil {
+	raw, err := r.read(2*s.opts.MaxWorkflow + s.opts.MaxMetadata + smallBody)
+	if err != nil {
 		return job.Request{}, err
+	}
+	charged := r.charged()
+	if charged.User != "" {
+		if err := s.chargeSubmit(charged, int64(len(raw))); err != nil {
+			return job.Request{}, err
+		}
+	}
+	var body api.SubmitRequest
+	if err := decodeJSON(raw, &body, false); err != nil {
+		return job.Request{}, err
+	}
+	if charged.User == "" { // only the body says whom it is for
+		charged.User = body.User
+		if err := s.chargeSubmit(charged, int64(len(raw))); err != nil {
+			return job.Request{}, err
+		}
 	}
 	return s.check(body, r.Header.Get(api.HeaderKey), r.who)
 }
