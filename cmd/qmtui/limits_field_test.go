@@ -5,16 +5,22 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"mime/multipart"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/job"
@@ -271,4 +277,124 @@ func TestLimitsRow04Streams(t *testing.T) {
 		out()
 	}
 	l.soon("eve can follow again", func() bool { a, out := eve.follow(api.PathEvents); out(); return a.status == http.StatusOK })
+}
+
+// smallDisk is a disk of its own, below the site's folder.
+func smallDisk(t *testing.T, p plan, size string) (dir string) {
+	t.Helper()
+	dir = filepath.Join(p.scene.Dir, "small")
+	check(t, os.MkdirAll(dir, 0o755))
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
+		t.Skipf("no disk can be mounted here: %v", err)
+	}
+	t.Cleanup(func() { check(t, unix.Unmount(dir, unix.MNT_DETACH)) })
+	return dir
+}
+
+// Row 5: uploads filled the disk that the ledger is on as well, and every
+// submit got 503.
+func TestLimitsRow05FullDisk(t *testing.T) {
+	t.Parallel()
+	const reserve = 16 << 20
+	l := openLimited(t, func(p *plan) {
+		small := smallDisk(t, *p, "48m")
+		p.config.State.Dir, p.config.Users.Inputs = filepath.Join(small, "state"), filepath.Join(small, "inputs")
+		p.config.Server.Socket = filepath.Join(p.config.State.Dir, "qmtui.sock")
+		p.config.Share.FreeReserve = reserve
+		check(t, os.MkdirAll(p.config.State.Dir, 0o700))
+		check(t, os.MkdirAll(p.config.Users.Inputs, 0o755))
+	})
+	eve, noise := l.as("user001"), make([]byte, 9_000_000)
+	full := 0
+	for n := range 30 {
+		size := len(noise) >> min(n/3, 12) // smaller and smaller
+		if a := eve.upload(fmt.Sprintf("%d.png", n), noise[:size]); a.status == http.StatusServiceUnavailable && a.code == "disk_full" && a.hint != "" {
+			full++
+		} else if a.status != http.StatusOK {
+			t.Errorf("upload %d: %d %.300s", n, a.status, a.body)
+		}
+	}
+	if full == 0 {
+		t.Error("the disk took all uploads")
+	}
+	for _, c := range []*caller{l.as("user002"), l.admin()} {
+		began := time.Now()
+		if a := c.submit(); a.status != http.StatusCreated || time.Since(began) > slack(time.Second) {
+			t.Errorf("a submit of another: %d %.300s after %v", a.status, a.body, time.Since(began))
+		}
+	}
+	if a := l.as("user002").call("GET", "/readyz", "", nil); a.status != http.StatusOK {
+		t.Errorf("ready: %d %s", a.status, a.body)
+	}
+	j := l.site.submit("user002", saving("on a full disk"))
+	l.awaitEnd(j.ID, job.Done)
+
+	// Somebody else fills the disk: then it is said, and new jobs wait.
+	ballast := filepath.Join(l.config.Users.Inputs, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, 96<<20), 0o644); !errors.Is(err, unix.ENOSPC) {
+		t.Fatalf("the disk is not full: %v", err)
+	}
+	if a := l.as("user002").submit(); a.status != http.StatusServiceUnavailable || a.code != "disk_full" {
+		t.Errorf("a submit without room: %d %.300s", a.status, a.body)
+	}
+	ready := func() answer { return l.as("user002").call("GET", "/readyz", "", nil) }
+	if a := ready(); a.status != http.StatusServiceUnavailable || !strings.Contains(string(a.body), `"disk_full"`) {
+		t.Errorf("not ready: %d %s", a.status, a.body)
+	}
+	check(t, os.Remove(ballast))
+	check(t, os.RemoveAll(filepath.Join(l.config.Users.Inputs, "user001")))
+	l.soon("everything goes on", func() bool { return eve.upload("a.png", noise).status == 200 && l.as("user002").submit().status == 201 })
+	l.eventually("it is ready", func() bool { return ready().status == http.StatusOK })
+}
+
+// Row 5: submit and cancel made the ledger grow by 5.5 MB a time, without end.
+func TestLimitsRow05LedgerGrowth(t *testing.T) {
+	t.Parallel()
+	const most, body = 8 << 20, 1 << 20
+	l := openLimited(t, func(p *plan) {
+		p.config.Limits.LedgerBytes, p.config.Limits.PromptBytes = most, 20*body
+	})
+	eve := l.as("user001")
+	_, err := l.client.SetMode(t.Context(), job.ModePaused)
+	check(t, err)
+	kept := l.site.submit("user001", saving("kept"))
+	old := l.site.submit("user002", saving("old"))
+	_, err = l.client.Cancel(t.Context(), old.ID)
+	check(t, err)
+	taken := 0
+	for n := range 40 {
+		noise := make([]byte, body/2)
+		_, _ = rand.NewChaCha8([32]byte{byte(n)}).Read(noise)
+		a := eve.call("POST", api.PathJobs, "application/json", fmt.Appendf(nil, `{"user_id":"user001","workflow":%s,"extra_data":{"x":"%x"}}`, saving("noise"), noise))
+		var j api.Job
+		if a.status != http.StatusCreated {
+			a.refused(t, "too_many_prompt_bytes")
+			continue
+		}
+		taken++
+		check(t, json.Unmarshal(a.body, &j))
+		if a := eve.call("DELETE", api.Path(api.PathJob, string(j.ID)), "", nil); a.status != http.StatusNoContent {
+			t.Fatalf("cancel: %d %s", a.status, a.body)
+		}
+	}
+	if taken < 10 || taken > 21 {
+		t.Errorf("%d prompts of a megabyte were taken within an hour that may have 20", taken)
+	}
+	began := time.Now()
+	if a := l.as("user002").submit(); a.status != http.StatusCreated || time.Since(began) > slack(time.Second) {
+		t.Errorf("another user: %d %s after %v", a.status, a.body, time.Since(began))
+	}
+	l.eventually("the cancelled jobs have closed", func() bool { return l.manager.ledger.Stats().OpenJobs == 2 })
+	n, err := l.manager.ledger.PruneUsers(t.Context(), most, 0)
+	check(t, err)
+	page, err := l.client.Jobs(t.Context(), api.Query{Filter: api.Filter{User: "user001"}, Limit: 100})
+	check(t, err)
+	if left := len(page.Items); n == 0 || left < 2 || left > most/(body/2)+1 {
+		t.Errorf("%d jobs were forgotten and %d are left", n, left)
+	}
+	for what, id := range map[string]job.ID{"the open job": kept.ID, "another user's ended job": old.ID} {
+		if _, err := l.client.Job(t.Context(), id); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
 }

@@ -60,10 +60,10 @@ func deploymentSpend(all []api.SpendDay) *columns {
 	t := newColumns("DAY", "DEPLOYMENT", "BILLED", "COST", "CAP", "KNOWN FROM")
 	for _, d := range all {
 		for _, x := range d.Deployments {
-			t.add(d.Day, x.Name, length(time.Duration(x.Billed*float64(time.Second))), money(x.Amount), limit(x.Cap), knownFrom(x.Spent))
+			t.add(d.Day, x.Name, length(time.Duration(x.Billed*float64(time.Second))), money(x.Amount), budgetCap(x.Cap), knownFrom(x.Spent))
 		}
 		if len(d.Deployments) > 1 || d.Cap > 0 && len(d.Deployments) > 0 {
-			t.add(d.Day, "all", "", money(d.Amount), limit(d.Cap), "")
+			t.add(d.Day, "all", "", money(d.Amount), budgetCap(d.Cap), "")
 		}
 	}
 	return t
@@ -92,7 +92,7 @@ func knownFrom(s job.Spent) string {
 
 func money(amount float64) string { return fmt.Sprintf("%.2f", amount) }
 
-func limit(most float64) string {
+func budgetCap(most float64) string {
 	if most == 0 {
 		return "-"
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"io/fs"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 	"github.com/comfyume/qmtui/internal/engine"
 	"github.com/comfyume/qmtui/internal/engine/fleet"
 	"github.com/comfyume/qmtui/internal/engine/share"
+	"github.com/comfyume/qmtui/internal/limit"
 	"github.com/comfyume/qmtui/internal/metrics"
 	"github.com/comfyume/qmtui/internal/server"
 	"github.com/comfyume/qmtui/internal/sshd"
@@ -43,6 +45,7 @@ type manager struct {
 	ssh       *sshd.Server // nil unless the configuration asks for it
 	metrics   *metrics.Metrics
 	retention time.Duration
+	perUser   int64           // bytes that the ended jobs of a user may take in the ledger; zero: no bound
 	log       *slog.Logger    // with the tail
 	tail      *server.LogTail // what the server tells of the log
 	doctor    *doctor.Resident
@@ -63,7 +66,7 @@ func newManager(cfg config.Config, log *slog.Logger) (*manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &manager{ledger: ledger, metrics: metrics.New(metricsOptions(cfg, ledger, log)), retention: time.Duration(cfg.Retention.Jobs), log: log, tail: tail}
+	m := &manager{ledger: ledger, metrics: metrics.New(metricsOptions(cfg, ledger, log)), retention: time.Duration(cfg.Retention.Jobs), perUser: cfg.Limits.LedgerBytes.Int64(), log: log, tail: tail}
 	if err := m.join(cfg); err != nil {
 		_ = ledger.Close()
 		return nil, err
@@ -147,22 +150,34 @@ func (m *manager) Run(ctx context.Context) error {
 	return err
 }
 
-// pruneEvery is how often ended jobs are looked at for retention.
-const pruneEvery = time.Hour
+// pruneEvery is how often ended jobs are looked at for retention, and
+// pruneUsersEvery for what they take in the ledger.
+const (
+	pruneEvery      = time.Hour
+	pruneUsersEvery = time.Minute
+)
 
-// prune forgets jobs that ended longer ago than retention says.
+// prune forgets jobs that ended longer ago than retention says, and the oldest
+// ended ones of users whose jobs take too much.
 func (m *manager) prune(ctx context.Context) {
-	if m.retention <= 0 {
-		return
-	}
-	ticker := time.NewTicker(pruneEvery)
-	defer ticker.Stop()
-	for {
-		n, err := m.ledger.Prune(ctx, time.Now().Add(-m.retention), 500)
+	forget := func(why string, n int, err error) {
 		if err != nil && ctx.Err() == nil {
 			m.log.Error("forget old jobs", "error", err)
 		} else if n > 0 {
-			m.log.Info("forgot old jobs", "jobs", n, "older_than", m.retention)
+			m.log.Info("forgot old jobs", "jobs", n, "why", why)
+		}
+	}
+	ticker := time.NewTicker(pruneUsersEvery)
+	defer ticker.Stop()
+	for last := (time.Time{}); ; {
+		if now := time.Now(); m.retention > 0 && now.Sub(last) >= pruneEvery {
+			last = now
+			n, err := m.ledger.Prune(ctx, now.Add(-m.retention), 500)
+			forget("retention.jobs", n, err)
+		}
+		if m.perUser > 0 {
+			n, err := m.ledger.PruneUsers(ctx, m.perUser, 500)
+			forget("limits.ledger_bytes", n, err)
 		}
 		select {
 		case <-ctx.Done():
@@ -258,6 +273,26 @@ func serverOptions(cfg config.Config, s server.Service, log *slog.Logger) (serve
 		Service: s, Version: version(), Listen: cfg.Server.Listen, Socket: socket, ReadOnlySocket: readOnlySocket(socket), PublicURL: cfg.Server.PublicURL,
 		TrustedProxies: cfg.Server.Proxies(), UserHeader: cfg.TrustedHeader(), Admins: cfg.Auth.Admins, RequireUser: cfg.RequiresLogin(),
 		Passwords: cfg.Auth.Htpasswd, StateDir: dir, SessionKeyFile: cfg.Auth.SessionKeyFile, SessionTTL: time.Duration(cfg.Auth.SessionTTL),
-		Subfolder: cfg.Users.Subfolder, Inputs: cfg.Users.Inputs, Logger: log,
+		Subfolder: cfg.Users.Subfolder, Inputs: cfg.Users.Inputs, Limits: serverLimits(cfg.Limits), Disks: disks(cfg, dir), Logger: log,
 	}, nil
+}
+
+// serverLimits are the limits of the configuration, where zero means none.
+func serverLimits(l config.Limits) server.Limits {
+	n := func(v int) int { return cmp.Or(v, -1) }
+	b := func(v config.Bytes) int64 { return cmp.Or(v.Int64(), -1) }
+	return server.Limits{Streams: n(l.Streams), Sockets: n(l.Sockets), Submits: n(l.Submits), PromptBytes: b(l.PromptBytes),
+		Uploads: n(l.Uploads), UploadBytes: b(l.UploadBytes), InputFiles: n(l.InputFiles), InputBytes: b(l.InputBytes)}
+}
+
+// disks keep the reserve, each by its rank: uploads leave most, so that they
+// stop no delivery, and the ledger goes furthest, so that nothing stops a submit
+// as long as there is room.
+func disks(cfg config.Config, state string) *limit.Disks {
+	reserve := cfg.Share.FreeReserve.Int64()
+	return limit.NewDisks(
+		limit.Disk{Name: server.DiskState, Path: state, Leave: reserve / 4, Full: reserve},
+		limit.Disk{Name: server.DiskInputs, Path: cfg.Users.Inputs, Leave: 2 * reserve, Full: reserve},
+		limit.Disk{Name: server.DiskOutputs, Path: cfg.Users.Outputs, Full: reserve},
+	)
 }

@@ -20,6 +20,7 @@ type Config struct {
 	State       State        `toml:"state" doc:"Where qmtui keeps its own data."`
 	Share       Share        `toml:"share" doc:"The folder that qmtui and the GPU workers both see."`
 	Users       Users        `toml:"users" doc:"The users' own folders, and what one user may take at once."`
+	Limits      Limits       `toml:"limits" doc:"What one user may take of what all share, so that nobody is kept waiting: five to ten times what a busy user of a workshop needs. Beyond it 429 says when to try again. The admin on the unix socket and sessions by SSH have no limit."`
 	Queue       Queue        `toml:"queue" doc:"How jobs wait, and how long qmtui waits for them."`
 	Tag         Tag          `toml:"tag" doc:"How a prompt is marked, so that its outputs are known again. Off only for a server that cannot bear it."`
 	Retention   Retention    `toml:"retention" doc:"How long things are kept."`
@@ -58,7 +59,7 @@ type Share struct {
 	Poll         Duration `toml:"poll" default:"1s" min:"1ms" max:"10m" doc:"Time between two looks into a live attempt's folder."`
 	Watch        string   `toml:"watch" default:"auto" one:"auto,poll,notify" doc:"Whether file events may bring a look forward; looking alone is always enough."`
 	Sweep        Duration `toml:"sweep" default:"10m" min:"1ms" zero:"no sweep: orphans are not found" doc:"Time between two slow sweeps of the whole share for orphans."`
-	FreeReserve  Bytes    `toml:"free_reserve" default:"1GiB" zero:"no reserve" doc:"Free space that must be left where outputs are copied to; below it no copy begins."`
+	FreeReserve  Bytes    `toml:"free_reserve" default:"1GiB" zero:"no reserve" doc:"Free space that must be left where outputs and inputs are copied to; below it no copy begins. Uploads leave twice as much, so that they stop no delivery, and new jobs leave a quarter of it on the disk of state.dir."`
 	MaxFolders   int      `toml:"max_folders" default:"16" min:"1" max:"1024" doc:"Folders that are looked into at the same time."`
 	Sentinel     string   `toml:"sentinel" path:"local" zero:"none" doc:"File below share.outputs that proves that the share is mounted. Missing means not mounted, never empty."`
 	RequireMount bool     `toml:"require_mount" default:"false" doc:"Believe an empty share only when share.outputs is on another file system than the root."`
@@ -76,6 +77,19 @@ type Users struct {
 	CopiesPerUser int      `toml:"copies_per_user" default:"2" min:"1" max:"256" doc:"Of these, for one user."`
 	FileMode      FileMode `toml:"file_mode" default:"0644" doc:"Permissions of a delivered file, in octal."`
 	DirMode       FileMode `toml:"dir_mode" default:"0755" doc:"Permissions of a folder made for a user, in octal."`
+}
+
+// Limits is what one user may take of what all share.
+type Limits struct {
+	Streams     int   `toml:"streams" default:"24" max:"480" zero:"no limit" doc:"Event streams at once: panels, qmtui submit --wait, scripts."`
+	Sockets     int   `toml:"sockets" default:"32" max:"1024" zero:"no limit" doc:"WebSockets at once: pages."`
+	Submits     int   `toml:"submits" default:"300" max:"1000000" zero:"no limit" doc:"Submits within a minute."`
+	PromptBytes Bytes `toml:"prompt_bytes" default:"1GiB" zero:"no limit" doc:"Size of what is submitted within an hour."`
+	Uploads     int   `toml:"uploads" default:"5000" max:"1000000" zero:"no limit" doc:"Files uploaded within an hour."`
+	UploadBytes Bytes `toml:"upload_bytes" default:"20GiB" zero:"no limit" doc:"Size of what is uploaded within an hour."`
+	InputFiles  int   `toml:"input_files" default:"20000" max:"1000000" zero:"no limit" doc:"Files in the user's folder of users.inputs, with which it takes no more uploads."`
+	InputBytes  Bytes `toml:"input_bytes" default:"50GiB" zero:"no limit" doc:"Size of that folder."`
+	LedgerBytes Bytes `toml:"ledger_bytes" default:"512MiB" zero:"no limit" doc:"What the user's ended jobs may take in the ledger. Beyond it the oldest are forgotten, sooner than retention.jobs says; delivered files stay."`
 }
 
 // Queue is how jobs wait, and how long qmtui waits for them.

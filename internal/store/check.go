@@ -114,7 +114,7 @@ func (c *checker) folds(where string, j job.Job, stored []byte) {
 
 // leads checks that every index leads to the job.
 func (c *checker) leads(where string, j job.Job) {
-	if !headMatches(c.tx.Bucket(bucketHeads).Get(headKey(j.Submitted, j.ID)), j) {
+	if !headMatches(c.tx.Bucket(bucketHeads).Get(headKey(j.Submitted, j.ID)), j, keptBy(c.tx, j)) {
 		c.problem(where, "its head is missing or wrong")
 	}
 	c.lines[string(bucketHeads)]++
@@ -126,14 +126,18 @@ func (c *checker) leads(where string, j job.Job) {
 	}
 }
 
-// headMatches reports whether a head is the job's, as this version or an
-// earlier one wrote it.
-func headMatches(stored []byte, j job.Job) bool {
+// headMatches reports whether a head is the job's, which takes kept bytes, as
+// this version or an earlier one wrote it.
+func headMatches(stored []byte, j job.Job, kept int64) bool {
 	want := headOf(j)
-	now, err := json.Marshal(want)
-	want.Stored = time.Time{}
-	before, beforeErr := json.Marshal(want)
-	return err == nil && bytes.Equal(stored, now) || beforeErr == nil && bytes.Equal(stored, before)
+	want.Kept = kept
+	for _, earlier := range []func(){func() {}, func() { want.Kept = 0 }, func() { want.Stored = time.Time{} }} {
+		earlier()
+		if b, err := json.Marshal(want); err == nil && bytes.Equal(stored, b) {
+			return true
+		}
+	}
+	return false
 }
 
 // indexes finds lines that lead to no job: every job's own are there, so a
@@ -175,7 +179,7 @@ func (x *index) sums() *index {
 	for _, h := range x.order {
 		y.count(h, +1)
 	}
-	if !reflect.DeepEqual(x.counts, y.counts) || !reflect.DeepEqual(x.users, y.users) || !reflect.DeepEqual(x.totals, y.totals) {
+	if !reflect.DeepEqual(x.counts, y.counts) || !reflect.DeepEqual(x.users, y.users) || !reflect.DeepEqual(x.totals, y.totals) || !reflect.DeepEqual(x.kept, y.kept) {
 		y.counts = nil // the running sums have drifted from the heads
 	}
 	return y
@@ -187,7 +191,7 @@ func (c *checker) memory(have *index) {
 		c.problem("index heads", "%v", err)
 		return
 	}
-	if !reflect.DeepEqual(have.counts, disk.counts) || !reflect.DeepEqual(have.users, disk.users) || !reflect.DeepEqual(have.totals, disk.totals) {
+	if !reflect.DeepEqual(have.counts, disk.counts) || !reflect.DeepEqual(have.users, disk.users) || !reflect.DeepEqual(have.totals, disk.totals) || !reflect.DeepEqual(have.kept, disk.kept) {
 		c.problem("memory", "its sums are not those of the file")
 	}
 }

@@ -23,6 +23,7 @@ type head struct {
 	Outputs int       `json:"outputs,omitempty"` // stored ones
 	Bytes   int64     `json:"bytes,omitempty"`   // of those
 	Stored  time.Time `json:"stored,omitzero"`   // the newest of those; zero in heads of earlier versions
+	Kept    int64     `json:"kept,omitempty"`    // bytes that the job takes in the ledger, see keptBy; zero in heads of earlier versions
 	Text    string    `json:"text"`              // what Filter.Match looks in, lower case
 }
 
@@ -38,6 +39,19 @@ func headOf(j job.Job) *head {
 		}
 	}
 	return h
+}
+
+// keptBy is about how many bytes a job takes in the ledger: its bodies as they
+// are packed, also those that other jobs have as well, and twice its record,
+// of which most is in its facts again.
+func keptBy(tx *bolt.Tx, j job.Job) int64 {
+	n := 2 * len(tx.Bucket(bucketJobs).Get([]byte(j.ID)))
+	for i, hash := range []string{j.Workflow, j.Extra} {
+		if hash != "" && (i == 0 || hash != j.Workflow) {
+			n += len(tx.Bucket(bucketBlobs).Get([]byte(hash)))
+		}
+	}
+	return int64(n)
 }
 
 // newest is when a file of the job was stored last; zero for none.
@@ -70,18 +84,21 @@ func compareHeads(x, y *head) int {
 	return strings.Compare(string(x.id), string(y.id))
 }
 
-// putIndexes writes all that follows from one job. Entries are only ever
-// added: a job's prompts, outputs, key and bodies stay its own.
-func putIndexes(tx *bolt.Tx, j job.Job) error {
-	if err := put(tx.Bucket(bucketHeads), headKey(j.Submitted, j.ID), headOf(j)); err != nil {
-		return err
+// putIndexes writes all that follows from one job, whose record and bodies are
+// there already, and returns its head. Entries are only ever added: a job's
+// prompts, outputs, key and bodies stay its own.
+func putIndexes(tx *bolt.Tx, j job.Job) (*head, error) {
+	h := headOf(j)
+	h.Kept = keptBy(tx, j)
+	if err := put(tx.Bucket(bucketHeads), headKey(j.Submitted, j.ID), h); err != nil {
+		return nil, err
 	}
 	for _, e := range entriesOf(j) {
 		if err := tx.Bucket(e.bucket).Put(e.key, e.value); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return h, nil
 }
 
 // putSources keeps the deliveries of a job's files that stood outside qm/, of

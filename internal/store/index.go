@@ -17,10 +17,11 @@ type index struct {
 	counts job.Counts
 	users  map[string]job.Counts
 	totals map[string]job.Folders
+	kept   map[string]int64 // bytes of each user's closed jobs
 }
 
 func newIndex() *index {
-	return &index{byID: map[job.ID]*head{}, counts: job.Counts{}, users: map[string]job.Counts{}, totals: map[string]job.Folders{}}
+	return &index{byID: map[job.ID]*head{}, counts: job.Counts{}, users: map[string]job.Counts{}, totals: map[string]job.Folders{}, kept: map[string]int64{}}
 }
 
 // loadIndex reads all heads; they stand on disk in their order.
@@ -76,6 +77,12 @@ func (x *index) count(h *head, by int) {
 	t.Outputs, t.Bytes = t.Outputs+by*h.Outputs, t.Bytes+int64(by)*h.Bytes
 	if x.totals[h.User] = t; t == (job.Folders{}) {
 		delete(x.totals, h.User)
+	}
+	if h.Closed {
+		x.kept[h.User] += int64(by) * h.Kept
+	}
+	if x.kept[h.User] == 0 {
+		delete(x.kept, h.User)
 	}
 }
 

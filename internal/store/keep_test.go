@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -124,6 +125,54 @@ func TestPruneBodies(t *testing.T) {
 		}
 	}
 	sound(t, s)
+}
+
+// TestPruneUsers: a user whose closed jobs take too much loses the oldest of
+// them, no open one, and nobody else loses any.
+func TestPruneUsers(t *testing.T) {
+	path := newPath(t)
+	s, err := store.Open(store.Options{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := func(n int, user string, closed bool) {
+		life := ledgertest.Story{N: n, User: user}
+		body := make([]byte, 1<<20) // of noise, so that packing does not make it small
+		_, _ = rand.NewChaCha8([32]byte{byte(n)}).Read(body)
+		created := life.Created()
+		created.Blobs[0].Data, created.Blobs[0].Hash = body, fmt.Sprintf("%064d", n)
+		created.Spec.Workflow = created.Blobs[0].Hash
+		facts := []job.Fact{created}
+		if closed {
+			facts = append(append(facts, life.Whole()[1:]...), life.Closed())
+		}
+		ledgertest.Record(t, s, facts...)
+	}
+	for n := range 10 {
+		record(n+1, "eve", n%5 != 0)
+		record(n+101, "bob", n < 3)
+	}
+	if n, err := s.PruneUsers(t.Context(), 8<<20+100_000, 3); n != 0 || err != nil {
+		t.Fatalf("nobody has more than the most: %d, %v", n, err)
+	}
+	closed(t, s)
+	s = openAt(t, path)
+	if n, err := s.PruneUsers(t.Context(), 4<<20+100_000, 3); n != 4 || err != nil {
+		t.Fatalf("pruned %d, %v", n, err)
+	}
+	sound(t, s)
+	for n := range 10 {
+		_, err := s.Job(ledgertest.Story{N: n + 1}.ID())
+		if goes := n == 1 || n == 2 || n == 3 || n == 4; goes != errors.Is(err, job.ErrNoJob) {
+			t.Errorf("eve's job %d: %v", n+1, err)
+		}
+		if _, err := s.Job(ledgertest.Story{N: n + 101}.ID()); err != nil {
+			t.Errorf("bob's job %d: %v", n+101, err)
+		}
+	}
+	if n, err := s.PruneUsers(t.Context(), 4<<20+100_000, 3); n != 0 || err != nil {
+		t.Errorf("a second time: %d, %v", n, err)
+	}
 }
 
 func TestPruneStops(t *testing.T) {

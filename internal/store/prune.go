@@ -16,7 +16,17 @@ import (
 // and returns how many jobs it removed. Watchers are not told.
 //
 // What stays is that their prompt ids were ours: see [Store.Pruned].
-func (s *Store) Prune(ctx context.Context, olderThan time.Time, batch int) (n int, err error) {
+func (s *Store) Prune(ctx context.Context, olderThan time.Time, batch int) (int, error) {
+	return s.pruneAll(ctx, batch, func(n int) []*head { return s.index.prunable(olderThan, n) })
+}
+
+// PruneUsers removes the oldest closed jobs of users whose closed jobs take more
+// than most bytes in the ledger, as Prune does, until they take no more.
+func (s *Store) PruneUsers(ctx context.Context, most int64, batch int) (int, error) {
+	return s.pruneAll(ctx, batch, func(n int) []*head { return s.index.beyond(most, n) })
+}
+
+func (s *Store) pruneAll(ctx context.Context, batch int, pick func(n int) []*head) (n int, err error) {
 	if batch <= 0 {
 		batch = 100
 	}
@@ -24,7 +34,7 @@ func (s *Store) Prune(ctx context.Context, olderThan time.Time, batch int) (n in
 		if err := ctx.Err(); err != nil {
 			return n, err
 		}
-		removed, err := s.pruneBatch(olderThan, batch)
+		removed, err := s.pruneBatch(pick, batch)
 		n += removed
 		if err != nil || removed == 0 {
 			return n, err
@@ -32,11 +42,11 @@ func (s *Store) Prune(ctx context.Context, olderThan time.Time, batch int) (n in
 	}
 }
 
-func (s *Store) pruneBatch(olderThan time.Time, batch int) (int, error) {
+func (s *Store) pruneBatch(pick func(n int) []*head, batch int) (int, error) {
 	gone := map[job.ID]bool{}
 	err := s.update("prune old jobs",
 		func(tx *bolt.Tx) error {
-			for _, h := range s.index.prunable(olderThan, batch) {
+			for _, h := range pick(batch) {
 				gone[h.id] = true
 				if err := pruneJob(tx, h); err != nil {
 					return err
@@ -63,6 +73,31 @@ func (x *index) prunable(olderThan time.Time, n int) []*head {
 		}
 		if h.prunable(olderThan) {
 			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// beyond lists the oldest closed jobs of users beyond what theirs may take, at
+// most n.
+func (x *index) beyond(most int64, n int) []*head {
+	over := map[string]int64{}
+	for user, kept := range x.kept {
+		if kept > most {
+			over[user] = kept - most
+		}
+	}
+	var out []*head
+	for _, h := range x.order {
+		if len(over) == 0 || len(out) == n {
+			break
+		}
+		if over[h.User] > 0 && h.Closed && h.State.Terminal() {
+			if out = append(out, h); over[h.User] <= h.Kept {
+				delete(over, h.User)
+			} else {
+				over[h.User] -= h.Kept
+			}
 		}
 	}
 	return out

@@ -143,10 +143,14 @@ func (b *batch) run(facts []job.Fact) error {
 	}
 	for _, id := range b.changed {
 		j := b.jobs[id]
-		b.heads = append(b.heads, headOf(j))
-		if err := errors.Join(put(b.tx.Bucket(bucketJobs), []byte(id), j), putIndexes(b.tx, j), putSources(b.tx, j)); err != nil {
+		if err := put(b.tx.Bucket(bucketJobs), []byte(id), j); err != nil {
 			return err
 		}
+		h, err := putIndexes(b.tx, j)
+		if err := errors.Join(err, putSources(b.tx, j)); err != nil {
+			return err
+		}
+		b.heads = append(b.heads, h)
 	}
 	return b.tx.Bucket(bucketMeta).Put(keyRev, bytesOf(b.rev))
 }

@@ -108,7 +108,8 @@ func reindex(tx *bolt.Tx) error {
 		if err := decode(v, &j); err != nil {
 			return err
 		}
-		return putIndexes(tx, j)
+		_, err := putIndexes(tx, j)
+		return err
 	})
 }
 
