@@ -70,6 +70,17 @@ func metricsOptions(cfg config.Config, ledger *store.Store, log *slog.Logger) me
 	return o
 }
 
+// limitUses is how far the limits of users are used; nothing before there is a server.
+func (m *manager) limitUses() []metrics.LimitUse {
+	var out []metrics.LimitUse
+	if m.server != nil {
+		for _, u := range m.server.Limits() {
+			out = append(out, metrics.LimitUse(u))
+		}
+	}
+	return out
+}
+
 // measured lets the server answer /metrics and tell of its calls.
 func (m *manager) measured(o server.Options, readers []string) server.Options {
 	o.Metrics, o.MetricsReaders, o.Meter = m.metrics.Handler(), readers, m.metrics.Called

@@ -66,7 +66,10 @@ func newManager(cfg config.Config, log *slog.Logger) (*manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &manager{ledger: ledger, metrics: metrics.New(metricsOptions(cfg, ledger, log)), retention: time.Duration(cfg.Retention.Jobs), perUser: cfg.Limits.LedgerBytes.Int64(), log: log, tail: tail}
+	m := &manager{ledger: ledger, retention: time.Duration(cfg.Retention.Jobs), perUser: cfg.Limits.LedgerBytes.Int64(), log: log, tail: tail}
+	measured := metricsOptions(cfg, ledger, log)
+	measured.Limits = m.limitUses
+	m.metrics = metrics.New(measured)
 	if err := m.join(cfg); err != nil {
 		_ = ledger.Close()
 		return nil, err

@@ -65,6 +65,9 @@ func families(t *testing.T) map[string]bool {
 	s, o := newFakeSource(), h200
 	o.BudgetPerDay, o.Budgets = 10, map[string]float64{"h200": 5}
 	o.TopUsers, o.Store, o.Disks = 1, func() StoreStats { return StoreStats{} }, map[string]string{"state": t.TempDir()}
+	o.Limits = func() []LimitUse {
+		return []LimitUse{{Limit: "streams", Places: 512, Taken: 3, Highest: 0.5, Refused: 7}}
+	}
 	s.users = []job.UserStatus{{User: "ada"}}
 	m := start(t, o, s)
 	m.Called("GET", "/health")(200, false)

@@ -47,6 +47,8 @@ type Options struct {
 	TopUsers int
 	// Store reads the figures of the ledger; nil for none.
 	Store func() StoreStats
+	// Limits reads how far the limits of users are used; nil for none.
+	Limits func() []LimitUse
 	// Disks are folders by the name under which their disk's room is told; empty paths are left out.
 	Disks  map[string]string
 	Logger *slog.Logger     // nil discards
@@ -93,6 +95,9 @@ func New(o Options) *Metrics {
 		m.follower, m.rooms)
 	if o.Store != nil {
 		m.registry.MustRegister(ledger{o.Store})
+	}
+	if o.Limits != nil {
+		m.registry.MustRegister(limits{o.Limits})
 	}
 	return m
 }

@@ -184,6 +184,9 @@ func TestConventions(t *testing.T) {
 	s := newFakeSource()
 	o := h200
 	o.TopUsers, o.Store, o.Disks = 1, func() StoreStats { return StoreStats{} }, map[string]string{"state": t.TempDir()}
+	o.Limits = func() []LimitUse {
+		return []LimitUse{{Limit: "streams", Places: 512, Taken: 3, Highest: 0.5, Refused: 7}}
+	}
 	s.users = []job.UserStatus{{User: "ada"}}
 	m := start(t, o, s)
 	m.Called("GET", "/health")(200, false)

@@ -89,6 +89,9 @@ func newBudgets(l Limits, o Options) *budgets {
 	return b
 }
 
+// Limits lists how far each limit is used.
+func (s *Server) Limits() []limit.Use { return s.budgets.set.Uses() }
+
 // charged is whom a call is charged to.
 func (r *request) charged() limit.Caller {
 	switch {
