@@ -1,6 +1,7 @@
 package server
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -132,6 +133,44 @@ func TestUploadsOfOneUser(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Who is at a limit stands in the list of users, also without a job; of others
+// than admins nobody sees that of another.
+func TestUsersAtALimit(t *testing.T) {
+	s, now := meteredServer(t, Limits{Submits: 1, Uploads: 1})
+	h := s.Handler()
+	for _, user := range []string{"user001", "user003"} {
+		for n := range 2 {
+			uploadAs(t, h, user, "a.png", []byte{byte(n)})
+		}
+	}
+	for n := range 2 {
+		submitAs(h, "user001", "user001", n)
+	}
+	list := func(user string) (out string) {
+		var users []struct {
+			User   string
+			Limits []string `json:"limits_reached"`
+		}
+		if w := ask(h, "GET", "/api/users", "", "X-Remote-User: "+user); json.Unmarshal(w.Body.Bytes(), &users) != nil {
+			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+		for _, u := range users {
+			out += u.User + " " + strings.Join(u.Limits, ",") + "; "
+		}
+		return out
+	}
+	if got := list("admin"); got != "user001 submits,uploads; user002 ; user003 uploads; " {
+		t.Errorf("the admin sees %q", got)
+	}
+	if got := list("user003"); got != "user003 uploads; " {
+		t.Errorf("user003 sees %q", got)
+	}
+	*now = now.Add(time.Hour)
+	if got := list("admin"); got != "user001 ; user002 ; " {
+		t.Errorf("an hour later: %q", got)
 	}
 }
 

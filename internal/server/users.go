@@ -2,7 +2,9 @@ package server
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/job"
@@ -14,11 +16,19 @@ func (s *Server) listUsers(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	out := []api.User{}
+	reached := s.budgets.set.Reached()
 	for _, u := range users {
-		if r.who.may(u.User) {
+		if u.Limits = reached[u.User]; r.who.may(u.User) {
 			out = append(out, u)
 		}
+		delete(reached, u.User)
 	}
+	for user, limits := range reached { // of users who have no jobs
+		if job.CheckUser(user) == nil && r.who.may(user) {
+			out = append(out, api.User{User: user, Limits: limits})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b api.User) int { return strings.Compare(a.User, b.User) })
 	return writeJSON(w, http.StatusOK, out)
 }
 

@@ -2,6 +2,8 @@ package ui
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -25,6 +27,9 @@ var userColumns = []column{
 	{id: "outputs", title: "FILES", width: 7, right: true, rank: 5},
 	{id: "bytes", title: "SIZE", width: 9, right: true, rank: 6},
 }
+
+// userLimits is a further column while somebody is at a limit.
+var userLimits = column{id: "limits", title: "AT LIMIT", width: 10, flex: 1, most: 30, rank: 1}
 
 func newUsersPane(m *Model) *usersPane {
 	p := &usersPane{listPane{m: m}, records[api.User]{func() []api.User { return m.w.users }, func(u *api.User) string { return u.User }}}
@@ -60,6 +65,8 @@ func (p *usersPane) cell(i int, column string) cell {
 		return cell{number(u.Outputs), st.Quiet}
 	case "bytes":
 		return cell{bytesText(u.Bytes), st.Quiet}
+	case "limits":
+		return cell{p.m.w.text(strings.Join(u.Limits, ", ")), st.Warn}
 	}
 	return cell{}
 }
@@ -105,6 +112,10 @@ func (p *usersPane) view(w, h int) []string {
 	st := p.m.w.st
 	if p.len() == 0 {
 		return pad([]string{"", st.Quiet.On("  Nobody has submitted a job yet, or the manager has not told.")}, h)
+	}
+	p.table.columns = userColumns
+	if slices.ContainsFunc(p.m.w.users, func(u api.User) bool { return len(u.Limits) > 0 }) {
+		p.table.columns = append(slices.Clone(userColumns), userLimits)
 	}
 	return p.table.view(st, w, h)
 }

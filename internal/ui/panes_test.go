@@ -265,3 +265,18 @@ func TestSynchronizedOutputOverSSH(t *testing.T) {
 		}
 	}
 }
+
+// Who is at a limit is said while it is so.
+func TestUsersAtALimit(t *testing.T) {
+	f := fixture()
+	x := start(t, f)
+	x.press("5")
+	x.sees("GPU TODAY", "linus")
+	x.misses("AT LIMIT")
+	f.users[3].Limits = []string{"streams", "submits"}
+	x.later(pollEvery)
+	x.sees("AT LIMIT", "streams, submits")
+	f.users[3].Limits = nil
+	x.later(pollEvery)
+	x.misses("AT LIMIT", "submits")
+}
