@@ -35,9 +35,13 @@ type body struct {
 	slow  bool        // it was cut off
 }
 
-// receive begins to read the body of the request. The caller closes it; until
-// then it holds its place.
+// receive begins to read the body of the request. It holds its place until the
+// call ends, or closeBody before: what is made of a large body is as costly as
+// the body.
 func (r *request) receive() (*body, error) {
+	if r.body != nil {
+		return r.body, nil
+	}
 	arriving, err := r.enterArriving()
 	if err != nil {
 		return nil, err
@@ -45,7 +49,16 @@ func (r *request) receive() (*body, error) {
 	b := &body{r: r, src: r.Body, arriving: arriving}
 	b.setDeadline(time.Time{}) // that of front; the watch is stricter
 	b.watch()
+	r.body = b
 	return b, nil
+}
+
+// closeBody gives the places of the body back, if there is one.
+func (r *request) closeBody() {
+	if r.body != nil {
+		r.body.Close()
+		r.body = nil
+	}
 }
 
 func (b *body) setDeadline(at time.Time) {
@@ -172,6 +185,6 @@ func (r *request) readBody(what string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer b.Close()
+	defer b.rest()
 	return b.readAll(what, limit)
 }

@@ -9,6 +9,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -193,4 +197,27 @@ func TestTooManyBodies(t *testing.T) {
 			t.Errorf("another: %d", code)
 		}
 	})
+}
+
+// A large upload goes through a file: 16 at once would be all of a small
+// machine's memory otherwise.
+func TestLargeUploadIsNotInMemory(t *testing.T) {
+	s, _ := meteredServer(t, Limits{})
+	const size = 64 << 20
+	body, kind := uploadForm(t, "large.bin", make([]byte, size))
+	r := httptest.NewRequest("POST", "/comfy/user001/upload/image", strings.NewReader(body))
+	r.RemoteAddr = "127.0.0.1:40000"
+	r.Header.Set("X-Remote-User", "user001")
+	r.Header.Set("Content-Type", kind)
+	h, w := s.Handler(), httptest.NewRecorder()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	h.ServeHTTP(w, r)
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; w.Code != 200 || took > size/4 {
+		t.Errorf("%d %s, %d MB of memory for %d MB", w.Code, w.Body, took>>20, size>>20)
+	}
+	if info, err := os.Stat(filepath.Join(s.opts.Inputs, "user001", "large.bin")); err != nil || info.Size() != size {
+		t.Errorf("%v %v", info, err)
+	}
 }

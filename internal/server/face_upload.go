@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"errors"
@@ -30,19 +31,38 @@ type upload struct {
 	name, folder string
 	kind         string // input or temp
 	overwrite    bool
-	data         []byte
+	file         multipart.File
+	bytes        int64  // of the file
+	data         []byte // instead of the file; nil for none
+}
+
+// size is how many bytes are stored.
+func (u upload) size() int64 {
+	if u.data != nil {
+		return int64(len(u.data))
+	}
+	return u.bytes
+}
+
+// content is the bytes that are stored, from their beginning.
+func (u upload) content() io.Reader {
+	if u.data != nil {
+		return bytes.NewReader(u.data)
+	}
+	return io.NewSectionReader(u.file, 0, u.bytes)
 }
 
 // faceUpload answers POST upload/image: the file stands in the user's own
 // inputs folder, durable, before the answer.
 func (s *Server) faceUpload(w http.ResponseWriter, r *request) error {
-	return s.takeUpload(w, r, func(*upload, formValues) error { return nil })
+	return s.takeUpload(w, r, nil)
 }
 
 // formValues reads the first value of a form's field; empty for none.
 type formValues func(key string) string
 
-// takeUpload stores a form's file, after change had its way with it.
+// takeUpload stores a form's file. change, unless it is nil, has its way with
+// the bytes before.
 func (s *Server) takeUpload(w http.ResponseWriter, r *request, change func(*upload, formValues) error) error {
 	if s.opts.Inputs == "" {
 		return &job.Error{Code: "no_inputs", Class: job.Unavailable, Message: "this site takes no uploads", Hint: "an admin sets users.inputs"}
@@ -50,12 +70,25 @@ func (s *Server) takeUpload(w http.ResponseWriter, r *request, change func(*uplo
 	if err := s.chargeUpload(r.charged(), 1, max(0, r.ContentLength)); err != nil {
 		return err
 	}
-	u, err := s.readUpload(w, r, change)
+	u, values, err := s.readUpload(w, r)
+	if r.MultipartForm != nil {
+		defer func() { _ = r.MultipartForm.RemoveAll() }()
+	}
 	if err != nil {
 		return err
 	}
+	defer u.file.Close()
 	if r.ContentLength < 0 {
-		if err := s.chargeUpload(r.charged(), 0, int64(len(u.data))); err != nil {
+		if err := s.chargeUpload(r.charged(), 0, u.size()); err != nil {
+			return err
+		}
+	}
+	if change != nil {
+		if u.data, err = io.ReadAll(u.file); err != nil {
+			return err
+		}
+		r.closeBody() // what follows may take long, and has a bound of its own
+		if err := change(&u, values); err != nil {
 			return err
 		}
 	}
@@ -64,7 +97,7 @@ func (s *Server) takeUpload(w http.ResponseWriter, r *request, change func(*uplo
 		return err
 	}
 	defer root.Close()
-	written, err := s.opts.Disks.Claim(DiskInputs, int64(len(u.data)))
+	written, err := s.opts.Disks.Claim(DiskInputs, u.size())
 	if err != nil {
 		return fullDisk(err)
 	}
@@ -80,31 +113,31 @@ func (s *Server) takeUpload(w http.ResponseWriter, r *request, change func(*uplo
 	return writeJSON(w, http.StatusOK, faceUploaded{Name: name, Subfolder: u.folder, Type: u.kind})
 }
 
-// readUpload reads the form.
-func (s *Server) readUpload(w http.ResponseWriter, r *request, change func(*upload, formValues) error) (upload, error) {
+// readUpload reads the form. A large file of it is on the disk meanwhile, and
+// never as a whole in memory: the caller closes it.
+func (s *Server) readUpload(w http.ResponseWriter, r *request) (upload, formValues, error) {
 	b, err := r.receive()
 	if err != nil {
-		return upload{}, err
+		return upload{}, nil, err
 	}
-	defer b.Close()
 	r.Body = http.MaxBytesReader(w, b, maxUpload+smallBody)
 	err = r.ParseMultipartForm(formMemory)
 	b.rest() // all that counts has arrived
 	if err != nil {
-		return upload{}, b.formError(err)
+		return upload{}, nil, b.formError(err)
 	}
-	defer func() { _ = r.MultipartForm.RemoveAll() }()
 	file, head, err := r.FormFile("image")
 	if err != nil {
-		return upload{}, missingField("image", "send the picture as the form's file image")
+		return upload{}, nil, missingField("image", "send the picture as the form's file image")
 	}
-	defer file.Close()
 	values := valuesOf(r.MultipartForm)
-	u, err := readUploadForm(values, head.Filename, file)
+	u, err := readUploadForm(values, head.Filename)
 	if err != nil {
-		return u, err
+		file.Close()
+		return u, nil, err
 	}
-	return u, change(&u, values)
+	u.file, u.bytes = file, head.Size
+	return u, values, nil
 }
 
 func valuesOf(form *multipart.Form) formValues {
@@ -127,18 +160,13 @@ func (b *body) formError(err error) error {
 	return &job.Error{Code: "bad_form", Class: job.Invalid, Message: "the body is not a form: " + err.Error(), Hint: "send multipart/form-data"}
 }
 
-func readUploadForm(first formValues, name string, file io.Reader) (upload, error) {
+func readUploadForm(first formValues, name string) (upload, error) {
 	u := upload{name: path.Base(strings.ReplaceAll(name, `\`, "/")), folder: strings.Trim(first("subfolder"), "/"), kind: cmp.Or(first("type"), "input")}
 	u.overwrite = first("overwrite") == "true" || first("overwrite") == "1"
 	if u.kind != "input" && u.kind != tempFolder {
 		return u, badField("type", fmt.Sprintf("%.40q is not taken", u.kind), "upload to input or temp")
 	}
-	if err := firstError(checkFileName(u.name), checkFolder(u.folder)); err != nil {
-		return u, err
-	}
-	var err error
-	u.data, err = io.ReadAll(file)
-	return u, err
+	return u, firstError(checkFileName(u.name), checkFolder(u.folder))
 }
 
 func checkFileName(name string) error {
@@ -206,7 +234,7 @@ func (u upload) store(root *os.Root) (string, error) {
 		}
 	}
 	temp := path.Join(folder, ".upload-"+uuid.NewString())
-	if err := write(root, temp, u.data); err != nil {
+	if err := write(root, temp, u.content()); err != nil {
 		return "", errors.Join(err, root.Remove(temp))
 	}
 	defer root.Remove(temp) // gone already when it was renamed
@@ -216,7 +244,7 @@ func (u upload) store(root *os.Root) (string, error) {
 	for n := range maxSameName {
 		name := numbered(u.name, n)
 		err := root.Link(temp, path.Join(folder, name))
-		if err == nil || errors.Is(err, fs.ErrExist) && holds(root, path.Join(folder, name), u.data) {
+		if err == nil || errors.Is(err, fs.ErrExist) && u.sameAs(root, path.Join(folder, name)) {
 			return name, nil
 		}
 		if !errors.Is(err, fs.ErrExist) {
@@ -235,21 +263,37 @@ func numbered(name string, n int) string {
 }
 
 // write makes a new file, durable on return.
-func write(root *os.Root, name string, data []byte) error {
+func write(root *os.Root, name string, data io.Reader) error {
 	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
+	_, err = io.Copy(f, data)
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-// holds reports a regular file with those bytes.
-func holds(root *os.Root, name string, data []byte) bool {
+// sameAs reports a regular file with the bytes of the upload.
+func (u upload) sameAs(root *os.Root, name string) bool {
 	info, err := root.Lstat(name)
-	if err != nil || !info.Mode().IsRegular() || info.Size() != int64(len(data)) {
+	if err != nil || !info.Mode().IsRegular() || info.Size() != u.size() {
 		return false
 	}
-	there, err := root.ReadFile(name)
-	return err == nil && bytes.Equal(there, data)
+	f, err := root.Open(name)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	ours, theirs := bufio.NewReaderSize(u.content(), 64<<10), bufio.NewReaderSize(f, 64<<10)
+	for {
+		a, aErr := ours.Peek(4 << 10)
+		b, bErr := theirs.Peek(len(a))
+		if !bytes.Equal(a, b) || aErr == nil && bErr != nil {
+			return false
+		}
+		if aErr != nil {
+			return aErr == io.EOF
+		}
+		_, _ = ours.Discard(len(a))
+		_, _ = theirs.Discard(len(b))
+	}
 }

@@ -79,7 +79,9 @@ func (s *Server) call(rt route, w http.ResponseWriter, r *http.Request, caller w
 		defer leave()
 		r = r.WithContext(ctx)
 	}
-	err := rt.do(w, &request{Request: r, who: caller, w: w, srv: s})
+	req := &request{Request: r, who: caller, w: w, srv: s}
+	defer req.closeBody()
+	err := rt.do(w, req)
 	if ended(err) && errors.Is(context.Cause(r.Context()), errLoginEnded) {
 		return s.whereToLogIn(errLoginEnded)
 	}

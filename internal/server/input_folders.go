@@ -42,7 +42,7 @@ func (f *inputFolders) admit(r *request, root *os.Root, u upload) (kept func(boo
 	now := r.srv.opts.Now()
 	one := f.of(r.PathValue("user"), now)
 	one.mu.Lock()
-	files, size := 1, int64(len(u.data))
+	files, size := 1, u.size()
 	if old, err := root.Lstat(path.Join(u.place(), u.name)); u.overwrite && err == nil {
 		files, size = 0, size-old.Size()
 	}

@@ -21,6 +21,8 @@ type request struct {
 	who who
 	w   http.ResponseWriter // for deadlines only
 	srv *Server
+	// body is what receive has begun; closeBody ends it at the end of the call.
+	body *body
 }
 
 // Bounds of reading.
