@@ -16,3 +16,10 @@ func TestDefaultLimits(t *testing.T) {
 		t.Errorf("without limits: %+v", got)
 	}
 }
+
+func TestSameDisk(t *testing.T) {
+	a, b := t.TempDir(), t.TempDir()
+	if !sameDisk(a, b) || sameDisk(a, "/proc") || sameDisk(a, b+"/none") {
+		t.Error("two folders of one disk, of two, or one that is not there")
+	}
+}

@@ -5,8 +5,10 @@ import (
 	"context"
 	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -288,12 +290,35 @@ func serverLimits(l config.Limits) server.Limits {
 		Uploads: n(l.Uploads), UploadBytes: b(l.UploadBytes), InputFiles: n(l.InputFiles), InputBytes: b(l.InputBytes)}
 }
 
+// sameDisk reports two folders on one file system; false when that is not known.
+func sameDisk(a, b string) bool {
+	device := func(path string) (uint64, bool) {
+		info, err := os.Stat(path)
+		if err != nil {
+			return 0, false
+		}
+		st, ok := info.Sys().(*syscall.Stat_t)
+		if !ok {
+			return 0, false
+		}
+		return uint64(st.Dev), true
+	}
+	x, known := device(a)
+	y, also := device(b)
+	return known && also && x == y
+}
+
 // disks keep the reserve, each by its rank: uploads leave most, so that they
 // stop no delivery, and the ledger goes furthest, so that nothing stops a submit
 // as long as there is room.
 func disks(cfg config.Config, state string) *limit.Disks {
 	reserve := cfg.Share.FreeReserve.Int64()
+	temp := "" // another disk does no harm when it is full
+	if sameDisk(state, os.TempDir()) {
+		temp = os.TempDir()
+	}
 	return limit.NewDisks(
+		limit.Disk{Name: server.DiskTemp, Path: temp, Leave: reserve / 2},
 		limit.Disk{Name: server.DiskState, Path: state, Leave: reserve / 4, Full: reserve},
 		limit.Disk{Name: server.DiskInputs, Path: cfg.Users.Inputs, Leave: 2 * reserve, Full: reserve},
 		limit.Disk{Name: server.DiskOutputs, Path: cfg.Users.Outputs, Full: reserve},

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"syscall"
 
 	"github.com/google/uuid"
 
@@ -70,6 +71,15 @@ func (s *Server) takeUpload(w http.ResponseWriter, r *request, change func(*uplo
 	if err := s.chargeUpload(r.charged(), 1, max(0, r.ContentLength)); err != nil {
 		return err
 	}
+	size := r.ContentLength
+	if size < 0 {
+		size = maxUpload
+	}
+	parked, err := s.opts.Disks.Claim(DiskTemp, size)
+	if err != nil {
+		return fullDisk(err)
+	}
+	defer parked()
 	u, values, err := s.readUpload(w, r)
 	if r.MultipartForm != nil {
 		defer func() { _ = r.MultipartForm.RemoveAll() }()
@@ -156,6 +166,9 @@ func (b *body) formError(err error) error {
 	}
 	if b.err != nil && b.err != io.EOF {
 		return brokenBody("the upload", b.err)
+	}
+	if errors.Is(err, syscall.ENOSPC) {
+		return fullTemp(err)
 	}
 	return &job.Error{Code: "bad_form", Class: job.Invalid, Message: "the body is not a form: " + err.Error(), Hint: "send multipart/form-data"}
 }

@@ -181,6 +181,7 @@ const (
 	DiskState   = "state.dir"
 	DiskInputs  = "users.inputs"
 	DiskOutputs = "users.outputs"
+	DiskTemp    = "temporary files" // where large uploads are while they arrive
 )
 
 // fullDisk puts a refusal of [limit.Disks] into words.
@@ -192,6 +193,11 @@ func fullDisk(err error) error {
 	return &job.Error{Code: "disk_full", Class: job.Unavailable, Transient: true,
 		Message: fmt.Sprintf("the disk of %s has %s free, and %s are to stay free (share.free_reserve)", f.Disk, humanize.IBytes(uint64(max(0, f.Free))), humanize.IBytes(uint64(f.Leave))),
 		Hint:    "an admin makes room there; it goes on by itself then"}
+}
+
+func fullTemp(err error) error {
+	return &job.Error{Code: "disk_full", Class: job.Unavailable, Transient: true, Message: "there is no room for the upload among the " + DiskTemp + ": " + err.Error(),
+		Hint: "an admin makes room there, or sets TMPDIR for the manager; then upload again"}
 }
 
 // overRate puts a refusal of a rate into words; the first text has the place of

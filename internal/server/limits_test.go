@@ -222,6 +222,7 @@ func TestReserveOfDisks(t *testing.T) {
 		ready          string
 	}{
 		"inputs":        {limit.Disk{Name: DiskInputs, Path: dir, Leave: 1 << 60}, 201, 503, ""},
+		"temporary":     {limit.Disk{Name: DiskTemp, Path: dir, Leave: 1 << 60}, 201, 503, ""},
 		"ledger":        {limit.Disk{Name: DiskState, Path: dir, Leave: 1 << 60, Full: 1 << 60}, 503, 200, "disk_full"},
 		"what it was":   {limit.Disk{Name: DiskInputs, Path: dir, Leave: 1}, 201, 200, ""},
 		"users' folder": {limit.Disk{Name: DiskOutputs, Path: dir, Full: 1 << 60}, 201, 200, "disk_full"},
