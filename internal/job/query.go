@@ -198,7 +198,7 @@ type UserStatus struct {
 	Newest     time.Time `json:"newest_output_at,omitzero"` // when a file was stored last
 	MaxQueued  int       `json:"max_queued"`
 	MaxRunning int       `json:"max_running"`
-	// Limits are the limits that the user has reached now, or was refused for
+	// Limits are the limits that the user is held up by now, or was refused for
 	// within the last minute; the server knows them.
 	Limits []string `json:"limits_reached,omitempty"`
 }

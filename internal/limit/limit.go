@@ -88,8 +88,8 @@ func (r *refusals) forget(now time.Time) {
 // Limit is a Pool or a Rate.
 type Limit interface {
 	Use() Use
-	// Reached lists the users who were refused within the last minute, or have
-	// nothing left.
+	// Reached lists the users who were refused within the last minute, who wait
+	// because of their own share, or who have nothing left of an amount.
 	Reached() []string
 }
 

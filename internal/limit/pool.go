@@ -219,7 +219,7 @@ func (p *Pool) Reached() []string {
 	p.refused.forget(p.spec.Now())
 	var out []string
 	for user, own := range p.users {
-		if _, refused := p.refused.last[user]; own.held >= p.spec.PerUser && !refused {
+		if _, refused := p.refused.last[user]; own.queue.waiting > 0 && !refused {
 			out = append(out, user)
 		}
 	}

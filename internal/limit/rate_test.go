@@ -81,6 +81,12 @@ func TestSet(t *testing.T) {
 	p, r := NewPool(PoolSpec{Name: "streams", Size: 4, PerUser: 1}), NewRate(RateSpec{Name: "submits", Most: 1, Per: time.Hour})
 	s.Add(p, r)
 	mustEnter(t, p, Caller{User: "eve"})
+	if got := s.Reached(); len(got) != 0 {
+		t.Errorf("before anybody was refused: %v", got)
+	}
+	if _, err := p.Try(Caller{User: "eve"}); err == nil {
+		t.Error("eve has two places of one")
+	}
 	if err := r.Take(Caller{User: "eve"}, 1); err != nil {
 		t.Fatal(err)
 	}

@@ -26,6 +26,8 @@ type body struct {
 
 	arriving func() // gives the place among the arriving ones back
 
+	prompt func() // gives the place among the large prompts back; nil without
+
 	mu    sync.Mutex
 	got   int64
 	place func()    // gives the place among the large ones back; nil without
@@ -161,8 +163,25 @@ func (b *body) Close() error {
 	if b.place != nil {
 		b.place()
 	}
+	if b.prompt != nil {
+		b.prompt()
+	}
 	b.arriving()
 	return nil
+}
+
+// largePrompt is from how many bytes on prompts of one user are read and
+// recorded one after the other: one of 20 MB takes a second of a processor and
+// several times its size of memory.
+const largePrompt = 1 << 20
+
+// asPrompt waits until the body, of which all has arrived, may be read as a
+// prompt, and has its place until the call ends.
+func (r *request) asPrompt(size int) (err error) {
+	if size > largePrompt && r.body != nil && r.body.prompt == nil {
+		r.body.prompt, err = r.srv.budgets.prompts.Enter(r.Context(), r.charged())
+	}
+	return err
 }
 
 // readAll reads the body, at most limit bytes. Of a longer one more is thrown

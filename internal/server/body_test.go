@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/comfyume/qmtui/internal/api"
+	"github.com/comfyume/qmtui/internal/limit"
 )
 
 // amongUsers serves over pipes by fake time; callers name themselves as a
@@ -220,4 +221,42 @@ func TestLargeUploadIsNotInMemory(t *testing.T) {
 	if info, err := os.Stat(filepath.Join(s.opts.Inputs, "user001", "large.bin")); err != nil || info.Size() != size {
 		t.Errorf("%v %v", info, err)
 	}
+}
+
+// Large prompts of one user are read one after the other, and nobody else waits for them.
+func TestLargePromptsOfOneUser(t *testing.T) {
+	amongUsers(t, nil, func(t *testing.T, p *pipes, s *Server) {
+		send := func(user string, size int) *sender {
+			body := fmt.Sprintf(`{"user_id":%q,"workflow":{"1":{"a":%q}}}`, user, strings.Repeat("a", size))
+			here, there := net.Pipe()
+			p.conns <- peerConn{there, "someone"}
+			go func() {
+				_, _ = fmt.Fprintf(here, "POST /api/jobs HTTP/1.1\r\nHost: x\r\nX-Remote-User: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", user, len(body), body)
+			}()
+			t.Cleanup(func() { here.Close() })
+			return &sender{here, bufio.NewReader(here)}
+		}
+		leave, err := s.budgets.prompts.Try(limit.Caller{User: "user000"})
+		check(t, err)
+		began := time.Now()
+		waits, gone := send("user000", largePrompt), send("user000", largePrompt)
+		for user, size := range map[string]int{"user000": largePrompt / 2, "user100": largePrompt} {
+			if code, word := send(user, size).answer(t); code != http.StatusCreated {
+				t.Errorf("%d bytes of %s: %d %s", size, user, code, word)
+			}
+		}
+		gone.Close() // who leaves does not wait any longer
+		<-time.After(bodyTimeout + time.Second)
+		if taken := s.budgets.bodies.Use().Taken; taken != 1 {
+			t.Errorf("%d bodies are held, want the one that waits", taken)
+		}
+		leave()
+		if code, word := waits.answer(t); code != http.StatusCreated || time.Since(began) != bodyTimeout+time.Second {
+			t.Errorf("%d %s after %v", code, word, time.Since(began))
+		}
+		synctest.Wait()
+		if taken := s.budgets.prompts.Use().Taken; taken != 0 {
+			t.Errorf("%d places are held at the end", taken)
+		}
+	})
 }

@@ -39,6 +39,9 @@ func (s *Server) facePrompt(r *request) (job.Job, error) {
 	if err := s.chargeSubmit(r.charged(), int64(len(raw))); err != nil {
 		return job.Job{}, err
 	}
+	if err := r.asPrompt(len(raw)); err != nil {
+		return job.Job{}, err
+	}
 	if err := inspect(raw, maxDepth+2); err != nil {
 		return job.Job{}, err
 	}

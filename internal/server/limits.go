@@ -57,6 +57,8 @@ const (
 	allArriving, keptArriving = 1024, 64 // bodies, small ones included
 	allBodies, keptBodies     = 16, 4    // those that are not small
 	oneArriving, oneBodies    = 64, 4    // of these of one user
+
+	allPrompts, keptPrompts, onePrompts = 3, 1, 1 // large ones that are read and recorded
 )
 
 // budgets are the limits at work.
@@ -64,6 +66,7 @@ type budgets struct {
 	set              limit.Set
 	streams, sockets *limit.Pool
 	arriving, bodies *limit.Pool
+	prompts          *limit.Pool
 
 	submits, promptBytes, uploads, uploadBytes *limit.Rate
 }
@@ -81,11 +84,12 @@ func newBudgets(l Limits, o Options) *budgets {
 
 		arriving: pool("arriving", allArriving, keptArriving, oneArriving),
 		bodies:   pool("bodies", allBodies, keptBodies, oneBodies),
+		prompts:  pool("prompts", allPrompts, keptPrompts, onePrompts),
 
 		submits: rate("submits", int64(l.Submits), time.Minute), promptBytes: rate("prompt_bytes", l.PromptBytes, time.Hour),
 		uploads: rate("uploads", int64(l.Uploads), time.Hour), uploadBytes: rate("upload_bytes", l.UploadBytes, time.Hour),
 	}
-	b.set.Add(b.streams, b.sockets, b.arriving, b.bodies, b.submits, b.promptBytes, b.uploads, b.uploadBytes)
+	b.set.Add(b.streams, b.sockets, b.arriving, b.bodies, b.prompts, b.submits, b.promptBytes, b.uploads, b.uploadBytes)
 	return b
 }
 

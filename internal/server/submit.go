@@ -56,6 +56,9 @@ func (s *Server) submission(r *request) (job.Request, error) {
 			return job.Request{}, err
 		}
 	}
+	if err := r.asPrompt(len(raw)); err != nil {
+		return job.Request{}, err
+	}
 	var body api.SubmitRequest
 	if err := decodeJSON(raw, &body, false); err != nil {
 		return job.Request{}, err
