@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/comfyume/qmtui/internal/job"
 	"github.com/comfyume/qmtui/internal/limit"
 )
 
@@ -244,5 +245,29 @@ func TestReserveOfDisks(t *testing.T) {
 				t.Errorf("/readyz: %s", got)
 			}
 		})
+	}
+}
+
+func TestWhoIsCharged(t *testing.T) {
+	s := newServer(t, newFake(), nil)
+	for name, c := range map[string]struct {
+		who  who
+		path string // user of the path
+		want limit.Caller
+	}{
+		"the unix socket":      {who{Caller: job.Caller{Name: "root", Admin: true, Via: viaSocket}}, "user001", limit.Caller{User: "root", Operator: true}},
+		"a session by SSH":     {who{Caller: job.Caller{Name: "ann", Admin: true, Via: viaSSH}}, "", limit.Caller{User: "ann", Operator: true}},
+		"an admin by TCP":      {who{Caller: job.Caller{Name: "admin", Admin: true, Via: viaSession}}, "user001", limit.Caller{User: "admin"}},
+		"a user":               {who{Caller: job.Caller{Name: "user001", Via: viaProxy}}, "user001", limit.Caller{User: "user001"}},
+		"anybody, for a user":  {who{Caller: job.Caller{Name: "anyone@loopback", Admin: true, Via: viaLoopback}, anyone: true}, "user001", limit.Caller{User: "user001"}},
+		"anybody":              {who{Caller: job.Caller{Name: "anyone@proxy", Via: viaProxy}, anyone: true}, "", limit.Caller{}},
+		"somebody who logs in": {who{}, "", limit.Caller{User: "from 192.0.2.7"}},
+	} {
+		r := httptest.NewRequest("POST", "/", nil)
+		r.RemoteAddr = "192.0.2.7:1"
+		r.SetPathValue("user", c.path)
+		if got := (&request{Request: r, who: c.who, srv: s}).charged(); got != c.want {
+			t.Errorf("%s: %+v, want %+v", name, got, c.want)
+		}
 	}
 }
