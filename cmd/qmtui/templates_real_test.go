@@ -58,7 +58,8 @@ func (c *collection) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // real frontend would send it, to a manager that knows the real list of
 // nodes. The queue is paused, so nothing is rendered. Models and input files
 // are taken to be there. Each is accepted with files expected, or refused for
-// a reason that holds. QMTUI_TEMPLATES names a file that keeps what the
+// a reason that holds: some old templates have inputs that their own version's
+// nodes refuse. QMTUI_TEMPLATES names a file that keeps what the
 // frontend made of the templates, and is read when it is there.
 func TestTemplatesOnComfyUI(t *testing.T) {
 	catalogue := &modelCatalogue{}
@@ -88,7 +89,7 @@ func TestTemplatesOnComfyUI(t *testing.T) {
 		t.Logf("%s:\n  %s", kind, strings.Join(outcomes[kind], "\n  "))
 	}
 	for kind, names := range outcomes {
-		if !strings.HasPrefix(kind, "accepted") && kind != "refused: previews_only" && kind != "refused: bad_node" || kind == unexpected {
+		if !strings.HasPrefix(kind, "accepted") && kind != "refused: previews_only" && kind != "refused: bad_node" && kind != "refused: bad_inputs" || kind == unexpected {
 			t.Errorf("%d templates are %s", len(names), kind)
 		}
 	}
@@ -134,12 +135,15 @@ func (s *realStage) tryTemplate(t *testing.T, user, name string, x template) (ki
 	j, _, err := s.client.Submit(t.Context(), r)
 	var e *job.Error
 	if errors.As(err, &e) {
-		// The two reasons that templates give are held against the prompt itself.
+		// Two of the reasons that templates give are held against the prompt itself, the third against the server.
 		if saves := s.savesIn(x); e.Code == "previews_only" && len(saves) > 0 {
 			t.Errorf("%s is refused because it saves nothing, and has %v", name, saves)
 		}
 		if e.Code == "bad_node" && !slices.ContainsFunc(slices.Collect(maps.Values(x.Output)), func(n json.RawMessage) bool { return !bytes.Contains(n, []byte(`"class_type"`)) }) {
 			t.Errorf("%s is refused because a node has no class, and all have one", name)
+		}
+		if e.Code == "bad_inputs" {
+			s.checkBadInputs(t, name, x, raw, e.NodeErrors)
 		}
 		return "refused: " + e.Code, e.Message + "; " + e.Hint + eachError(e.NodeErrors)
 	}
@@ -167,6 +171,50 @@ func (s *realStage) tryTemplate(t *testing.T, user, name string, x template) (ki
 		expected = append(expected, fmt.Sprintf("%s (%s) %d", e.Node, e.Class, e.Count))
 	}
 	return kind, strings.Join(append(expected, warned...), "; ")
+}
+
+// badInput is an input that is refused, and ComfyUI's type of error for it.
+type badInput struct{ node, input, kind string }
+
+func badInputs(byNode map[string]comfy.NodeError) map[badInput]bool {
+	out := map[badInput]bool{}
+	for id, n := range byNode {
+		for _, e := range n.Errors {
+			input, _ := e.ExtraInfo["input_name"].(string)
+			out[badInput{id, input, e.Type}] = true
+		}
+	}
+	return out
+}
+
+// checkBadInputs compares a refusal with what the server itself answers to
+// the prompt. A file that a template names must not be refused: it is taken to
+// be there, while the server has none.
+func (s *realStage) checkBadInputs(t *testing.T, name string, x template, prompt []byte, refused json.RawMessage) {
+	t.Helper()
+	var ours map[string]comfy.NodeError
+	orFatal(t, json.Unmarshal(refused, &ours))
+	var theirs *comfy.SubmitError
+	if _, err := s.replicas[0].client().Submit(t.Context(), comfy.Request{Prompt: prompt, PromptID: "template"}); !errors.As(err, &theirs) || theirs.Status != http.StatusBadRequest {
+		t.Errorf("%s is refused for its inputs; the server answers %v", name, err)
+		return
+	}
+	refusedHere, confirmed := badInputs(ours), badInputs(theirs.NodeErrors)
+	if len(refusedHere) == 0 {
+		t.Errorf("%s is refused for its inputs, and no input is named", name)
+	}
+	for bad := range refusedHere {
+		if !confirmed[bad] {
+			t.Errorf("%s is refused for %+v; the server answers %+v", name, bad, theirs.NodeErrors)
+		}
+		var n struct {
+			Inputs map[string]any `json:"inputs"`
+		}
+		orFatal(t, json.Unmarshal(x.Output[bad.node], &n))
+		if file, _ := n.Inputs[bad.input].(string); path.Ext(file) != "" {
+			t.Errorf("%s is refused for the file %s", name, file)
+		}
+	}
 }
 
 // unexpected is what a template must not be: one of its save nodes counts as switched off or doomed.
