@@ -187,7 +187,7 @@ func (l *loop) writers(p job.Path) []writer {
 		w.placed = writesTo(a.Places, p)
 		w.silent = firstSign(a).IsZero() && !a.When(job.Assigned).IsZero() && time.Since(a.When(job.Assigned)) >= unknownAccepted
 		w.givenUp = a.State == job.Lost && a.When(job.Finished, job.Broke).IsZero()
-		if !w.named && !w.specific && !slices.Contains(a.Places, "") && !j.Unsure {
+		if !w.named && (neverRan(a) || !w.specific && !slices.Contains(a.Places, "") && !j.Unsure) {
 			continue
 		}
 		switch w.told = a.Heard(); {
@@ -218,7 +218,7 @@ func (l *loop) likewise(classes []string, known []writer) []writer {
 			continue
 		}
 		for _, a := range j.Attempts {
-			if a.PromptID == "" || slices.ContainsFunc(known, func(w writer) bool { return w.promptID == a.PromptID }) {
+			if a.PromptID == "" || neverRan(a) || slices.ContainsFunc(known, func(w writer) bool { return w.promptID == a.PromptID }) {
 				continue
 			}
 			w := writer{ended: endOf(a), told: a.Heard()}
@@ -227,6 +227,12 @@ func (l *loop) likewise(classes []string, known []writer) []writer {
 		}
 	}
 	return all
+}
+
+// neverRan reports an attempt whose prompt the deployment refused. At most its
+// start marker was run, the only output that passed.
+func neverRan(a job.Attempt) bool {
+	return !a.When(job.Refused).IsZero() && a.When(job.Seen, job.Whole).IsZero()
 }
 
 // stem is a path without its extension, which a picture shares with what its
