@@ -48,7 +48,7 @@ Exit codes: 0 good, 1 it failed, 2 wrong usage, 3 no manager to talk to.`,
 	logFlags(root, a)
 	panel.add(root)
 	root.AddCommand(daemonCommand(a), demoCommand(a), simCommand(a), submitCommand(a), jobsCommand(a), queueCommand(a),
-		outputsCommand(a), workersCommand(a), spendCommand(a), auditCommand(a), usersCommand(a), configCommand(a), dbCommand(a), doctorCommand(a), logCommand(a), healthCommand(a), versionCommand(a), manCommand(a))
+		outputsCommand(a), workersCommand(a), spendCommand(a), auditCommand(a), usersCommand(a), configCommand(a), dbCommand(a), doctorCommand(a), logCommand(a), healthCommand(a), versionCommand(a), manCommand(a), previewHelperCommand(a))
 	return root
 }
 

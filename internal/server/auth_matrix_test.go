@@ -43,7 +43,7 @@ type matrixWorld struct {
 }
 
 func newMatrixWorld(t *testing.T) *matrixWorld {
-	m := &matrixWorld{loginWorld: newLoginWorld(t), inputs: t.TempDir(), picture: picture(t, 4, 4)}
+	m := &matrixWorld{loginWorld: newLoginWorld(t), inputs: t.TempDir(), picture: somePicture(t, 4, 4)}
 	old := m.server(newFake(), nil)
 	m.stolen = m.logIn(old, "admin", "third secret")
 	if w := askFrom(old.Handler(), afar, "GET", "/api/queue/status", "", m.stolen); w.Code != 200 {

@@ -149,7 +149,7 @@ func roundTripActions(t *testing.T, c *api.Client, j, other api.Job) {
 
 func roundTripFiles(t *testing.T, svc *fakeService, c *api.Client, j api.Job) {
 	ctx := t.Context()
-	data := picture(t, 600, 300)
+	data := somePicture(t, 600, 300)
 	o := svc.deliver(t, j.ID, "tests/ComfyUI_00001_.png", data)
 	got := must(c.Job(ctx, j.ID))(t, "job")
 	if got.Result == nil || got.Result.Images[0] != (api.ResultFile{Filename: "ComfyUI_00001_.png", Subfolder: "tests", Type: "output"}) || got.Worker == nil {

@@ -99,7 +99,8 @@ func inColours(t testing.TB, w, h int, c color.NRGBA, texts ...string) []byte {
 		chunks = append(binary.BigEndian.AppendUint32(chunks, uint32(len(text))), "tEXt"+text...)
 		chunks = binary.BigEndian.AppendUint32(chunks, crc32.ChecksumIEEE([]byte("tEXt"+text)))
 	}
-	return withTexts(b.Bytes(), chunks)
+	const head = 8 + 25 // the signature and the first chunk
+	return slices.Insert(b.Bytes(), head, chunks...)
 }
 
 // TestFaceMask: the picture keeps its colours, also under the mask, and its texts.

@@ -394,7 +394,7 @@ func (f *fakeService) deliver(t testing.TB, id job.ID, dest string, data []byte)
 }
 
 // picture is a PNG of that size.
-func picture(t testing.TB, w, h int) []byte {
+func somePicture(t testing.TB, w, h int) []byte {
 	t.Helper()
 	img := image.NewRGBA(image.Rect(0, 0, w, h))
 	img.Set(0, 0, color.RGBA{200, 10, 10, 255})

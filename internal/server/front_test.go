@@ -109,7 +109,7 @@ func TestEveryRouteRefusesStrangers(t *testing.T) {
 	s := newServer(t, svc, nil)
 	h := s.Handler()
 	j := svc.add(t, "user001")
-	o := svc.deliver(t, j.ID, "a.png", picture(t, 4, 4))
+	o := svc.deliver(t, j.ID, "a.png", somePicture(t, 4, 4))
 	for _, rt := range s.routes() {
 		w := askFrom(h, "203.0.113.9:1234", rt.method, fill(rt, j.ID, o.ID), goodBodies[rt.method+" "+rt.path], "X-Remote-User: admin")
 		if strings.HasPrefix(rt.path, "/auth/") {

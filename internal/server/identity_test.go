@@ -61,7 +61,7 @@ func TestUsersAreApart(t *testing.T) {
 	s := newServer(t, svc, nil)
 	h := s.Handler()
 	j := svc.add(t, "user001")
-	o := svc.deliver(t, j.ID, "a.png", picture(t, 4, 4))
+	o := svc.deliver(t, j.ID, "a.png", somePicture(t, 4, 4))
 	waiting := svc.add(t, "user001")
 	svc.add(t, "user002")
 	for _, rt := range s.routes() {

@@ -12,6 +12,7 @@ import (
 	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/job"
 	"github.com/comfyume/qmtui/internal/limit"
+	"github.com/comfyume/qmtui/internal/picture"
 )
 
 // Options is what a Server is made of. Only Service is required.
@@ -62,11 +63,13 @@ type Options struct {
 	// Meter hears of every call when it begins: its method, and the path of the
 	// contract that it is for (empty for none). What it returns is called at the
 	// end; stream says that the call stayed open on purpose. Nil: nobody counts.
-	Meter       func(method, route string) (ended func(status int, stream bool))
-	MaxWorkflow int64 // bytes of a prompt, and of its extra_data; zero means 10 MiB
-	MaxMetadata int64 // bytes of a caller's metadata; zero means 1 MiB
-	MaxStreams  int   // event streams of all users at once; zero means 480
-	Limits      Limits
+	Meter func(method, route string) (ended func(status int, stream bool))
+	// PictureRefused hears of each picture that was not decoded, by the reason. Nil: nobody counts.
+	PictureRefused func(reason string)
+	MaxWorkflow    int64 // bytes of a prompt, and of its extra_data; zero means 10 MiB
+	MaxMetadata    int64 // bytes of a caller's metadata; zero means 1 MiB
+	MaxStreams     int   // event streams of all users at once; zero means 480
+	Limits         Limits
 	// Disks keep a reserve free on the disks that uploads and the ledger grow
 	// on; nil keeps none.
 	Disks *limit.Disks
@@ -94,7 +97,7 @@ type Server struct {
 	inputs   inputFolders
 	clients  clientMemories // of the face
 	hiding   sync.Mutex     // held while somebody's history is changed
-	decoders gate           // pictures being decoded at once
+	pictures *picture.Gate
 	previews *previewCache
 	console  *limiter
 	stopping chan struct{} // closed when the drain begins
@@ -109,7 +112,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		opts: o, svc: o.Service, view: api.View{Subfolder: o.Subfolder}, log: o.Logger,
 		origins: http.NewCrossOriginProtection(), hosts: map[string]bool{"localhost": true}, admins: map[string]bool{},
-		budgets: newBudgets(o.Limits, o), decoders: newGate(2),
+		budgets: newBudgets(o.Limits, o), pictures: picture.New(picture.Options{Refused: o.PictureRefused, Logger: o.Logger}),
 		previews: newPreviewCache(16 << 20), console: newLimiter(consoleLines, time.Minute, o.Now),
 		stopping: make(chan struct{}), guests: newGuests(),
 	}

@@ -120,7 +120,7 @@ func TestPreviewFormats(t *testing.T) {
 
 // hugePNG is a small file that says it has w x h pixels.
 func hugePNG(t *testing.T, w, h uint32) []byte {
-	data := picture(t, 4, 4)
+	data := somePicture(t, 4, 4)
 	binary.BigEndian.PutUint32(data[16:], w)
 	binary.BigEndian.PutUint32(data[20:], h)
 	binary.BigEndian.PutUint32(data[29:], crc32.ChecksumIEEE(data[12:29]))
@@ -128,13 +128,17 @@ func hugePNG(t *testing.T, w, h uint32) []byte {
 }
 
 func TestNoPreview(t *testing.T) {
-	whole := picture(t, 64, 64)
+	whole := somePicture(t, 64, 64)
 	for name, data := range map[string][]byte{
 		"video.mp4": []byte("\x00\x00\x00\x18ftypmp42"), "sound.flac": []byte("fLaC"), "nothing.png": nil, "half.png": whole[:len(whole)/2],
-		"bomb.png": hugePNG(t, 60_000, 60_000), "lies.png": hugePNG(t, 8000, 8000),
+		"lies.png": hugePNG(t, 4000, 4000),
 	} {
 		h, path := delivered(t, name, data)
 		wantError(t, ask(h, "GET", path+"/preview", ""), 415, "no_preview")
+	}
+	for _, side := range []uint32{8000, 60_000, 1<<31 - 1} {
+		h, path := delivered(t, "bomb.png", hugePNG(t, side, side))
+		wantError(t, ask(h, "GET", path+"/preview", ""), 413, "picture_too_large")
 	}
 	h, path := delivered(t, "a.png", whole)
 	for _, width := range []string{"0", "-1", "1025", "x"} {
@@ -146,7 +150,7 @@ func TestNoPreview(t *testing.T) {
 func TestPreviewCache(t *testing.T) {
 	svc := newFake()
 	h := newServer(t, svc, nil).Handler()
-	o := svc.deliver(t, svc.add(t, "user001").ID, "a.png", picture(t, 64, 64))
+	o := svc.deliver(t, svc.add(t, "user001").ID, "a.png", somePicture(t, 64, 64))
 	first := ask(h, "GET", "/api/outputs/"+string(o.ID)+"/preview", "").Body.String()
 	delete(svc.files, o.ID)
 	if again := ask(h, "GET", "/api/outputs/"+string(o.ID)+"/preview", ""); again.Body.String() != first {

@@ -1,28 +1,18 @@
 package server
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
-	"image"
-	_ "image/gif" // decoders of what ComfyUI writes
-	_ "image/jpeg"
-	"image/png"
 	"io"
 	"net/http"
 	"strconv"
 
 	"github.com/comfyume/qmtui/internal/job"
-	"golang.org/x/image/draw"
-	_ "golang.org/x/image/webp"
+	"github.com/comfyume/qmtui/internal/picture"
 )
 
-// Bounds of a preview.
-const (
-	defaultWidth = 256
-	maxWidth     = 1024
-	maxPixels    = 64 << 20 // of the picture, decoded
-	maxPicture   = 96 << 20 // bytes of the file
-)
+// defaultWidth is that of a preview, in pixels.
+const defaultWidth = 256
 
 // outputPreview answers with a small PNG of a picture.
 func (s *Server) outputPreview(w http.ResponseWriter, r *request) error {
@@ -79,58 +69,41 @@ func readWidth(text string) (int, error) {
 		return defaultWidth, nil
 	}
 	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > maxWidth {
-		return 0, badField("width", fmt.Sprintf("%.20q is not a width", text), fmt.Sprintf("use 1 to %d pixels", maxWidth))
+	if err != nil || n < 1 || n > picture.MaxWidth {
+		return 0, badField("width", fmt.Sprintf("%.20q is not a width", text), fmt.Sprintf("use 1 to %d pixels", picture.MaxWidth))
 	}
 	return n, nil
 }
 
-// shrink decodes a picture and makes a small PNG of it, a few at once.
+// shrink makes a small PNG of a picture, a few at once for one caller.
 func (s *Server) shrink(r *request, open func() (File, error), width int) ([]byte, error) {
-	if err := s.decoders.enter(r.Context()); err != nil {
+	leave, err := s.pictures.Enter(r.Context(), r.who.Name)
+	if err != nil {
 		return nil, err
 	}
-	defer s.decoders.leave()
+	defer leave()
 	f, err := open()
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return shrinkPicture(f, width)
-}
-
-// shrinkPicture reads a picture (the first of an animation) and returns a PNG
-// of at most that width, never larger than the picture.
-func shrinkPicture(f io.ReadSeeker, width int) ([]byte, error) {
-	cfg, _, err := image.DecodeConfig(io.LimitReader(f, maxPicture))
+	size, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
-		return nil, noPreview("the file is not a picture that can be shown small")
+		return nil, fmt.Errorf("size of the picture: %w", err)
 	}
-	if cfg.Width < 1 || cfg.Height < 1 || int64(cfg.Width)*int64(cfg.Height) > maxPixels {
-		return nil, noPreview(fmt.Sprintf("the picture has %d x %d pixels, too many to be shown small", cfg.Width, cfg.Height))
+	small, err := s.pictures.Preview(r.Context(), f, size, width)
+	if errors.Is(err, picture.ErrUnreadable) {
+		err = &job.Error{Code: "no_preview", Class: job.Invalid, Message: "the file has no preview: " + err.Error()}
 	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return nil, fmt.Errorf("rewind picture: %w", err)
-	}
-	full, _, err := image.Decode(io.LimitReader(f, maxPicture))
-	if err != nil {
-		return nil, noPreview("the picture cannot be read: " + err.Error())
-	}
-	return encode(full, cfg, width)
+	return small, withHint(err, "open the file itself")
 }
 
-func encode(full image.Image, cfg image.Config, width int) ([]byte, error) {
-	width = min(width, cfg.Width)
-	height := min(max(1, cfg.Height*width/cfg.Width), 4*maxWidth)
-	small := image.NewRGBA(image.Rect(0, 0, width, height))
-	draw.ApproxBiLinear.Scale(small, small.Bounds(), full, full.Bounds(), draw.Src, nil)
-	var out bytes.Buffer
-	if err := png.Encode(&out, small); err != nil {
-		return nil, fmt.Errorf("encode preview: %w", err)
+// withHint adds the next step to an error that has none.
+func withHint(err error, hint string) error {
+	if e := (*job.Error)(nil); errors.As(err, &e) && e.Hint == "" {
+		told := *e
+		told.Hint = hint
+		return &told
 	}
-	return out.Bytes(), nil
-}
-
-func noPreview(why string) error {
-	return &job.Error{Code: "no_preview", Class: job.Invalid, Message: why, Hint: "open the file itself"}
+	return err
 }

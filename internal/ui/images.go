@@ -1,12 +1,10 @@
 package ui
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"image"
 	"image/color"
-	"image/png"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +13,7 @@ import (
 	"golang.org/x/image/draw"
 
 	"github.com/comfyume/qmtui/internal/job"
+	"github.com/comfyume/qmtui/internal/picture"
 )
 
 // Pictures are drawn with half blocks, two pixels a cell: they work on every
@@ -112,22 +111,9 @@ func (w *world) fetch(id job.OutputID, ask previewer) tea.Cmd {
 		if err != nil {
 			return previewMsg{id: id, err: err}
 		}
-		img, err := decodePreview(b)
+		img, err := picture.DecodePreview(b)
 		return previewMsg{id, img, b, err}
 	})
-}
-
-// decodePreview reads a picture after a look at its size: a few bytes can
-// stand for a gigabyte of pixels.
-func decodePreview(b []byte) (image.Image, error) {
-	c, err := png.DecodeConfig(bytes.NewReader(b))
-	if err != nil {
-		return nil, fmt.Errorf("read the preview: %w", err)
-	}
-	if c.Width*c.Height > 4<<20 {
-		return nil, fmt.Errorf("the preview is %dx%d pixels, which is too large", c.Width, c.Height)
-	}
-	return png.Decode(bytes.NewReader(b))
 }
 
 func (p *previews) learn(msg previewMsg) {

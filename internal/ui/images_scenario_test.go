@@ -17,6 +17,7 @@ import (
 
 	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/job"
+	"github.com/comfyume/qmtui/internal/picture"
 )
 
 // noise is a PNG that no compression makes small.
@@ -120,7 +121,7 @@ func TestKittyNeedsColours(t *testing.T) {
 		p.kitty = NewKitty(false)
 		p.hold("a")
 		b := testPicture(40, 40)
-		img, err := decodePreview(b)
+		img, err := picture.DecodePreview(b)
 		p.learn(previewMsg{"a", img, b, err})
 		if got := strings.Join(p.draw(st, "a", 20, 10), ""); !printableASCII(got) || got == "" || p.kitty.take() != "" {
 			t.Errorf("%v, ascii %t: %q", c.profile, c.ascii, got)
