@@ -84,5 +84,6 @@ func (m *manager) limitUses() []metrics.LimitUse {
 // measured lets the server answer /metrics and tell of its calls.
 func (m *manager) measured(o server.Options, readers []string) server.Options {
 	o.Metrics, o.MetricsReaders, o.Meter = m.metrics.Handler(), readers, m.metrics.Called
+	o.PictureRefused = m.metrics.PictureRefused
 	return o
 }

@@ -67,6 +67,7 @@ type Metrics struct {
 	copies   *copyMeters
 	inputs   *inputMeters
 	visits   *visitMeters
+	pictures *prometheus.CounterVec // refused, by reason
 
 	mu     sync.Mutex
 	source Source // nil until Follow
@@ -89,6 +90,7 @@ func New(o Options) *Metrics {
 	m.copies = newCopyMeters(m.registry)
 	m.inputs = newInputMeters(m.registry)
 	m.visits = newVisitMeters(m.registry)
+	m.pictures = newPictureMeters(m.registry)
 	m.registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		buildInfo(o.Version, o.Revision), &moment{m: m, codes: newBounded(ownCodes(), maxForeignCodes), deployments: deployments},
