@@ -44,9 +44,9 @@ func wholePLY(s *source) Verdict {
 	case "ascii":
 		rest, ok = plyLines(in, s.size-body, elements)
 	case "binary_little_endian":
-		rest, ok = plyRows(in, s.size-body, elements, binary.LittleEndian)
+		rest, ok = plyRows(s, in, s.size-body, elements, binary.LittleEndian)
 	case "binary_big_endian":
-		rest, ok = plyRows(in, s.size-body, elements, binary.BigEndian)
+		rest, ok = plyRows(s, in, s.size-body, elements, binary.BigEndian)
 	default:
 		return Unknown
 	}
@@ -115,17 +115,17 @@ func plyLines(in *bufio.Reader, size int64, elements []plyElement) (rest int64, 
 		}
 	}
 	var got int64
-	open := false
+	last := byte('\n')
 	for {
-		b, err := in.ReadSlice('\n')
-		size -= int64(len(b))
+		_, err := in.Peek(1)
+		b, _ := in.Peek(in.Buffered())
 		switch {
 		case err == nil:
-			got++
-			open = false
-		case err == bufio.ErrBufferFull:
-			open = true
-		case open || len(b) > 0:
+			got += int64(bytes.Count(b, []byte{'\n'}))
+			size -= int64(len(b))
+			last = b[len(b)-1]
+			_, _ = in.Discard(len(b)) // they are there
+		case last != '\n':
 			return 1, size == 0 && got+1 >= want
 		default:
 			return got - want, size == 0 && got >= want
@@ -135,7 +135,7 @@ func plyLines(in *bufio.Reader, size int64, elements []plyElement) (rest int64, 
 
 // plyRows skips the rows of a binary file of size bytes; rest is what follows them.
 // Rows without lists are skipped at once, others take at least a byte each.
-func plyRows(in *bufio.Reader, size int64, elements []plyElement, order binary.ByteOrder) (rest int64, ok bool) {
+func plyRows(s *source, in *bufio.Reader, size int64, elements []plyElement, order binary.ByteOrder) (rest int64, ok bool) {
 	for _, e := range elements {
 		fixed, lists := int64(0), 0
 		for _, p := range e.properties {
@@ -155,7 +155,7 @@ func plyRows(in *bufio.Reader, size int64, elements []plyElement, order binary.B
 		}
 		for range e.count {
 			n, ok := plyRow(in, e.properties, order, size)
-			if !ok {
+			if !ok || !s.step(2*len(e.properties)) {
 				return 0, false
 			}
 			size -= n
@@ -202,9 +202,12 @@ func skipBytes(in *bufio.Reader, n int64) bool {
 	return true
 }
 
-// maxUnpacked bounds what is unpacked of a file to judge it, in bytes: some 15 million
-// splats.
-const maxUnpacked = 256 << 20
+// Bounds of what is unpacked of a file to judge it, in bytes: some 15 million splats,
+// and no more than so many times the file, which real data never reach.
+const (
+	maxUnpacked = 256 << 20
+	maxRatio    = 16
+)
 
 // wholeGzip wants members with their checksums up to the end of the file, as SPZ has one.
 func wholeGzip(s *source) Verdict {
@@ -212,9 +215,10 @@ func wholeGzip(s *source) Verdict {
 	if err != nil {
 		return Partial
 	}
-	n, err := io.Copy(io.Discard, io.LimitReader(in, maxUnpacked+1))
+	most := min(maxUnpacked, 1<<20+maxRatio*s.size)
+	n, err := io.Copy(io.Discard, io.LimitReader(in, most+1))
 	switch {
-	case n > maxUnpacked:
+	case n > most:
 		return Unknown
 	case err != nil:
 		return Partial

@@ -34,8 +34,8 @@ func wholeFLAC(s *source) Verdict {
 	}
 	n := min(longest, 1<<20, s.size-audio)
 	tail := s.bytes(s.size-n, int(n))
-	for at := range tail {
-		if endsFLAC(tail[at:], uint64(binary.BigEndian.Uint16(info)), samples) {
+	for at := 0; at < len(tail) && s.work <= maxWork; at++ {
+		if s.endsFLAC(tail[at:], uint64(binary.BigEndian.Uint16(info)), samples) {
 			return Complete
 		}
 	}
@@ -44,7 +44,7 @@ func wholeFLAC(s *source) Verdict {
 
 // endsFLAC reports that frame is one with its checksums, and the one that ends with the
 // last sample. block is the length of every frame but the last one, in samples.
-func endsFLAC(frame []byte, block, samples uint64) bool {
+func (s *source) endsFLAC(frame []byte, block, samples uint64) bool {
 	if len(frame) < 9 || frame[0] != 0xff || frame[1]&0xfe != 0xf8 {
 		return false
 	}
@@ -78,6 +78,9 @@ func endsFLAC(frame []byte, block, samples uint64) bool {
 		number *= block
 	}
 	if number+size != samples || len(frame) < at+3 || crc(8, 0x07, frame[:at]) != uint16(frame[at]) {
+		return false
+	}
+	if !s.step(len(frame)) { // made of frames that all seem to be the last one
 		return false
 	}
 	return crc(16, 0x8005, frame[:len(frame)-2]) == binary.BigEndian.Uint16(frame[len(frame)-2:])

@@ -9,7 +9,7 @@ import (
 // included. maxEXRChunks is more than the lines of any picture that can be made.
 const (
 	maxEXRHeader = maxMetadata
-	maxEXRChunks = 1 << 17
+	maxEXRChunks = 1 << 15
 )
 
 // exr is what the headers of an OpenEXR file say (openexr.com, File Layout).

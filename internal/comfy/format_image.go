@@ -31,8 +31,12 @@ func wholeJPEG(s *source) Verdict {
 		for err == nil && mark == 0xff { // fill bytes
 			mark, err = in.ReadByte()
 		}
+		work := partWork
+		if scanning {
+			work = 1
+		}
 		switch {
-		case err != nil || !scanning && !s.part():
+		case err != nil || !s.step(work):
 			return Partial
 		case mark == 0 || mark >= 0xd0 && mark <= 0xd7: // a letter of the data, or a restart
 			continue

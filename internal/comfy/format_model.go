@@ -3,23 +3,28 @@ package comfy
 import (
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"io"
 )
 
-// maxSafetensorsHeader is the limit that the format itself sets, in bytes.
-const maxSafetensorsHeader = 100_000_000
+// Bounds of JSON that describes a file. The format itself allows a header of
+// maxSafetensorsHeader bytes; a longer one than maxMetadata is not read.
+const (
+	maxSafetensorsHeader = 100_000_000
+	maxKeys              = 1 << 16 // of one object
+)
 
 // wholeSafetensors wants 8 bytes, the header, and data up to the largest offset.
 func wholeSafetensors(s *source) Verdict {
 	n, dec := safetensorsHeader(s)
-	if dec == nil {
+	switch {
+	case n > maxMetadata:
+		return Unknown
+	case dec == nil:
 		return Partial
 	}
 	var largest int64
 	err := eachKey(dec, func(key string) error {
-		if s.parts += 3; !s.part() { // a key costs as much as four boxes
-			return errNotJSON
-		}
 		var tensor struct {
 			Offsets [2]int64 `json:"data_offsets"`
 		}
@@ -30,14 +35,17 @@ func wholeSafetensors(s *source) Verdict {
 		largest = max(largest, tensor.Offsets[1])
 		return err
 	})
-	if err == nil && largest <= s.size && 8+n+largest == s.size {
+	switch {
+	case errors.Is(err, errManyKeys):
+		return Unknown
+	case err == nil && largest <= s.size && 8+n+largest == s.size:
 		return Complete
 	}
 	return Partial
 }
 
 // safetensorsHeader returns the header's length and a decoder over it; no decoder when
-// the file is shorter than that.
+// the file is shorter than that, or when it is longer than maxMetadata.
 func safetensorsHeader(s *source) (int64, *json.Decoder) {
 	head := s.bytes(0, 8)
 	if head == nil {
@@ -47,15 +55,24 @@ func safetensorsHeader(s *source) (int64, *json.Decoder) {
 	if n > maxSafetensorsHeader || int64(n) > s.size-8 {
 		return 0, nil
 	}
+	if n > maxMetadata {
+		return int64(n), nil
+	}
 	return int64(n), json.NewDecoder(s.stream(8, int64(n)))
 }
+
+// errManyKeys ends the walk over an object of more than maxKeys.
+var errManyKeys = errors.New("too many keys")
 
 // eachKey calls value for each key of the object that follows; value consumes its value.
 func eachKey(dec *json.Decoder, value func(key string) error) error {
 	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
 		return errNotJSON
 	}
-	for dec.More() {
+	for n := 0; dec.More(); n++ {
+		if n == maxKeys {
+			return errManyKeys
+		}
 		key, err := dec.Token()
 		if err != nil {
 			return err

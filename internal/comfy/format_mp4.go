@@ -53,17 +53,24 @@ func (s *source) walkBoxes(off, end int64, visit func(box)) bool {
 // so without one they are Settling. AVIF and HEIC carry meta in place of moov.
 func wholeMP4(s *source) Verdict {
 	var moov *box
-	seen, last, open := map[string]bool{}, "", false
+	var data, meta, open bool
+	last := ""
 	sums := s.walkBoxes(0, s.size, func(b box) {
-		seen[b.kind], last, open = true, b.kind, open || b.open
-		if b.kind == "moov" {
-			moov = &b
+		last, open = b.kind, open || b.open
+		switch b.kind {
+		case "mdat":
+			data = true
+		case "meta":
+			meta = true
+		case "moov":
+			found := b
+			moov = &found
 		}
 	})
 	switch {
-	case !sums || open || !seen["mdat"]:
+	case !sums || open || !data:
 		return Partial
-	case moov == nil && !(seen["meta"] && isStill(s)):
+	case moov == nil && !(meta && isStill(s)):
 		return Partial
 	case moov != nil && s.hasBox(*moov, "mvex") && last != "mfra":
 		return Settling

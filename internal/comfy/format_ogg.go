@@ -53,7 +53,7 @@ func walkOgg(s *source, visit func(oggPage) bool) bool {
 
 // oggPageAt reads a page of at most 65,307 bytes; n is zero when it is not sound.
 func (s *source) oggPageAt(off int64) (p oggPage, n int64) {
-	head := s.bytes(off, 27)
+	head := bytes.Clone(s.bytes(off, 27)) // it is written to
 	if head == nil || string(head[:4]) != "OggS" {
 		return p, 0
 	}

@@ -114,12 +114,15 @@ func (t *tags) addInternational(key string, rest []byte) {
 
 // inflate unpacks no more than the room that is left; a bomb gives nothing.
 func (t *tags) inflate(packed []byte) []byte {
+	if !t.may(tagCost) {
+		return nil
+	}
 	z, err := zlib.NewReader(bytes.NewReader(packed))
 	if err != nil {
 		return nil
 	}
 	plain, err := io.ReadAll(io.LimitReader(z, int64(t.room)+1))
-	if err != nil || len(plain) > t.room {
+	if !t.may(len(plain)) || err != nil || len(plain) > t.room {
 		return nil
 	}
 	return plain

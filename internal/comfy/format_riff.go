@@ -139,13 +139,16 @@ func (t *tags) addKeyed(text string) {
 	if key == "Prompt" || key == "Workflow" {
 		key = strings.ToLower(key)
 	}
+	if !t.may(len(value)) {
+		return
+	}
 	clean := nullBareNumbers([]byte(value))
 	if json.Valid(clean) {
 		t.add(key, value)
 		return
 	}
 	dec := json.NewDecoder(bytes.NewReader(clean))
-	for {
+	for t.may(1 << 10) { // an object costs more than its bytes
 		var object json.RawMessage
 		var has struct {
 			Nodes    json.RawMessage `json:"nodes"`

@@ -288,8 +288,8 @@ func TestRow19HostileFilesAreBounded(t *testing.T) {
 		if f := sniff(b[:SniffLength]); f != nil && f.metadata != nil {
 			f.metadata(m, &tags{values: map[string]string{}, room: maxMetadata})
 		}
-		if s.parts > maxParts+8 || m.parts > maxParts+8 {
-			t.Errorf("%s: %d parts were looked at, %d for metadata", name, s.parts, m.parts)
+		if s.work > maxWork+8*partWork || m.work > maxWork+8*partWork {
+			t.Errorf("%s: %d units of work, %d for metadata", name, s.work, m.work)
 		}
 	}
 }

@@ -2,15 +2,17 @@ package comfy
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"io"
 )
 
-// maxParts bounds the walks over one file, all chunks, boxes, elements, tags and keys
-// together: a file made of nothing but headers ends them within a second, instead of
-// holding a processor. Walks that are linear in the bytes need no bound.
-const maxParts = 1 << 20
+// maxWork bounds the walks over one file, all chunks, boxes, elements, tags and keys
+// together: a file made of nothing but headers ends them within 0.2 s, instead of
+// holding a processor. A unit is some 20 ns. One pass over the bytes needs no bound.
+const maxWork = 8 << 20
+
+// partWork is what one part with a header of its own costs.
+const partWork = 8
 
 // windowSize is how far a small read looks ahead, in bytes: over a network share each
 // read costs a round trip, and walks go from one small header to the next.
@@ -23,19 +25,20 @@ type source struct {
 	size  int64
 	err   error
 	short bool
-	parts int // visited so far; see part
+	work  int // done so far; see step
 
 	window   []byte
 	windowAt int64
 }
 
-// bytes returns exactly n bytes at off, or nil. Callers bound n by a constant.
+// bytes returns exactly n bytes at off, or nil. Callers bound n by a constant, and do not
+// write to them: reads that are near each other share a buffer.
 func (s *source) bytes(off int64, n int) []byte {
 	if s.err != nil || off < 0 || n < 0 || off > s.size-int64(n) {
 		return nil
 	}
 	if at := off - s.windowAt; at >= 0 && at+int64(n) <= int64(len(s.window)) {
-		return bytes.Clone(s.window[at : at+int64(n)])
+		return s.window[at : at+int64(n) : at+int64(n)]
 	}
 	b := make([]byte, max(n, int(min(windowSize, s.size-off))))
 	got, err := s.r.ReadAt(b, off)
@@ -45,17 +48,19 @@ func (s *source) bytes(off int64, n int) []byte {
 	}
 	if n < windowSize {
 		s.window, s.windowAt = b[:got], off
-		return bytes.Clone(b[:n])
 	}
-	return b[:n]
+	return b[:n:n]
 }
 
-// part counts one more part of the file; false when there were too many. What the file
-// is, is unknown then.
-func (s *source) part() bool {
-	s.parts++
-	return s.parts <= maxParts
+// step counts units of work; false when it was too much. What the file is, is unknown
+// then.
+func (s *source) step(units int) bool {
+	s.work += units
+	return s.work <= maxWork
 }
+
+// part counts one more part of the file, as step does.
+func (s *source) part() bool { return s.step(partWork) }
 
 // upTo returns at most n bytes at off, fewer at the end of the file.
 func (s *source) upTo(off int64, n int) []byte {

@@ -72,42 +72,32 @@ func opensJSON(s *source) bool {
 // closesJSON reads up to the end of one object or list; false when it does not end.
 // It is no validator: whether braces match brackets does not matter to the end.
 func closesJSON(in *bufio.Reader) bool {
-	depth, begun := 0, false
+	depth, text, escaped := 0, false, false
 	for {
-		c, err := in.ReadByte()
-		if err != nil || c == 0 {
+		if _, err := in.Peek(1); err != nil {
 			return false
 		}
-		switch c {
-		case '{', '[':
-			depth, begun = depth+1, true
-		case '}', ']':
-			if depth--; depth <= 0 {
-				return depth == 0
-			}
-		case '"':
-			if !begun || !skipJSONText(in) {
+		b, _ := in.Peek(in.Buffered())
+		for i, c := range b {
+			switch {
+			case c == 0:
 				return false
-			}
-		case ' ', '\t', '\r', '\n', 0xef, 0xbb, 0xbf: // the last three are the byte order mark
-		default:
-			if !begun {
+			case text:
+				text, escaped = c != '"' || escaped, c == '\\' && !escaped
+			case c == '{' || c == '[':
+				depth++
+			case c == '}' || c == ']':
+				if depth--; depth <= 0 {
+					_, _ = in.Discard(i + 1) // they are there
+					return depth == 0
+				}
+			case c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == 0xef || c == 0xbb || c == 0xbf: // the last three are the byte order mark
+			case depth == 0:
 				return false
+			case c == '"':
+				text = true
 			}
 		}
-	}
-}
-
-func skipJSONText(in *bufio.Reader) bool {
-	for {
-		c, err := in.ReadByte()
-		switch {
-		case err != nil || c == 0:
-			return false
-		case c == '"':
-			return true
-		case c == '\\':
-			_, _ = in.ReadByte() // an end shows at the next
-		}
+		_, _ = in.Discard(len(b))
 	}
 }

@@ -91,7 +91,7 @@ func (t *tiff) directory(off int64) int64 {
 	if t.big {
 		count = t.offset(b)
 	}
-	if count < 0 || count > 1<<16 {
+	if count < 0 || count > 1<<16 || !t.s.part() { // one may lead to itself
 		t.cut = true
 		return 0
 	}

@@ -47,6 +47,14 @@ func PromptIn(metadata map[string]string) (prompt, workflow []byte) {
 type tags struct {
 	values map[string]string
 	room   int
+	read   int // bytes that were unpacked or searched for JSON, see may
+}
+
+// may counts bytes that are to be unpacked or searched, whatever comes of them; false
+// when it is too much for one file.
+func (t *tags) may(n int) bool {
+	t.read += n
+	return t.read <= 2*maxMetadata
 }
 
 // tagCost is what one tag takes of the room beside its text, so that a million empty

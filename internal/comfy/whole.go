@@ -56,7 +56,7 @@ func Whole(r io.ReaderAt, size int64, name string) (Verdict, error) {
 	}
 	s := &source{r: r, size: size}
 	verdict := judge(s, name)
-	if s.parts > maxParts {
+	if s.work > maxWork {
 		verdict = Unknown
 	}
 	s.bytes(size-1, 1) // verdicts from headers alone: the end has to be there too
