@@ -23,7 +23,7 @@ type maskedFile struct {
 // gets the mask's transparency and is stored like an upload, as a PNG with the
 // texts that the picture had (0.8.0, server.py, upload_mask).
 func (s *Server) faceUploadMask(w http.ResponseWriter, r *request) error {
-	leave, err := s.pictures.Enter(r.Context(), r.who.Name)
+	leave, err := s.enterPictures(r, r.PathValue("user"))
 	if err != nil {
 		return err
 	}

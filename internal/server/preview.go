@@ -27,7 +27,7 @@ func (s *Server) outputPreview(w http.ResponseWriter, r *request) error {
 	key := previewKey{o.ID, width}
 	small, ok := s.previews.get(key)
 	if !ok {
-		if small, err = s.shrink(r, func() (File, error) { return s.svc.Open(j, o) }, width); err != nil {
+		if small, err = s.shrink(r, j.User, func() (File, error) { return s.svc.Open(j, o) }, width); err != nil {
 			return err
 		}
 		s.previews.put(key, small)
@@ -46,7 +46,7 @@ func (s *Server) orphanPreview(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	small, err := s.shrink(r, func() (File, error) { return s.svc.OrphanFile(pathOutput(r)) }, width)
+	small, err := s.shrink(r, "", func() (File, error) { return s.svc.OrphanFile(pathOutput(r)) }, width)
 	if err != nil {
 		return err
 	}
@@ -75,9 +75,19 @@ func readWidth(text string) (int, error) {
 	return n, nil
 }
 
-// shrink makes a small PNG of a picture, a few at once for one caller.
-func (s *Server) shrink(r *request, open func() (File, error), width int) ([]byte, error) {
-	leave, err := s.pictures.Enter(r.Context(), r.who.Name)
+// enterPictures waits for the caller's turn to have a picture of user decoded. Where
+// nobody vouches for a name, callers are told apart by whose pictures they want.
+func (s *Server) enterPictures(r *request, user string) (leave func(), err error) {
+	name := r.who.Name
+	if r.who.anyone {
+		name += " " + user
+	}
+	return s.pictures.Enter(r.Context(), name)
+}
+
+// shrink makes a small PNG of a picture of user, a few at once for one caller.
+func (s *Server) shrink(r *request, user string, open func() (File, error), width int) ([]byte, error) {
+	leave, err := s.enterPictures(r, user)
 	if err != nil {
 		return nil, err
 	}
