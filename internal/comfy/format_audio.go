@@ -80,7 +80,7 @@ func (s *source) endsFLAC(frame []byte, block, samples uint64) bool {
 	if number+size != samples || len(frame) < at+3 || crc(8, 0x07, frame[:at]) != uint16(frame[at]) {
 		return false
 	}
-	if !s.step(len(frame)) { // made of frames that all seem to be the last one
+	if !s.step(2 * len(frame)) { // made of frames that all seem to be the last one
 		return false
 	}
 	return crc(16, 0x8005, frame[:len(frame)-2]) == binary.BigEndian.Uint16(frame[len(frame)-2:])

@@ -54,7 +54,7 @@ type tags struct {
 // when it is too much for one file.
 func (t *tags) may(n int) bool {
 	t.read += n
-	return t.read <= 2*maxMetadata
+	return t.read <= maxMetadata
 }
 
 // tagCost is what one tag takes of the room beside its text, so that a million empty

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/HugoSmits86/nativewebp"
+	"golang.org/x/sys/unix"
 
 	"github.com/comfyume/qmtui/internal/job"
 )
@@ -343,6 +344,13 @@ func BenchmarkDecode(b *testing.B) {
 	}
 }
 
+// cpuTime is what this process has taken.
+func cpuTime() time.Duration {
+	var u unix.Rusage
+	_ = unix.Getrusage(unix.RUSAGE_SELF, &u) // it fails for a bad address
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
 // FuzzPicture: whatever the bytes are, the gate judges them soon, and what it
 // decodes is of the size that the header says.
 func FuzzPicture(f *testing.F) {
@@ -354,7 +362,7 @@ func FuzzPicture(f *testing.F) {
 		if len(b) > 1<<20 {
 			t.Skip()
 		}
-		start := time.Now()
+		start := cpuTime()
 		h, err := ReadHeader(bytes.NewReader(b), int64(len(b)))
 		if err == nil && h.Format == "jpeg" {
 			err = jpegCost(b)
@@ -366,7 +374,7 @@ func FuzzPicture(f *testing.F) {
 				}
 			}
 		}
-		if took := time.Since(start); took > 500*time.Millisecond && !raceDetector {
+		if took := cpuTime() - start; took > 500*time.Millisecond && !raceDetector {
 			t.Errorf("%d bytes took %v", len(b), took)
 		}
 	})
