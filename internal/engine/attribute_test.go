@@ -61,7 +61,7 @@ func TestAttribute(t *testing.T) {
 		{"two whose place it is", file, []writer{w("a", specific), w("b", specific)}, true, "", "", true, []job.ID{"a", "b"}},
 		{"another that nobody heard of, which ended before it was written", file, []writer{w("a", ended(2*time.Second)), w("b", named, assigned(3*time.Second))}, false, "b", job.ByHistory, false, nil},
 		{"another that nobody heard of, which ended as it was written", file, []writer{w("a", ended(8500*time.Millisecond)), w("b", named, assigned(3*time.Second))}, false, "", "", true, []job.ID{"a", "b"}},
-		{"written after the end of the one that names it, while another may write", file, []writer{w("a", named, ended(time.Second)), w("b", told)}, false, "", "", true, []job.ID{"b"}},
+		{"written after the end of the one that names it, while another may write", file, []writer{w("a", named, ended(time.Second)), w("b", told)}, false, "", "", true, []job.ID{"a", "b"}},
 		{"sent after it was seen", file, []writer{w("a", named, assigned(11*time.Second))}, false, "", "", false, nil},
 		{"ended long before the file's time", job.Sighting{Path: "a.png", At: seen.Add(time.Hour), Modified: seen.Add(time.Hour)}, []writer{w("a", specific, ended(time.Second))}, false, "", "", false, nil},
 	}
@@ -106,5 +106,19 @@ func TestClockOffset(t *testing.T) {
 	}
 	if !c.earliest(time.Time{}).IsZero() {
 		t.Error("a file of no time has one")
+	}
+}
+
+// TestAttributeWhileTheClockIsUnknown: after a restart the share's clock is not known,
+// so that a job that ended some time ago may have written a new version. The one
+// that has the version before is a candidate beside it.
+func TestAttributeWhileTheClockIsUnknown(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	s := job.Sighting{Path: "day/anna.jpg", At: at.Add(90 * time.Second), Modified: at.Add(80 * time.Second)}
+	first := writer{owner: owner{job: "a", attempt: 1, promptID: "p-a", assigned: at}, specific: true, told: true, ended: at.Add(10 * time.Second)}
+	last := writer{owner: owner{job: "b", attempt: 1, promptID: "p-b", assigned: at.Add(60 * time.Second)}, specific: true, told: true, has: true, ended: at.Add(75 * time.Second)}
+	got := attribute(s, clockOffset{}, []writer{first, last}, false)
+	if slices.Sort(got.candidates); got.known || !slices.Equal(got.candidates, []job.ID{"a", "b"}) {
+		t.Errorf("known %v, %q, candidates %v", got.known, got.owner.job, got.candidates)
 	}
 }

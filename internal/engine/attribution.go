@@ -123,9 +123,11 @@ func attribute(s job.Sighting, clock clockOffset, writers []writer, untagged boo
 		}
 		slices.Sort(out.candidates)
 	}
-	var late []writer // they were given up, and may have written it all the same
+	// They were given up, or an earlier version is theirs, and may have written it all the same.
+	var late []writer
 	for _, w := range writers {
-		if w.givenUp && w.placed && !w.told && !slices.Contains(out.candidates, w.job) && clock.earliest(s.Modified).After(w.ended) {
+		givenUp := w.givenUp && w.placed && !w.told && clock.earliest(s.Modified).After(w.ended)
+		if (givenUp || w.chance(s, clock, writers) == doubtful) && !slices.Contains(out.candidates, w.job) {
 			late = append(late, w)
 		}
 	}
@@ -172,25 +174,49 @@ func (c clockOffset) latest(modified time.Time) time.Time {
 	return modified.Add(-c.lo)
 }
 
-// mayHaveWritten excludes an attempt that cannot have written this version of
+// chance is whether an attempt can have written one version of a file.
+type chance int
+
+const (
+	cannot chance = iota
+	// doubtful: it has an earlier version, or its history names the file, and it had
+	// ended, while another that was sent before that may have been writing. Nobody
+	// knows which of the two wrote it.
+	doubtful
+	may
+)
+
+// chance excludes an attempt that cannot have written this version of
 // the file: it was sent later, or it had ended. What a history names, and what
 // was delivered before, may also be written after the end, for as long as no
-// other was sent or may have been writing. While the share's clock is not known, a newer version of what
+// other was sent. While the share's clock is not known, a newer version of what
 // was delivered is that of the next.
-func (w writer) mayHaveWritten(s job.Sighting, clock clockOffset, all []writer) bool {
+func (w writer) chance(s job.Sighting, clock clockOffset, all []writer) chance {
 	written, latest := clock.earliest(s.Modified), clock.latest(s.Modified)
 	switch {
 	case w.assigned.After(s.At), !latest.IsZero() && latest.Before(w.assigned):
-		return false
+		return cannot
 	case w.ended.IsZero():
-		return true
+		return may
 	case (!w.has || clock.known) && !written.After(w.ended):
-		return true
-	case w.has || w.named:
-		return !slices.ContainsFunc(all, func(x writer) bool {
-			since, over := !x.assigned.Before(w.ended), !x.ended.IsZero() && written.After(x.ended)
-			return !x.assigned.After(s.At) && (since || x.job != w.job && !over)
-		})
+		return may
+	case !w.has && !w.named:
+		return cannot
 	}
-	return false
+	result := may
+	for _, x := range all {
+		since, over := !x.assigned.Before(w.ended), !x.ended.IsZero() && written.After(x.ended)
+		switch {
+		case x.assigned.After(s.At):
+		case since:
+			return cannot
+		case x.job != w.job && !over:
+			result = doubtful
+		}
+	}
+	return result
+}
+
+func (w writer) mayHaveWritten(s job.Sighting, clock clockOffset, all []writer) bool {
+	return w.chance(s, clock, all) == may
 }
