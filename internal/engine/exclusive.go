@@ -244,7 +244,9 @@ func (v View) writing(j job.Job, a job.Attempt) bool {
 		return !slices.ContainsFunc(j.Outputs, func(o job.Output) bool { return o.Source == p })
 	}; {
 	case slices.ContainsFunc(outside(a), missing): // named, and still to come
-	case a.Heard(): // what it wrote in its last moments is still to be seen
+	case a.Heard() && len(foreignClasses(j)) == 0: // its history names all that it wrote
+		hold = 0
+	case a.Heard(): // what it wrote beside what its history names is still to be seen
 		hold = v.Policy.Settle
 	case a.State == job.Failed:
 		hold = 0

@@ -445,8 +445,8 @@ func (w *owners) put(v *version) {
 		!below(old.places, v.path) || !below(v.places, v.path) {
 		return
 	}
-	if o, err := w.ledger.Orphan(job.NewOutputID("", v.path)); err == nil && o.State == job.OrphanOpen &&
-		(now.Sub(old.shown) >= w.held(o, v) || old.sidecar && len(o.Candidates) == 0) {
+	if o, err := w.ledger.Orphan(job.NewOutputID("", v.path)); err == nil && (o.State == job.OrphanOpen || o.Job != "") &&
+		(v.sent.Sub(old.shown) >= w.held(o, v) || old.sidecar && len(o.Candidates) == 0) {
 		return // an admin had the time to decide, or nothing tells that a job wrote it
 	}
 	if (old.sidecar || old.after) && v.sent.Before(old.shown.Add(w.scan+2*time.Second)) {
