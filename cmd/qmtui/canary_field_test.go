@@ -123,6 +123,7 @@ func TestCanaryToEachDeployment(t *testing.T) {
 // TestCanaryIsTakenBack: whoever stops doctor in a cold start pays for no render
 // that nobody waits for, and what comes all the same is taken away by the next.
 func TestCanaryIsTakenBack(t *testing.T) {
+	t.Parallel()
 	for _, w := range ways {
 		t.Run(w.driver, func(t *testing.T) {
 			s := openSite(t, func(p *plan) {

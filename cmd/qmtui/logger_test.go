@@ -18,6 +18,7 @@ import (
 // TestJSONLog reads the log of a manager at work as Loki's usual
 // configuration does: one object a line, and the job in every line about one.
 func TestJSONLog(t *testing.T) {
+	t.Parallel()
 	s := openSite(t, func(p *plan) {
 		p.logs = config.Log{Level: "debug", Format: "json"}
 		p.config.Queue.LateWindow = config.Duration(500 * time.Millisecond)

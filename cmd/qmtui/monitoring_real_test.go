@@ -27,6 +27,7 @@ import (
 // work: every query of every panel returns data, every rule evaluates, and no
 // alert but that of the faults in the scene is raised.
 func TestPrometheusReadsEverything(t *testing.T) {
+	t.Parallel()
 	bin, err := exec.LookPath("prometheus")
 	if err != nil {
 		t.Skip("Prometheus is not installed: apt-get install prometheus")

@@ -80,6 +80,7 @@ func TestNginxInChromium(t *testing.T) {
 // TestNginxFace: a page without the extension runs its prompts with the
 // manager, as if that were its own ComfyUI.
 func TestNginxFace(t *testing.T) {
+	t.Parallel()
 	w := openWorkshop(t, workshopPlan{users: 2, faced: true})
 	v := w.login(t, "user001")
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

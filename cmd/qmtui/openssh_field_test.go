@@ -213,6 +213,7 @@ func cleaning(t *testing.T) string {
 
 // TestOpenSSH does what docs/remote.md says, with OpenSSH at both ends.
 func TestOpenSSH(t *testing.T) {
+	t.Parallel()
 	s := openOpenSSH(t)
 	j := s.waiting()
 	s.withoutTerminal()
@@ -332,6 +333,7 @@ func (s *openSSH) cleans() {
 // TestOwnSSHByOpenSSH comes to qmtui's own server with OpenSSH's client in an
 // 80x24 terminal: keys that act, look, and are taken away.
 func TestOwnSSHByOpenSSH(t *testing.T) {
+	t.Parallel()
 	s := openOpenSSH(t)
 	j := s.waiting()
 	_, err := s.tmux("resize-window", "-x", "80", "-y", "24")
