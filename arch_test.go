@@ -22,6 +22,7 @@ var arrows = map[string][]string{
 	"internal/comfy":             {},
 	"internal/calendar":          {},
 	"internal/config":            {"internal/calendar"},
+	"internal/bounds":            {"internal/config"},
 	"internal/engine/share":      {"internal/job", "internal/comfy"},
 	"internal/engine/fleet":      {"internal/job", "internal/comfy"},
 	"internal/store":             {"internal/job"},
