@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -184,14 +185,16 @@ func (v *visitor) follow(user string) {
 // workshop is a site behind nginx.
 type workshop struct {
 	*site
-	url   string
-	users int
+	url     string // of nginx
+	users   int
+	origins bool
 }
 
 // workshopPlan is what a workshop is made of.
 type workshopPlan struct {
-	users int
-	faced bool // pages have no extension: their calls go to the face
+	users   int
+	faced   bool // pages have no extension: their calls go to the face
+	origins bool // each page has an origin of its own
 	// page starts a user's page and returns its address; nil for one that says
 	// whose it is and what it was asked for.
 	page   func(s *site, user string) string
@@ -206,7 +209,7 @@ func openWorkshop(t *testing.T, wp workshopPlan) *workshop {
 	t.Helper()
 	program := onPath(t, "nginx", "/usr/sbin/nginx")
 	manager, front := freeAddress(t), freeAddress(t)
-	w := &workshop{url: "http://" + front, users: wp.users}
+	w := &workshop{url: "http://" + front, users: wp.users, origins: wp.origins}
 	w.site = openSite(t, func(p *plan) {
 		p.config.Server.Listen, p.config.Server.PublicURL = manager, w.url
 		p.config.Auth.Mode, p.config.Auth.Htpasswd = "login", filepath.Join(p.scene.Dir, "htpasswd")
@@ -218,11 +221,14 @@ func openWorkshop(t *testing.T, wp workshopPlan) *workshop {
 	if wp.page == nil {
 		wp.page = namingPage
 	}
-	change := strings.NewReplacer()
+	change, conf := strings.NewReplacer(), "qmtui-one-origin.example"
 	if wp.faced {
 		change = strings.NewReplacer("#include", "include")
 	}
-	w.runNginx(program, nginxFiles(t, w.mkdir(t, "nginx"), manager, front, w.pageMap(wp.page), change))
+	if wp.origins {
+		conf = "qmtui.conf"
+	}
+	w.runNginx(program, nginxFiles(t, w.mkdir(t, "nginx"), conf, manager, front, w.pageMap(wp.page), change))
 	return w
 }
 
@@ -307,7 +313,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 
 // nginxFiles writes the shipped files with the addresses of this test, and an
 // nginx.conf that takes them in as Debian's does.
-func nginxFiles(t *testing.T, dir, manager, front, pages string, change *strings.Replacer) string {
+func nginxFiles(t *testing.T, dir, main, manager, front, pages string, change *strings.Replacer) string {
 	t.Helper()
 	swap := strings.NewReplacer("listen 80;", "listen "+front+";", "127.0.0.1:3000", manager, "/etc/nginx/conf.d/", dir+"/")
 	all, err := fs.ReadDir(assets.Nginx, "nginx")
@@ -326,8 +332,8 @@ func nginxFiles(t *testing.T, dir, manager, front, pages string, change *strings
 	for _, what := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 		fmt.Fprintf(&temp, "%s_temp_path %s/%s;\n", what, dir, what)
 	}
-	check(t, os.WriteFile(conf, fmt.Appendf(nil, "%spid %s/nginx.pid;\nevents {}\nhttp {\naccess_log off;\n%sinclude %s/qmtui.conf;\n}\n",
-		asOurselves(), dir, temp.String(), dir), 0o644))
+	check(t, os.WriteFile(conf, fmt.Appendf(nil, "%spid %s/nginx.pid;\nevents {}\nhttp {\naccess_log off;\n%sinclude %s/%s;\n}\n",
+		asOurselves(), dir, temp.String(), dir, main), 0o644))
 	return conf
 }
 
@@ -349,15 +355,39 @@ type visitor struct {
 type visit struct {
 	code           int
 	body, location string
+	header         http.Header
 }
 
 func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
+// urlOf is the address of a user's page, without its path; empty for the
+// manager's own.
+func (w *workshop) urlOf(user string) string {
+	switch {
+	case w.origins && user == "":
+		return "http://workshop.example"
+	case w.origins:
+		return "http://" + user + ".workshop.example"
+	}
+	return w.url
+}
+
+// login logs a user in where the user's page is.
 func (w *workshop) login(t *testing.T, user string) *visitor {
+	t.Helper()
+	return w.loginAt(t, user, user)
+}
+
+// loginAt logs a user in at the address of somebody's page.
+func (w *workshop) loginAt(t *testing.T, page, user string) *visitor {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	check(t, err)
-	v := &visitor{T: t, url: w.url, http: &http.Client{Jar: jar, CheckRedirect: stay}}
+	nginx := &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, strings.TrimPrefix(w.url, "http://"))
+	}}
+	t.Cleanup(nginx.CloseIdleConnections)
+	v := &visitor{T: t, url: w.urlOf(page), http: &http.Client{Jar: jar, CheckRedirect: stay, Transport: nginx}}
 	if got := v.post("/auth/login", fmt.Sprintf(`{"user":%q,"password":%q}`, user, workshopPassword)); got.code != 200 {
 		t.Fatalf("login: %+v", got)
 	}
@@ -389,7 +419,7 @@ func (v *visitor) do(method, path, body string, header []string) visit {
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	check(v.T, err)
-	return visit{resp.StatusCode, string(b), resp.Header.Get("Location")}
+	return visit{resp.StatusCode, string(b), resp.Header.Get("Location"), resp.Header}
 }
 
 func (v *visitor) dial(ctx context.Context, path string) *websocket.Conn {
@@ -400,7 +430,12 @@ func (v *visitor) dial(ctx context.Context, path string) *websocket.Conn {
 	for _, c := range v.http.Jar.Cookies(u) {
 		header.Add("Cookie", c.String())
 	}
-	conn, _, err := websocket.Dial(ctx, "ws://"+u.Host+path, &websocket.DialOptions{HTTPHeader: header})
+	return v.dialWith(ctx, path, header)
+}
+
+func (v *visitor) dialWith(ctx context.Context, path string, header http.Header) *websocket.Conn {
+	v.Helper()
+	conn, _, err := websocket.Dial(ctx, strings.Replace(v.url, "http", "ws", 1)+path, &websocket.DialOptions{HTTPHeader: header, HTTPClient: &http.Client{Transport: v.http.Transport}})
 	check(v.T, err)
 	conn.SetReadLimit(1 << 20)
 	return conn

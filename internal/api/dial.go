@@ -77,6 +77,11 @@ func (c *Client) As(header, user string) *Client {
 // something, whoever asks.
 const HeaderReadOnly = "X-Qmtui-Read-Only"
 
+// HeaderPage is set by a proxy that serves each user's page at an origin of its
+// own, and names that user. Calls from there have the rights of that user and
+// nobody else's: scripts of a page are not those of who looks at it.
+const HeaderPage = "X-Qmtui-Page"
+
 // LookOnly returns a client for whom the manager refuses to change anything.
 func (c *Client) LookOnly() *Client {
 	look := *c

@@ -56,6 +56,9 @@ func (s *Server) adapt(rt route, identify func(*http.Request) (who, error)) http
 		if rt.public && err != nil {
 			caller, err = who{}, nil
 		}
+		if err == nil {
+			caller, err = caller.onPages(r.Header.Values(api.HeaderPage), rt)
+		}
 		caller.readOnly = caller.readOnly || r.Header.Get(api.HeaderReadOnly) != ""
 		if err == nil {
 			err = firstError(s.checkOrigin(r), caller.mayCall(rt.method))

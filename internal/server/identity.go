@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/job"
 )
 
@@ -50,6 +51,27 @@ func (w who) scope() string {
 		return ""
 	}
 	return w.Name
+}
+
+// onPages narrows a caller to the rights that scripts of a user's page have
+// (see [api.HeaderPage]): all of the user's, nothing of an admin's. Somebody
+// else may log in and out there, and an admin may open the page. The header
+// only takes rights away, so nobody needs to vouch for it.
+func (w who) onPages(users []string, rt route) (who, error) {
+	for _, user := range users {
+		switch {
+		case user == "":
+		case w.anyone:
+			w.Name, w.anyone, w.Admin = user, false, false
+		case w.Name == user || rt.public:
+			w.Admin = false
+		case w.Admin && rt.path == api.PathVerify:
+		default:
+			return who{}, &job.Error{Code: "page_of_another", Class: job.Forbidden, Message: fmt.Sprintf("this is the address of %.100s's page, and you are %.100s", user, w.Name),
+				Hint: "use the address of your own page, or the manager's own"}
+		}
+	}
+	return w, nil
 }
 
 // How a caller came in.

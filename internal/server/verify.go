@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/job"
 )
 
@@ -26,8 +27,9 @@ func (s *Server) verify(w http.ResponseWriter, r *request) error {
 	if !ok || doubtful(uris[0], path) {
 		return notYours("the address is written in a way that could mean another", "write it plainly")
 	}
-	if owner := ownerOf(path); !r.who.Admin && owner != "" && owner != r.who.Name {
-		return notYours(fmt.Sprintf("%.100q is not yours", "/"+owner+"/"), "open your own page")
+	owner, page := ownerOf(path), r.Header.Get(api.HeaderPage)
+	if owner != "" && (!r.who.Admin && owner != r.who.Name || page != "" && owner != page) {
+		return notYours(fmt.Sprintf("%.100q is not yours, or has another address", "/"+owner+"/"), "open your own page")
 	}
 	w.Header().Set(verifiedHeader, r.who.Name)
 	w.Header().Set("Cache-Control", "no-store")
