@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -172,4 +173,45 @@ func tellingPage(s *site, user string) string {
 		}
 		_, _ = w.Write(says)
 	}))
+}
+
+// TestLimitsRow06BasicAuthWithASecret: where nginx knows the users, the secret
+// that it sends keeps every other process from naming one, and stays its own.
+func TestLimitsRow06BasicAuthWithASecret(t *testing.T) {
+	const secret = "0123456789abcdef0123456789abcdef"
+	w := openWorkshop(t, workshopPlan{users: 1, origins: true, page: tellingPage,
+		nginx: strings.NewReplacer("proxy_secret_file.\nproxy_set_header X-Remote-User \"\";\nproxy_set_header X-Qmtui-Proxy-Secret \"\";",
+			"proxy_secret_file.\nproxy_set_header X-Remote-User $remote_user;\nproxy_set_header X-Qmtui-Proxy-Secret \""+secret+"\";",
+			"client_max_body_size 100m;", `client_max_body_size 100m; auth_basic "workshop"; auth_basic_user_file htpasswd;`),
+		change: func(p *plan) {
+			p.config.Auth.Htpasswd, p.before = "", nil
+			p.config.Server.UserHeader, p.config.Server.ProxySecret = "X-Remote-User", secret
+		}})
+	v := w.visitorAt(t, "user001")
+	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte("user001:"+workshopPassword))
+	if got := v.get("/user001/echo"); got.code != 401 {
+		t.Errorf("a stranger: %+v", got)
+	}
+	if got := v.get("/api/jobs", "Authorization", basic); got.code != 200 {
+		t.Errorf("the manager: %+v", got)
+	}
+	got := v.get("/user001/echo", "Authorization", basic, "X-Qmtui-Proxy-Secret", "x")
+	if got.code != 200 {
+		t.Fatalf("the page: %+v", got)
+	}
+	if h := heardBy(t, got.body); h.Authorization != "" || h.Secret != "" || h.Cookie != "" {
+		t.Errorf("the page was told %+v", h)
+	}
+	for _, s := range []string{"", "x"} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+w.config.Server.Listen+"/api/audit", nil)
+		check(t, err)
+		req.Header.Set("X-Remote-User", "admin")
+		req.Header.Set("X-Qmtui-Proxy-Secret", s)
+		resp, err := http.DefaultClient.Do(req)
+		check(t, err)
+		resp.Body.Close()
+		if resp.StatusCode != 403 {
+			t.Errorf("a process on this machine is an admin with the secret %q: %d", s, resp.StatusCode)
+		}
+	}
 }

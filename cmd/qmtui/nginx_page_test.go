@@ -199,6 +199,7 @@ type workshopPlan struct {
 	// whose it is and what it was asked for.
 	page   func(s *site, user string) string
 	change func(*plan)
+	nginx  *strings.Replacer // of the files; nil for none
 }
 
 const workshopPassword = "correct horse"
@@ -224,6 +225,9 @@ func openWorkshop(t *testing.T, wp workshopPlan) *workshop {
 	change, conf := strings.NewReplacer(), "qmtui-one-origin.example"
 	if wp.faced {
 		change = strings.NewReplacer("#include", "include")
+	}
+	if wp.nginx != nil {
+		change = wp.nginx
 	}
 	if wp.origins {
 		conf = "qmtui.conf"
@@ -255,7 +259,7 @@ func (w *workshop) runNginx(program, conf string) {
 			return false
 		}
 		defer resp.Body.Close()
-		return resp.StatusCode == 200
+		return resp.StatusCode == 200 || resp.StatusCode == 401
 	})
 }
 
@@ -332,6 +336,7 @@ func nginxFiles(t *testing.T, dir, main, manager, front, pages string, change *s
 	for _, what := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 		fmt.Fprintf(&temp, "%s_temp_path %s/%s;\n", what, dir, what)
 	}
+	check(t, os.WriteFile(filepath.Join(dir, "htpasswd"), []byte("user001:{PLAIN}"+workshopPassword+"\n"), 0o644))
 	check(t, os.WriteFile(conf, fmt.Appendf(nil, "%spid %s/nginx.pid;\nevents {}\nhttp {\naccess_log off;\n%sinclude %s/%s;\n}\n",
 		asOurselves(), dir, temp.String(), dir, main), 0o644))
 	return conf
@@ -378,8 +383,8 @@ func (w *workshop) login(t *testing.T, user string) *visitor {
 	return w.loginAt(t, user, user)
 }
 
-// loginAt logs a user in at the address of somebody's page.
-func (w *workshop) loginAt(t *testing.T, page, user string) *visitor {
+// visitorAt is a browser at the address of somebody's page.
+func (w *workshop) visitorAt(t *testing.T, page string) *visitor {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	check(t, err)
@@ -387,7 +392,13 @@ func (w *workshop) loginAt(t *testing.T, page, user string) *visitor {
 		return new(net.Dialer).DialContext(ctx, network, strings.TrimPrefix(w.url, "http://"))
 	}}
 	t.Cleanup(nginx.CloseIdleConnections)
-	v := &visitor{T: t, url: w.urlOf(page), http: &http.Client{Jar: jar, CheckRedirect: stay, Transport: nginx}}
+	return &visitor{T: t, url: w.urlOf(page), http: &http.Client{Jar: jar, CheckRedirect: stay, Transport: nginx}}
+}
+
+// loginAt logs a user in at the address of somebody's page.
+func (w *workshop) loginAt(t *testing.T, page, user string) *visitor {
+	t.Helper()
+	v := w.visitorAt(t, page)
 	if got := v.post("/auth/login", fmt.Sprintf(`{"user":%q,"password":%q}`, user, workshopPassword)); got.code != 200 {
 		t.Fatalf("login: %+v", got)
 	}

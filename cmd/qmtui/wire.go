@@ -276,7 +276,7 @@ func serverOptions(cfg config.Config, s server.Service, log *slog.Logger) (serve
 	}
 	return server.Options{
 		Service: s, Version: version(), Listen: cfg.Server.Listen, Socket: socket, ReadOnlySocket: readOnlySocket(socket), PublicURL: cfg.Server.PublicURL,
-		TrustedProxies: cfg.Server.Proxies(), UserHeader: cfg.TrustedHeader(), Admins: cfg.Auth.Admins, RequireUser: cfg.RequiresLogin(),
+		TrustedProxies: cfg.Server.Proxies(), UserHeader: cfg.TrustedHeader(), ProxySecret: cfg.Server.ProxySecret.Reveal(), Admins: cfg.Auth.Admins, RequireUser: cfg.RequiresLogin(),
 		Passwords: cfg.Auth.Htpasswd, StateDir: dir, SessionKeyFile: cfg.Auth.SessionKeyFile, SessionTTL: time.Duration(cfg.Auth.SessionTTL),
 		Subfolder: cfg.Users.Subfolder, Inputs: cfg.Users.Inputs, Limits: serverLimits(cfg.Limits), Disks: disks(cfg, dir), Logger: log,
 	}, nil

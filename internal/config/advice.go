@@ -27,7 +27,16 @@ func (c Config) Advice() Problems {
 	if !c.RequiresLogin() && c.Server.Listen != "" && !isLoopback(c.Server.Listen) {
 		add("open_to_network", "server.listen", "without login only loopback peers and trusted proxies are served, but "+c.Server.Listen+" listens to the network", "set auth.htpasswd or auth.mode, or listen on 127.0.0.1")
 	}
+	if c.HeaderWithoutSecret() {
+		add("header_without_secret", "server.user_header", "every process at an address of server.trusted_proxies may say that it is an admin, also a participant's ComfyUI on that machine", "set server.proxy_secret_file and let the proxy send the secret, see docs/nginx.md")
+	}
 	return out
+}
+
+// HeaderWithoutSecret reports whether whoever connects from an address of a
+// trusted proxy is believed to be the user that they name.
+func (c Config) HeaderWithoutSecret() bool {
+	return c.RequiresLogin() && c.Server.Listen != "" && c.TrustedHeader() != "" && len(c.Server.TrustedProxies) > 0 && c.Server.ProxySecret == ""
 }
 
 func (c Config) anyActive() bool {

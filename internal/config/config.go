@@ -37,11 +37,16 @@ type Config struct {
 
 // Server is where qmtui listens, and whom it believes about the user.
 type Server struct {
-	Listen         string   `toml:"listen" default:"127.0.0.1:3000" zero:"no TCP, only the socket" doc:"Address and port for HTTP."`
-	Socket         string   `toml:"socket" path:"abs" zero:"qmtui.sock beside the database when state.dir is set, else in the runtime folder" doc:"Unix socket, at most 103 bytes long."`
-	PublicURL      string   `toml:"public_url" zero:"not known; links are relative" doc:"The address under which people reach this server, such as https://example.org/qm."`
-	TrustedProxies []string `toml:"trusted_proxies" default:"127.0.0.1/32,::1/128" zero:"nobody" doc:"Networks (CIDR) whose user header and X-Forwarded-For are believed."`
-	UserHeader     string   `toml:"user_header" default:"X-Remote-User" zero:"no header is believed" written:"login" doc:"Header in which a trusted proxy names the user. Writing it down, even with its default, makes auth.mode \"auto\" mean login."`
+	Listen          string   `toml:"listen" default:"127.0.0.1:3000" zero:"no TCP, only the socket" doc:"Address and port for HTTP."`
+	Socket          string   `toml:"socket" path:"abs" zero:"qmtui.sock beside the database when state.dir is set, else in the runtime folder" doc:"Unix socket, at most 103 bytes long."`
+	PublicURL       string   `toml:"public_url" zero:"not known; links are relative" doc:"The address under which people reach this server, such as https://example.org/qm."`
+	TrustedProxies  []string `toml:"trusted_proxies" default:"127.0.0.1/32,::1/128" zero:"nobody" doc:"Networks (CIDR) whose user header and X-Forwarded-For are believed."`
+	UserHeader      string   `toml:"user_header" default:"X-Remote-User" zero:"no header is believed" written:"login" doc:"Header in which a trusted proxy names the user. Writing it down, even with its default, makes auth.mode \"auto\" mean login."`
+	ProxySecretEnv  string   `toml:"proxy_secret_env" zero:"none" doc:"Name of the environment variable that holds the secret that a proxy sends with the user header, in X-Qmtui-Proxy-Secret."`
+	ProxySecretFile string   `toml:"proxy_secret_file" path:"abs" zero:"none; every process at an address of trusted_proxies may say who it is" doc:"File that holds that secret. With it, the user header is believed from nobody else."`
+
+	// ProxySecret is filled by Load; it is never in the file and prints as stars.
+	ProxySecret Secret `toml:"-" secret:"proxy_secret"`
 
 	// headerSet: user_header was written by somebody and is not empty.
 	headerSet bool

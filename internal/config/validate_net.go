@@ -38,6 +38,10 @@ func (v *verdict) server() {
 	if s.UserHeader != "" && !headerName.MatchString(s.UserHeader) {
 		v.add(CodeAddress, "server.user_header", "server.user_header is "+quoteShort(s.UserHeader), "give a header name, such as X-Remote-User")
 	}
+	v.secret("server.proxy_secret", s.ProxySecretEnv, s.ProxySecretFile, s.ProxySecret)
+	if n := len(s.ProxySecret); n > 0 && n < 16 {
+		v.add(CodeValue, "server.proxy_secret", "server.proxy_secret has fewer than 16 characters", "make one with: openssl rand -hex 32")
+	}
 	for _, p := range s.TrustedProxies {
 		if _, err := netip.ParsePrefix(p); err != nil {
 			v.add(CodeAddress, "server.trusted_proxies", "server.trusted_proxies has "+quoteShort(p), `give networks such as "127.0.0.1/32" or "10.0.0.0/8"`)

@@ -214,6 +214,9 @@ func TestAdvice(t *testing.T) {
 		"none_active":     func(c *Config) { c.Deployments[0].Active = false },
 		"key_in_clear":    func(c *Config) { c.Deployments[1].Key = "k" },
 		"open_to_network": func(c *Config) { c.Server.Listen = ":3000" },
+		// Row 6 of the limits: with the header alone, any process at the proxy's
+		// address can be an admin.
+		"header_without_secret": func(c *Config) { c.Auth.Mode = "login" },
 	} {
 		cfg := valid()
 		change(&cfg)

@@ -2,8 +2,10 @@ package doctor
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/comfyume/qmtui/internal/config"
 	"github.com/comfyume/qmtui/internal/job"
 )
 
@@ -62,6 +64,12 @@ var (
 			{"bad_line", Fail, "a line is no user:hash with bcrypt", "write it anew with qmtui users passwd USER, or with htpasswd -B"},
 			{"empty", Fail, "it has no user: nobody can log in", "add one with qmtui users passwd USER, or htpasswd -B"},
 			{"public", Warn, "everybody on the machine can read the hashes", "chmod 0640 it"},
+		}}
+	proxyHeader = &Check{Name: "proxy-header", Looks: "server.user_header: whether a secret comes with it", Cases: []int{11},
+		Rulings: []Ruling{
+			{"none", Skip, "no header is believed", ""},
+			{"secret", OK, "the user header is believed from a proxy that sends the secret", ""},
+			{"open", Fail, "any process at an address of server.trusted_proxies can be an admin, also a participant's ComfyUI on that machine", "set server.proxy_secret_file, and let the proxy send it in X-Qmtui-Proxy-Secret"},
 		}}
 )
 
@@ -239,6 +247,18 @@ func judgeLogin(o LoginSeen) Result {
 		return c.say("public", "everybody can read %s, mode %04o", o.Path, o.Mode&0o777)
 	}
 	return c.say("good", "%s has %d users, each with bcrypt", o.Path, o.Users)
+}
+
+// judgeHeader judges whether the header that names users is anybody's to send.
+func judgeHeader(cfg config.Config) Result {
+	switch header := cfg.TrustedHeader(); {
+	case cfg.HeaderWithoutSecret():
+		return proxyHeader.say("open", "whoever connects from %s is the user that they write into %s", strings.Join(cfg.Server.TrustedProxies, ", "), header)
+	case header == "" || !cfg.RequiresLogin() || cfg.Server.Listen == "" || len(cfg.Server.TrustedProxies) == 0:
+		return proxyHeader.say("none", "no header names users")
+	default:
+		return proxyHeader.say("secret", "%s is believed with the proxy's secret", header)
+	}
 }
 
 // ago is the age of something for people.

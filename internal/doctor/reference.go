@@ -14,7 +14,7 @@ func Checks() []*Check {
 		stateFolder, stateLock, stateDatabase, stateSpace,
 		shareMounted, shareAlive, shareType, shareCache, shareWritable, shareSpace, shareClock, shareView, shareSame,
 		usersFolder, usersWritable, usersSticky, usersSpace, inputsFolders,
-		processFiles, processWatches, webServer, loginFile, sshKeys, sshDoor,
+		processFiles, processWatches, webServer, loginFile, proxyHeader, sshKeys, sshDoor,
 		workerAnswers, workerOutput, workerInput, workerAssets, workerVersion, workerModels, workerClock, workerSaves, workerSilent,
 		tofuRead, tofuOutput, tofuHealth, tofuConcurrency, tofuScaleDown, tofuWaits,
 		canaryAccepted, canaryWay, canaryShare, canaryDelivered,

@@ -1,6 +1,8 @@
 package doctor
 
 import (
+	"github.com/comfyume/qmtui/internal/config"
+
 	"time"
 
 	"github.com/comfyume/qmtui/internal/job"
@@ -108,12 +110,22 @@ func webCases() []ruled {
 }
 
 func loginCases() []ruled {
+	header := func(change func(*config.Config)) Result {
+		cfg := config.Config{Server: config.Server{Listen: ":3000", TrustedProxies: []string{"127.0.0.1/32"}, UserHeader: "X-Remote-User"}, Auth: config.Auth{Mode: "login"}}
+		change(&cfg)
+		return judgeHeader(cfg)
+	}
 	with := func(break_ func(*LoginSeen)) Result {
 		o := LoginSeen{Path: "/htpasswd", Login: true, Listens: true, Mode: 0o640, Users: 20}
 		break_(&o)
 		return judgeLogin(o)
 	}
 	return []ruled{
+		{"any process names users", header(func(*config.Config) {}), "open"},
+		{"with a secret", header(func(c *config.Config) { c.Server.ProxySecret = "0123456789abcdef" }), "secret"},
+		{"a password file, and no header written", header(func(c *config.Config) { c.Auth.Htpasswd = "/htpasswd" }), "none"},
+		{"no proxy", header(func(c *config.Config) { c.Server.TrustedProxies = nil }), "none"},
+		{"open mode", header(func(c *config.Config) { c.Auth.Mode = "open" }), "none"},
 		{"healthy", with(func(*LoginSeen) {}), "good"},
 		{"header", with(func(o *LoginSeen) { o.Path, o.Header = "", "X-Remote-User" }), "header"},
 		{"socket", with(func(o *LoginSeen) { o.Path, o.Listens = "", false }), "socket_only"},

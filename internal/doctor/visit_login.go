@@ -14,12 +14,12 @@ import (
 )
 
 func (v Visit) loginStage(k known) stage {
-	return stage{name: "login file", checks: []*Check{loginFile}, run: func(context.Context) []Result {
+	return stage{name: "login file", checks: []*Check{loginFile, proxyHeader}, run: func(context.Context) []Result {
 		o := LoginSeen{Path: v.Config.Auth.Htpasswd, Login: v.Config.RequiresLogin(), Header: v.Config.Server.UserHeader, Listens: v.Config.Server.Listen != ""}
 		if o.Path != "" {
 			o.look(k.who)
 		}
-		return []Result{judgeLogin(o)}
+		return []Result{judgeLogin(o), judgeHeader(v.Config)}
 	}}
 }
 

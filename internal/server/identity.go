@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/subtle"
 	"fmt"
 	"net"
 	"net/http"
@@ -126,6 +127,10 @@ func (s *Server) byTCP(r *http.Request) (who, error) {
 	return who{Caller: job.Caller{Name: "anyone@proxy", Via: viaProxy}, anyone: true}, nil
 }
 
+// ProxySecretHeader is where a proxy shows that it is the one that may name
+// users: other processes have its address too.
+const ProxySecretHeader = "X-Qmtui-Proxy-Secret"
+
 // headerUser is the user that the proxy named; empty for none.
 func (s *Server) headerUser(r *http.Request) (string, error) {
 	if s.opts.UserHeader == "" {
@@ -139,6 +144,10 @@ func (s *Server) headerUser(r *http.Request) (string, error) {
 		return "", &job.Error{Code: "bad_user_header", Class: job.Forbidden,
 			Message: fmt.Sprintf("the proxy's %s header does not name one user", s.opts.UserHeader),
 			Hint:    "let the proxy set that header itself and drop the caller's"}
+	case s.opts.ProxySecret != "" && subtle.ConstantTimeCompare([]byte(r.Header.Get(ProxySecretHeader)), []byte(s.opts.ProxySecret)) != 1:
+		return "", &job.Error{Code: "bad_proxy_secret", Class: job.Forbidden,
+			Message: fmt.Sprintf("a user was named in %s without the proxy's secret", s.opts.UserHeader),
+			Hint:    "log in through the site's proxy, which sends the secret of server.proxy_secret_file in " + ProxySecretHeader}
 	}
 	return values[0], nil
 }

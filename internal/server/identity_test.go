@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
@@ -52,6 +53,51 @@ func TestWhoMaySubmit(t *testing.T) {
 				t.Errorf("%d %s by %+v", w.Code, w.Body, svc.callers)
 			}
 		})
+	}
+}
+
+// TestLimitsRow06HeaderNeedsTheSecret: a process at the proxy's address is not
+// the proxy. A caller without the secret is nobody, and no admin.
+func TestLimitsRow06HeaderNeedsTheSecret(t *testing.T) {
+	h := newServer(t, newFake(), func(o *Options) { o.RequireUser, o.ProxySecret = true, "0123456789abcdef" }).Handler()
+	for _, secret := range [][]string{nil, {""}, {"0123456789abcdeF"}, {"0123456789abcdef0"}, {"x", "0123456789abcdef"}} {
+		headers := []string{"X-Remote-User: admin"}
+		for _, text := range secret {
+			headers = append(headers, ProxySecretHeader+": "+text)
+		}
+		wantError(t, ask(h, "POST", "/api/queue/pause", "", headers...), 403, "bad_proxy_secret")
+	}
+	if w := ask(h, "POST", "/api/queue/pause", "", "X-Remote-User: admin", ProxySecretHeader+": 0123456789abcdef"); w.Code != 200 {
+		t.Errorf("the proxy: %d %s", w.Code, w.Body)
+	}
+	wantError(t, ask(h, "GET", "/api/jobs", "", ProxySecretHeader+": 0123456789abcdef"), 401, "login_required")
+}
+
+// TestLimitsRow06PagesHaveTheirUsersRights: at a page's address a caller has
+// the rights of its user and no more.
+func TestLimitsRow06PagesHaveTheirUsersRights(t *testing.T) {
+	h := newServer(t, newFake(), nil).Handler()
+	page := api.HeaderPage + ": user001"
+	for _, c := range []struct {
+		method, path, user string
+		want               int
+	}{
+		{"GET", "/api/jobs", "user001", 200}, {"GET", "/api/jobs", "user002", 403}, {"GET", "/api/jobs", "admin", 403},
+		{"POST", "/api/queue/pause", "admin", 403}, {"GET", "/api/audit", "admin", 403}, {"GET", "/health", "admin", 200},
+		{"GET", "/auth/verify", "user001", 204}, {"GET", "/auth/verify", "admin", 204}, {"GET", "/auth/verify", "user002", 403},
+	} {
+		if w := ask(h, c.method, c.path, "", "X-Remote-User: "+c.user, page, "X-Original-URI: /user001/"); w.Code != c.want {
+			t.Errorf("%s %s by %s: %d %s, want %d", c.method, c.path, c.user, w.Code, w.Body, c.want)
+		}
+	}
+	for _, w := range []*httptest.ResponseRecorder{
+		ask(h, "GET", "/auth/verify", "", "X-Remote-User: admin", page, "X-Original-URI: /user002/"),
+		ask(h, "GET", "/api/jobs", "", "X-Remote-User: user001", page, api.HeaderPage+": user002"),
+		ask(h, "POST", "/api/queue/pause", "", page), // without a login, anybody on this machine is an admin
+	} {
+		if w.Code != 403 {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
 	}
 }
 
