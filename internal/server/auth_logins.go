@@ -22,9 +22,10 @@ type logins struct {
 	secure    bool // cookies travel over https only
 
 	failures *backoff
-	hashing  gate // passwords being compared at once
-	waiting  gate // callers who wait for that
-	live     liveCalls
+	// Passwords being compared, and who waits for that: browsers that their user
+	// has logged in with before have places of their own.
+	familiar, strangers *loginQueue
+	live                liveCalls
 }
 
 // newLogins reads the files of the login. Without a state folder, key and ended
@@ -32,7 +33,7 @@ type logins struct {
 func newLogins(o Options) (*logins, error) {
 	l := &logins{
 		ttl: cmp.Or(o.SessionTTL, defaultTTL), now: o.Now, secure: strings.HasPrefix(o.PublicURL, "https://"),
-		failures: newBackoff(o.Now), hashing: newGate(2), waiting: newGate(64),
+		failures: newBackoff(o.Now), familiar: newLoginQueue(1), strangers: newLoginQueue(2),
 	}
 	fail := func(err error) {
 		o.Logger.Error("a file of the login is not good; nobody is let in by what is wrong in it", "error", err)

@@ -28,18 +28,18 @@ func (s *Server) accounts(r *http.Request, user string) []account {
 // tryLogin compares a password, as often as the caller may.
 func (s *Server) tryLogin(r *http.Request, b loginRequest) error {
 	l, accounts := s.logins, s.accounts(r, b.User)
-	if !l.waiting.try() {
-		return &job.Error{Code: "login_busy", Class: job.Unavailable, Message: "too many people log in at this moment", RetryAfter: 5, Hint: "try again in some seconds"}
-	}
-	defer l.waiting.leave()
 	if wait := l.failures.try(accounts...); wait > 0 {
 		return tooManyLogins(wait)
 	}
-	if err := l.hashing.enter(r.Context()); err != nil {
+	queue, networks := l.strangers, networksOf(s.origin(r))
+	if l.device(r, b.User) != "" {
+		queue, networks = l.familiar, [3]string{b.User, b.User, b.User}
+	}
+	if err := queue.enter(r.Context(), networks); err != nil {
 		return err
 	}
 	good := l.known().check(b.User, b.Password)
-	l.hashing.leave()
+	queue.leave()
 	if !good {
 		s.log.Warn("a login failed", "user", b.User, "from", s.origin(r))
 		return &job.Error{Code: "bad_login", Class: job.Forbidden, Message: "user and password do not fit together", Hint: "check both, also upper and lower case"}

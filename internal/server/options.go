@@ -30,11 +30,11 @@ type Options struct {
 	PublicURL string
 	// TrustedProxies are the networks whose UserHeader is believed.
 	TrustedProxies []netip.Prefix
-	UserHeader     string   // empty: no header is believed
+	UserHeader     string // empty: no header is believed
 	// ProxySecret must come with UserHeader, in [ProxySecretHeader]. Empty:
 	// whoever connects from TrustedProxies is believed.
 	ProxySecret string
-	Admins         []string // users who may do everything
+	Admins      []string // users who may do everything
 	// RequireUser refuses TCP callers whom no trusted proxy names. Otherwise
 	// loopback peers and trusted proxies are believed about user_id.
 	RequireUser bool
