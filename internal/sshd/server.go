@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -16,7 +18,7 @@ import (
 	"github.com/comfyume/qmtui/internal/job"
 )
 
-// spareLines are those beside the ones with a panel: people on their way in.
+// spareLines are those of known keys beside the ones with a panel.
 const spareLines = 16
 
 // keysAgain is how soon a visit ends whose key is no longer good.
@@ -51,6 +53,8 @@ type Server struct {
 	listener net.Listener
 	visits   map[*visit]bool
 	lines    map[*line]bool
+	picked   int            // lines so far
+	random   func() float64 // from 0 to below 1
 	stopping bool
 }
 
@@ -58,7 +62,7 @@ type Server struct {
 // not there lets nobody in until it is.
 func New(o Options) (*Server, error) {
 	o = o.withDefaults()
-	s := &Server{opts: o, log: o.Logger, times: usual, ring: newKeyring(o), guard: newGuard(o.Now), visits: map[*visit]bool{}, lines: map[*line]bool{}}
+	s := &Server{opts: o, log: o.Logger, times: usual, ring: newKeyring(o), guard: newGuard(o.Now), visits: map[*visit]bool{}, lines: map[*line]bool{}, random: rand.Float64}
 	key, err := hostKey(o.HostKey)
 	if err != nil {
 		return nil, err
@@ -74,7 +78,15 @@ func (s *Server) bounded(srv *ssh.Server) error {
 	srv.HandshakeTimeout = s.times.greet
 	srv.ConnCallback = s.pickUp
 	srv.ConnectionFailedCallback = s.turnedAway
-	srv.ServerConfigCallback = func(ssh.Context) *gossh.ServerConfig { return &gossh.ServerConfig{MaxAuthTries: 6} }
+	srv.ServerConfigCallback = func(ctx ssh.Context) *gossh.ServerConfig {
+		c := &gossh.ServerConfig{MaxAuthTries: 6, Config: modern(), PublicKeyAuthAlgorithms: gossh.SupportedAlgorithms().PublicKeyAuths}
+		c.AuthLogCallback = func(_ gossh.ConnMetadata, _ string, err error) {
+			if l, ok := ctx.Value(lineKey{}).(*line); ok && err == nil {
+				s.cameIn(l)
+			}
+		}
+		return c
+	}
 	srv.ChannelHandlers = map[string]ssh.ChannelHandler{"session": open}
 	srv.RequestHandlers = map[string]ssh.RequestHandler{}
 	srv.SubsystemHandlers = map[string]ssh.SubsystemHandler{}
@@ -91,9 +103,20 @@ func (s *Server) admit(ctx ssh.Context, key ssh.PublicKey) bool {
 	return err == nil
 }
 
+// modern are the algorithms without those on SHA-1 and in CBC mode, and
+// without a group that the client chooses.
+func modern() gossh.Config {
+	a := gossh.SupportedAlgorithms()
+	old := func(name string) bool { return name == gossh.HMACSHA1 || name == gossh.KeyExchangeDHGEXSHA256 }
+	return gossh.Config{KeyExchanges: slices.DeleteFunc(a.KeyExchanges, old), Ciphers: a.Ciphers, MACs: slices.DeleteFunc(a.MACs, old)}
+}
+
 // turnedAway hears of lines that ended before anybody had shown a good key.
+// Those that tried none are bounded by their number.
 func (s *Server) turnedAway(conn net.Conn, err error) {
-	s.guard.failed(addrOf(conn.RemoteAddr()))
+	if refused := (*gossh.ServerAuthError)(nil); errors.As(err, &refused) {
+		s.guard.failed(addrOf(conn.RemoteAddr()))
+	}
 	s.log.Debug("nobody came in by SSH", "from", conn.RemoteAddr(), "why", err)
 }
 
