@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 )
@@ -117,6 +118,8 @@ func (l *loader) read() (string, []byte, error) {
 		switch {
 		case err == nil:
 			return c.path, data, nil
+		case errors.Is(err, errOpen):
+			return "", nil, Problems{{Code: CodeOpen, File: c.path, Message: "everybody may write to the configuration", Hint: "chmod o-w " + c.path + ", and look whether its content is still yours"}}
 		case !errors.Is(err, fs.ErrNotExist):
 			return "", nil, Problems{{Code: CodeUnreadable, File: c.path, Message: "cannot read the configuration: " + reason(err), Hint: c.hint}}
 		case c.must:
@@ -158,12 +161,18 @@ func readLimited(path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o002 != 0 && runtime.GOOS != "windows" {
+		return nil, errOpen
+	}
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err == nil && int64(len(data)) > limit {
 		return nil, fmt.Errorf("it is larger than %d bytes", limit)
 	}
 	return data, err
 }
+
+// errOpen refuses a file that anybody could have written.
+var errOpen = errors.New("everybody may write to it")
 
 // reason is an error without the path that the message already has.
 func reason(err error) string {
@@ -237,6 +246,10 @@ func (l *loader) secrets() {
 
 func (l *loader) secretFile(f field, path string) {
 	data, err := readLimited(path, 64<<10)
+	if errors.Is(err, errOpen) {
+		l.problems = append(l.problems, &Problem{Code: CodeOpen, Key: f.key + "_file", File: path, Message: "everybody may write to the file of " + f.key + "_file", Hint: "chmod o-w " + path + ", and look whether the secret is still yours"})
+		return
+	}
 	if err != nil {
 		l.src.Warnings = append(l.src.Warnings, &Problem{Code: CodeSecretMissing, Key: f.key, File: path, Message: "cannot read " + f.key + "_file: " + reason(err), Hint: "make it readable for this user"})
 		return

@@ -10,6 +10,7 @@ import (
 const (
 	CodeMissing       = "config_missing"        // a file that was named does not exist
 	CodeUnreadable    = "config_unreadable"     // a file cannot be read
+	CodeOpen          = "file_open_to_all"      // everybody may write to a file that decides who gets in or holds a secret
 	CodeSyntax        = "config_syntax"         // a file is not TOML, or an .env is not an .env
 	CodeUnknownKey    = "unknown_key"           // a key or a QMTUI_ name that does not exist
 	CodeWrongType     = "wrong_type"            // a value of another type or form

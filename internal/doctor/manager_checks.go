@@ -63,6 +63,8 @@ var (
 			{"unreadable", Fail, "the manager's user may not read it", "give that user the right to read it"},
 			{"bad_line", Fail, "a line is no user:hash with bcrypt", "write it anew with qmtui users passwd USER, or with htpasswd -B"},
 			{"empty", Fail, "it has no user: nobody can log in", "add one with qmtui users passwd USER, or htpasswd -B"},
+			{"writable", Fail, "everybody on the machine can write a password of their own into it: the manager refuses it", "chmod o-w it, and look whether its lines are still yours"},
+			{"group", Warn, "a group may write to it", "chmod g-w it, unless everybody in the group is an admin"},
 			{"public", Warn, "everybody on the machine can read the hashes", "chmod 0640 it"},
 		}}
 	proxyHeader = &Check{Name: "proxy-header", Looks: "server.user_header: whether a secret comes with it", Cases: []int{11},
@@ -224,7 +226,7 @@ type LoginSeen struct {
 }
 
 func judgeLogin(o LoginSeen) Result {
-	const others = 0o004
+	const read, write, groupWrite = 0o004, 0o002, 0o020
 	c := loginFile
 	switch {
 	case o.Path == "" && !o.Listens:
@@ -237,13 +239,17 @@ func judgeLogin(o LoginSeen) Result {
 		return c.say("folder", "%s is a folder", o.Path)
 	case o.Missing:
 		return c.say("missing", "%s does not exist", o.Path)
+	case o.Mode&write != 0:
+		return c.say("writable", "everybody can write to %s, mode %04o", o.Path, o.Mode&0o777)
 	case o.Unreadable != "":
 		return c.say("unreadable", "%s cannot be read: %s", o.Path, o.Unreadable)
 	case o.BadLine != "":
 		return c.say("bad_line", "%s, %s", o.Path, o.BadLine)
 	case o.Users == 0:
 		return c.say("empty", "%s has no user", o.Path)
-	case o.Mode&others != 0:
+	case o.Mode&groupWrite != 0:
+		return c.say("group", "a group can write to %s, mode %04o", o.Path, o.Mode&0o777)
+	case o.Mode&read != 0:
 		return c.say("public", "everybody can read %s, mode %04o", o.Path, o.Mode&0o777)
 	}
 	return c.say("good", "%s has %d users, each with bcrypt", o.Path, o.Users)

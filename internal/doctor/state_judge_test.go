@@ -131,6 +131,8 @@ func loginCases() []ruled {
 		{"socket", with(func(o *LoginSeen) { o.Path, o.Listens = "", false }), "socket_only"},
 		{"open", with(func(o *LoginSeen) { o.Path, o.Login = "", false }), "open"},
 		{"missing", with(func(o *LoginSeen) { o.Missing = true }), "missing"},
+		{"written by everybody", with(func(o *LoginSeen) { o.Mode = 0o666 }), "writable"},
+		{"written by a group", with(func(o *LoginSeen) { o.Mode = 0o660 }), "group"},
 		{"docker's folder", with(func(o *LoginSeen) { o.Folder = true }), "folder"},
 		{"denied", with(func(o *LoginSeen) { o.Unreadable = "permission denied" }), "unreadable"},
 		{"md5", with(func(o *LoginSeen) { o.BadLine = "line 1: the password of a is not bcrypt" }), "bad_line"},

@@ -6,8 +6,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"runtime"
 	"sync"
 	"time"
+
+	"github.com/comfyume/qmtui/internal/job"
 )
 
 // maxAuthFile bounds the files of the login, in bytes.
@@ -41,7 +45,7 @@ type signature struct {
 
 func (s signature) equal(o signature) bool {
 	same := s.info == nil && o.info == nil || s.info != nil && o.info != nil && os.SameFile(s.info, o.info)
-	return same && s.size == o.size && s.at.Equal(o.at)
+	return same && s.size == o.size && s.at.Equal(o.at) && (s.info == nil || s.info.Mode() == o.info.Mode())
 }
 
 // get is what the file says now, and what is wrong with it.
@@ -75,7 +79,8 @@ func sign(path string) signature {
 	return signature{info, info.Size(), info.ModTime()}
 }
 
-// readAuthFile reads a file whole; nil for one that is not there.
+// readAuthFile reads a file whole; nil for one that is not there. One that
+// everybody may write to, or put another in the place of, is refused.
 func readAuthFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -85,12 +90,46 @@ func readAuthFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
 		return nil, errors.Join(fmt.Errorf("%s is not a plain file", path), err)
+	}
+	if err := onlyOurs(path, info); err != nil {
+		return nil, err
 	}
 	raw, err := io.ReadAll(io.LimitReader(f, maxAuthFile+1))
 	if len(raw) > maxAuthFile {
 		return nil, fmt.Errorf("%s has more than %d bytes", path, maxAuthFile)
 	}
 	return raw, err
+}
+
+// onlyOurs refuses a file of the login that everybody may write to, or whose
+// folder lets everybody put another file in its place.
+func onlyOurs(path string, info fs.FileInfo) error {
+	const everybody = 0o002
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	if info.Mode().Perm()&everybody != 0 {
+		return authFileOpen(path, info.Mode().Perm(), "chmod o-w "+path+", and look whether its content is still yours")
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	dir := filepath.Dir(path)
+	if d, err := os.Stat(dir); err == nil && d.Mode().Perm()&everybody != 0 && d.Mode()&fs.ModeSticky == 0 {
+		return authFileOpen(dir, d.Mode().Perm(), "chmod o-w "+dir+", and look whether the content of "+path+" is still yours")
+	}
+	return nil
+}
+
+func authFileOpen(path string, mode fs.FileMode, hint string) error {
+	return &job.Error{Code: "auth_file_open", Class: job.Invalid, Message: fmt.Sprintf("everybody may write to %s (mode %04o), and so let themselves in", path, mode), Hint: hint}
+}
+
+// isOpen reports an error of onlyOurs, which says itself what to do.
+func isOpen(err error) bool {
+	var e *job.Error
+	return errors.As(err, &e) && e.Code == "auth_file_open"
 }

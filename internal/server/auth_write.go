@@ -79,6 +79,9 @@ func syncFolder(dir string) error {
 }
 
 func unwritableAuth(path string, err error) error {
+	if isOpen(err) {
+		return err
+	}
 	return &job.Error{Code: "auth_file_unwritable", Class: job.Unavailable, Message: fmt.Sprintf("cannot write %s: %v", path, err),
 		Hint: "run as the manager's user, and check the folder's permissions and free space"}
 }

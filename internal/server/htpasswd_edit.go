@@ -29,6 +29,9 @@ type PasswordFile struct {
 // error, the list holds the users of the good lines.
 func (f PasswordFile) Users() ([]string, error) {
 	raw, err := readAuthFile(f.Path)
+	if isOpen(err) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, &job.Error{Code: "bad_password_file", Class: job.Unavailable, Message: "cannot read the password file: " + err.Error(), Hint: "check auth.htpasswd"}
 	}

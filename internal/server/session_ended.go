@@ -67,8 +67,8 @@ func openEnded(path string, life time.Duration) (*endedSessions, error) {
 }
 
 func endedError(path string, err error) error {
-	if err == nil {
-		return nil
+	if err == nil || isOpen(err) {
+		return err
 	}
 	return &job.Error{Code: "bad_sessions_file", Class: job.Invalid, Message: fmt.Sprintf("cannot read %s: %v", path, err),
 		Hint: "remove it together with " + keyFile + "; everybody logs in again then"}

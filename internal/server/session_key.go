@@ -28,6 +28,9 @@ func sessionKey(path string) ([]byte, error) {
 			raw, err = makeKey(path)
 		}
 	}
+	if isOpen(err) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, badKey(path, err.Error(), "check auth.session_key_file and the permissions of its folder")
 	}

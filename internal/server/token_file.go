@@ -136,6 +136,9 @@ func parseTokens(raw []byte) ([]Token, error) {
 }
 
 func badTokenFile(err error) error {
+	if isOpen(err) {
+		return err
+	}
 	return &job.Error{Code: "bad_token_file", Class: job.Invalid, Message: "the tokens cannot be read: " + err.Error(), Hint: "put " + tokenFile + " of a backup in its place, or remove it and make new tokens"}
 }
 
