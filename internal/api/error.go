@@ -4,6 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/comfyume/qmtui/internal/job"
 )
@@ -48,13 +52,52 @@ func FromError(e *job.Error) *Error {
 	if e == nil {
 		return nil
 	}
-	out := &Error{Code: e.Code, Class: e.Class, Message: e.Message, Hint: e.Hint, Node: e.Node, NodeType: e.NodeType,
-		Traceback: e.Traceback, Transient: e.Transient, RetryAfter: e.RetryAfter}
+	out := &Error{Code: e.Code, Class: e.Class, Message: harmless(e.Message), Hint: harmless(e.Hint), Node: harmless(e.Node), NodeType: harmless(e.NodeType),
+		Transient: e.Transient, RetryAfter: e.RetryAfter}
+	for _, line := range e.Traceback {
+		out.Traceback = append(out.Traceback, harmless(line))
+	}
 	if json.Valid(e.NodeErrors) {
-		out.NodeErrors = e.NodeErrors
+		out.NodeErrors = jsonControl.ReplaceAllFunc(e.NodeErrors, func(b []byte) []byte {
+			switch {
+			case b[0] != '\\': // as it is
+				r, _ := utf8.DecodeRune(b)
+				return fmt.Appendf(nil, `\\x%02x`, r)
+			case b[1] == 'u':
+				return append([]byte(`\\x`), b[4:]...)
+			}
+			return b
+		})
 	}
 	return out
 }
+
+// harmless is a text of a worker without characters that a terminal obeys: they
+// stand there as \x1b does. Line ends and tabs stay.
+func harmless(s string) string {
+	bad := func(r rune) bool { return r == utf8.RuneError || unicode.IsControl(r) && r != '\n' && r != '\t' }
+	if strings.IndexFunc(s, bad) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && n == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case r != utf8.RuneError && bad(r):
+			fmt.Fprintf(&b, `\x%02x`, r)
+		default:
+			b.WriteString(s[i : i+n])
+		}
+		i += n
+	}
+	return b.String()
+}
+
+// jsonControl finds control characters as JSON writes them, beside escaped
+// backslashes. Line ends and tabs have a form of their own.
+var jsonControl = regexp.MustCompile(`\\\\|\\u00(?:0[0-8bcefBCEF]|1[0-9a-fA-F]|7[fF]|[89][0-9a-fA-F])|[\x7f-\x{9f}]`)
 
 // Err is the error in the vocabulary; nil for nil.
 func (e *Error) Err() *job.Error {

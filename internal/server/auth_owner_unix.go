@@ -3,6 +3,7 @@
 package server
 
 import (
+	"io/fs"
 	"os"
 	"syscall"
 )
@@ -16,4 +17,12 @@ func copyOwner(f *os.File, like string) {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
 		_ = f.Chown(int(st.Uid), int(st.Gid)) // only root may
 	}
+}
+
+// hardLinks is how many names a file has.
+func hardLinks(info fs.FileInfo) uint64 {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(st.Nlink)
+	}
+	return 1
 }

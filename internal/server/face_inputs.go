@@ -26,15 +26,13 @@ func openUser(dir, user string) (*os.Root, error) {
 	}
 	defer base.Close()
 	root, err := base.OpenRoot(user)
-	if err != nil {
-		return nil, err
-	}
-	link, err := base.Lstat(user)
-	if err == nil && link.Mode()&fs.ModeSymlink != 0 {
-		err = &job.Error{Code: "folder_blocked", Class: job.Unavailable, Message: "the folder of " + user + " is a symbolic link", Hint: "an admin puts a real folder in its place"}
+	if link, lerr := base.Lstat(user); lerr == nil && link.Mode()&fs.ModeSymlink != 0 {
+		err = errors.Join(err, &job.Error{Code: "folder_blocked", Class: job.Conflict, Message: "the folder of " + user + " is a symbolic link", Hint: "an admin puts a real folder in its place"})
 	}
 	if err != nil {
-		root.Close()
+		if root != nil {
+			root.Close()
+		}
 		return nil, err
 	}
 	return root, nil
@@ -58,7 +56,8 @@ func (s *Server) openUpload(user, kind, name string) (File, error) {
 	if err != nil {
 		return nil, errors.Join(fs.ErrNotExist, err) // also a link that leads out
 	}
-	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
+	// A file with several names may be another's that somebody linked to.
+	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() || hardLinks(st) > 1 {
 		f.Close()
 		return nil, errors.Join(fs.ErrNotExist, err)
 	}

@@ -222,6 +222,12 @@ func uploadError(err error) error {
 	if known := (*job.Error)(nil); errors.As(err, &known) {
 		return err
 	}
+	if errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) || errors.Is(err, fs.ErrExist) || strings.Contains(err.Error(), "escapes") {
+		return &job.Error{Code: "folder_blocked", Class: job.Conflict, Message: "a link or a file stands where the upload needs a folder or its place", Hint: "choose another subfolder or name, or remove what stands there"}
+	}
+	for inner := err; inner != nil; inner = errors.Unwrap(inner) { // the innermost has no path of this machine
+		err = inner
+	}
 	return &job.Error{Code: "cannot_store_upload", Class: job.Unavailable, Transient: true, Message: "the upload could not be stored: " + err.Error(),
 		Hint: "try again; an admin checks users.inputs"}
 }

@@ -41,11 +41,20 @@ func (s *Server) tryLogin(r *http.Request, b loginRequest) error {
 	good := l.known().check(b.User, b.Password)
 	queue.leave()
 	if !good {
-		s.log.Warn("a login failed", "user", b.User, "from", s.origin(r))
+		s.log.Warn("a login failed", "user", loggedName(b.User), "from", s.origin(r))
 		return &job.Error{Code: "bad_login", Class: job.Forbidden, Message: "user and password do not fit together", Hint: "check both, also upper and lower case"}
 	}
 	l.failures.forgive(accounts...)
 	return nil
+}
+
+// loggedName is a name that somebody typed, for the log: in quotes and cut when
+// it can be nobody's.
+func loggedName(name string) string {
+	if job.CheckUser(name) == nil {
+		return name
+	}
+	return fmt.Sprintf("%.40q", name)
 }
 
 func tooManyLogins(wait time.Duration) error {

@@ -49,28 +49,36 @@ func (l *logins) dropSession(h http.Header) {
 }
 
 // readSession is the session that a request's cookie says, as far as we signed
-// it; given says that there is a cookie. Of two cookies nobody knows which is meant.
+// it; given says that there is a cookie. Of several by that name, such as one
+// that a neighbouring host set, those that are no longer good say nothing. When
+// good ones are of several users, nobody knows which is meant.
 func (l *logins) readSession(r *http.Request) (s session, signed, given bool) {
-	all := r.CookiesNamed(l.cookieName())
-	if len(all) != 1 {
-		return session{}, false, len(all) > 0
+	good := false
+	for _, c := range r.CookiesNamed(l.cookieName()) {
+		given = true
+		next, ok := l.key.openSession(c.Value)
+		if !ok {
+			continue
+		}
+		switch live := l.goodSession(next); {
+		case live && good && next.User != s.User:
+			return session{}, false, true
+		case live && (!good || next.Issued.After(s.Issued)), !live && !signed:
+			s, signed, good = next, true, good || live
+		}
 	}
-	s, signed = l.key.openSession(all[0].Value)
-	return s, signed, true
+	return s, signed, given
 }
 
 // device is the number under which this browser is known as one that the user
 // has logged in with; empty for none.
 func (l *logins) device(r *http.Request, user string) string {
-	c, err := r.Cookie(l.deviceName())
-	if err != nil {
-		return ""
+	for _, c := range r.CookiesNamed(l.deviceName()) {
+		if f, ok := l.key.open("device", c.Value, 2); ok && f[1] == user && job.CheckUser(user) == nil {
+			return f[0]
+		}
 	}
-	f, ok := l.key.open("device", c.Value, 2)
-	if !ok || f[1] != user || job.CheckUser(user) != nil {
-		return ""
-	}
-	return f[0]
+	return ""
 }
 
 func (l *logins) writeDevice(w http.ResponseWriter, user string) {

@@ -23,6 +23,8 @@ var (
 		Hint: "upload it again, or choose another file in the node"}}
 	faultHostile = &fault{comfy.InputFault{Code: "input_refused", Sentence: "it is no plain file of your own folder, or a link that leads out of it",
 		Hint: "put the file itself there"}}
+	faultLinked = &fault{comfy.InputFault{Code: "input_refused", Sentence: "it has several hard links, so that it may be another's file",
+		Hint: "upload it again, or put a copy there"}}
 	faultChanged = &fault{comfy.InputFault{Code: "input_changed", Sentence: "the file is another one by now than when the job was submitted, and the workers have not got the old one any more",
 		Hint: "submit the workflow again"}}
 )

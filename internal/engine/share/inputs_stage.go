@@ -259,9 +259,14 @@ func (s *Share) openInput(user string, in job.Input) (*os.File, error) {
 	case err != nil:
 		return nil, err
 	}
-	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
+	var st unix.Stat_t
+	if err := fstat(f, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
 		f.Close()
 		return nil, cmpFault(err)
+	}
+	if st.Nlink > 1 && in.Base != "output" { // outputs are what we delivered
+		f.Close()
+		return nil, faultLinked
 	}
 	return f, nil
 }

@@ -173,6 +173,10 @@ func (s *Share) openDelivered(user, dest string) (*os.File, error) {
 	}
 	defer root.Close()
 	f, err := root.OpenFile(dest, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil && (escapes(err) || errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ENXIO)) {
+		return nil, &job.Error{Code: "file_not_found", Class: job.NotFound, Message: fmt.Sprintf("%s is no plain file in the folder of %s, or a link leads out of it", job.Path(dest), user),
+			Hint: "put the file itself there"}
+	}
 	if err != nil {
 		return nil, missing(user, dest, err)
 	}
