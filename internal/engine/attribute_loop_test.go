@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -155,6 +156,26 @@ func TestHostileFileIsSaidOnTheJob(t *testing.T) {
 		synctest.Wait()
 		j = h.now(j)
 		if len(j.Outputs) != 0 || len(j.Warnings) != 1 || j.Warnings[0].Code != "hostile_file" {
+			t.Errorf("%+v %+v", j.Outputs, j.Warnings)
+		}
+	})
+}
+
+// TestLimitsRow10CountedOnTheJob: what was not reported one by one is a count on
+// the job, and the file beside it is delivered.
+func TestLimitsRow10CountedOnTheJob(t *testing.T) {
+	open(t, 1, engine.Policy{}, func(h *house) {
+		j := h.submit("user001", 1)
+		h.pass(time.Second)
+		p := h.prompt(j)
+		for i := range 10 {
+			h.share.report(job.Sighting{PromptID: p, Node: "9", Path: job.Path(fmt.Sprintf("qm/%s/9/link%d.png", p, i)), Mark: job.MarkHostile, Reason: "a symbolic link", At: time.Now()})
+		}
+		h.share.report(job.Sighting{PromptID: p, Path: job.Path("qm/" + p), Mark: job.MarkHostile, More: 19_990, At: time.Now()})
+		h.share.report(job.Sighting{PromptID: p, Node: "9", Path: job.Path("qm/" + p + "/9/a_00001_.png"), Mark: job.MarkWhole, At: time.Now()})
+		h.pass(5 * time.Second)
+		j = h.want(j, job.Done)
+		if len(j.Outputs) != 1 || j.Outputs[0].State != job.OutputStored || len(j.Warnings) != 11 || !strings.Contains(j.Warnings[10].Message, "19990 more") {
 			t.Errorf("%+v %+v", j.Outputs, j.Warnings)
 		}
 	})

@@ -121,6 +121,10 @@ func (l *loop) saw(s job.Sighting) []job.Fact {
 	f := job.Fact{Job: o.job, Attempt: o.attempt, At: s.At, Evidence: o.evidence}
 	switch s.Mark {
 	case job.MarkHostile:
+		if s.More > 0 {
+			return []job.Fact{warned(f, &job.Warning{Code: "hostile_file", At: s.At, Message: fmt.Sprintf("%d more names below %s are no plain files and were not touched", s.More, s.Path),
+				Hint: "look at them on the share; only plain files are delivered"})}
+		}
 		return []job.Fact{warned(f, &job.Warning{Code: "hostile_file", At: s.At, Message: fmt.Sprintf("%s is %s and was not touched", s.Path, s.Reason),
 			Hint: "look at it on the share; only plain files are delivered"})}
 	case job.MarkBlocked:
@@ -173,6 +177,10 @@ func (l *loop) decidedElsewhere(s job.Sighting, orphan job.Orphan) []job.Fact {
 // be looked at. It is a sign that a worker began, and a reason not to render
 // again what may well be there.
 func (l *loop) blocked(o owner, s job.Sighting, f job.Fact) []job.Fact {
+	if s.More > 0 {
+		return []job.Fact{warned(f, &job.Warning{Code: "not_looked_at", At: s.At, Message: fmt.Sprintf("%d more places below %s cannot be looked at", s.More, s.Path),
+			Hint: "what is there stays on the share"})}
+	}
 	t := l.traceOf(o.promptID)
 	t.Blocked = fmt.Sprintf("%s %s", s.Path, s.Reason)
 	l.traces[o.promptID] = t

@@ -92,16 +92,27 @@ func (j Job) renewed(f Fact) (Job, error) {
 	return j, nil
 }
 
+// MaxAlike is how many warnings of one code are kept with a job. One more says
+// that there are others.
+const MaxAlike = 20
+
 func (j Job) noted(f Fact) (Job, error) {
 	if f.Warning == nil || f.Warning.Code == "" {
 		return j, impossible(f, "without a warning")
 	}
-	for _, w := range j.Warnings {
-		if w.Code == f.Warning.Code && w.Message == f.Warning.Message {
+	w, alike := *f.Warning, 0
+	for _, x := range j.Warnings {
+		if x.Code == w.Code {
+			alike++
+		}
+		if x.Code == w.Code && x.Message == w.Message || alike > MaxAlike {
 			return j, ErrStale
 		}
 	}
-	j.Warnings = append(slices.Clone(j.Warnings), *f.Warning)
+	if alike == MaxAlike {
+		w.Message, w.Hint = fmt.Sprintf("there are more than %d warnings of this kind; the others are not kept", MaxAlike), "look at the manager's log"
+	}
+	j.Warnings = append(slices.Clone(j.Warnings), w)
 	return j, nil
 }
 

@@ -34,6 +34,9 @@ type Sighting struct {
 	Claim *Claim
 	// Reason explains a hostile file or a blocked look in words, after the path.
 	Reason string
+	// More counts hostile files or blocked places below Path beside those that
+	// were reported one by one; zero for a report of one.
+	More int
 }
 
 // Claim is what the embedded metadata of a file says of its origin.

@@ -21,9 +21,11 @@ import (
 
 const (
 	maxDepth    = maxFolders + 1 // folders below a tree's own: a node's, and what can be delivered
-	maxFiles    = 20_000         // names in one attempt's folder
+	maxFiles    = 100_000        // names in one attempt's folder
 	maxRest     = 500_000        // names outside qm/
 	filesAtOnce = 200            // files that one look opens; the others wait for the next
+	oddAtOnce   = 4000           // new names that one look finds to be no plain files, likewise
+	oddTold     = 10             // of one tree and kind, one by one; how many more there are is told once
 )
 
 // outcome is what one look found.
@@ -47,6 +49,7 @@ type look struct {
 	out    outcome
 	listed map[string]bool
 	opened int
+	odd    int
 	count  int  // names listed
 	cut    bool // some names were not listed
 }
@@ -72,7 +75,36 @@ func (l *look) run() outcome {
 		l.absent()
 	}
 	l.t.force = false
+	l.tellCut()
 	return l.out
+}
+
+// tell reports what nothing can be done about, as far as a person would read it.
+func (l *look) tell(s job.Sighting) bool {
+	l.t.odd[s.Mark]++
+	if l.t.odd[s.Mark] > oddTold {
+		return false
+	}
+	l.out.sightings = append(l.out.sightings, s)
+	return true
+}
+
+// tellCut says once, when all of the tree was looked at, how much was not
+// reported one by one.
+func (l *look) tellCut() {
+	for _, m := range []job.Mark{job.MarkHostile, job.MarkBlocked} {
+		more := l.t.odd[m] - oddTold
+		if more <= 0 || l.t.cut[m] || l.out.more {
+			continue
+		}
+		l.t.cut[m] = true
+		l.s.log.Warn("more names on the share are not looked at than are told one by one", "path", job.Path(l.t.base).String(), "mark", m, "more", more)
+		if l.t.kind == watched {
+			s := sighting(l.t.base+"/", observation{}, m, l.now)
+			s.Path, s.More = job.Path(l.t.base), more
+			l.out.sightings = append(l.out.sightings, s)
+		}
+	}
 }
 
 // byPath looks at the files outside qm/ that are asked for by path, whatever
@@ -169,11 +201,10 @@ func (l *look) blocked(path, why string) {
 		return
 	}
 	l.t.blocked[path] = true
-	l.s.log.Warn("a part of the share is not looked at", "path", job.Path(path).String(), "reason", why)
-	if l.t.kind == watched {
-		s := sighting(path+"/", observation{hostile: why}, job.MarkBlocked, l.now)
-		s.Path = job.Path(path)
-		l.out.sightings = append(l.out.sightings, s)
+	s := sighting(path+"/", observation{hostile: why}, job.MarkBlocked, l.now)
+	s.Path = job.Path(path)
+	if l.tell(s) {
+		l.s.log.Warn("a part of the share is not looked at", "path", s.Path.String(), "reason", why)
 	}
 }
 
@@ -282,6 +313,10 @@ func (l *look) file(d *folder, name, path string, f *file) {
 		l.out.more = true
 		return
 	}
+	if f == nil && l.odd >= oddAtOnce {
+		l.out.more = true
+		return
+	}
 	l.opened++
 	if f == nil {
 		f = &file{}
@@ -298,6 +333,10 @@ func (l *look) file(d *folder, name, path string, f *file) {
 	if found.unreadable {
 		l.blocked(path, fmt.Sprintf("may not be read by user id %d", os.Geteuid()))
 	}
+	if found.hostile != "" { // it was not read
+		l.opened--
+		l.odd++
+	}
 	l.t.files[path] = f
 	found.claim, found.marker = cmp.Or(found.claim, f.claim), found.marker || f.marker
 	marks := f.observe(found.observation, l.now, l.wait)
@@ -313,6 +352,10 @@ func (l *look) file(d *folder, name, path string, f *file) {
 func (l *look) report(path string, found finding, m job.Mark) {
 	s := sighting(path, found.observation, m, l.now)
 	s.Claim = found.claim
+	if m == job.MarkHostile {
+		l.tell(s)
+		return
+	}
 	l.out.sightings = append(l.out.sightings, s)
 	l.out.moved = true
 }

@@ -27,8 +27,10 @@ type tree struct {
 
 	files   map[string]*file // by path relative to the share
 	dirs    map[string]bool
-	started bool            // the start marker was reported
-	blocked map[string]bool // what was reported as not looked at
+	started bool              // the start marker was reported
+	blocked map[string]bool   // what is known as not looked at
+	odd     map[job.Mark]int  // hostile and blocked places that were found
+	cut     map[job.Mark]bool // it was reported how many there are
 
 	force bool // look at every file once, whatever is remembered
 
@@ -44,7 +46,7 @@ type tree struct {
 }
 
 func newTree(k kind, base string, p pace, now time.Time) *tree {
-	return &tree{kind: k, base: base, pace: p, files: map[string]*file{}, dirs: map[string]bool{}, blocked: map[string]bool{}, due: now, born: now}
+	return &tree{kind: k, base: base, pace: p, files: map[string]*file{}, dirs: map[string]bool{}, blocked: map[string]bool{}, odd: map[job.Mark]int{}, cut: map[job.Mark]bool{}, due: now, born: now}
 }
 
 // unsettled counts files that need more looks.
