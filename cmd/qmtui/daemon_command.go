@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/spf13/cobra"
 
 	"github.com/comfyume/qmtui/internal/config"
@@ -70,6 +71,7 @@ func (a *app) daemon(ctx context.Context) error {
 		return err
 	}
 	logAdvice(log, cfg, src)
+	limitMemory(log, memlimit.FromCgroup, memlimit.FromSystem)
 	return serve(ctx, cfg, log)
 }
 
