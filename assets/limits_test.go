@@ -28,8 +28,9 @@ func TestLimitsBuild7Service(t *testing.T) {
 	}
 	var compose struct {
 		Services map[string]struct {
-			Memory string `yaml:"mem_limit"`
-			Tasks  int    `yaml:"pids_limit"`
+			Memory string            `yaml:"mem_limit"`
+			Tasks  int               `yaml:"pids_limit"`
+			Env    map[string]string `yaml:"environment"`
 		}
 	}
 	if err := yaml.Unmarshal(raw, &compose); err != nil {
@@ -37,6 +38,8 @@ func TestLimitsBuild7Service(t *testing.T) {
 	}
 	if s := compose.Services["queue-manager"]; s.Memory != "${QMTUI_MEMORY:-2g}" || s.Tasks != 2048 {
 		t.Errorf("%+v", s)
+	} else if s.Env["QMTUI_SERVER_PROXY_SECRET_ENV"] != "PROXY_SECRET" || s.Env["PROXY_SECRET"] == "" {
+		t.Error("the user header is believed without a secret")
 	}
 }
 
