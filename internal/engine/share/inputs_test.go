@@ -466,3 +466,39 @@ func jobInput(t testing.TB, s *Share, n string) job.Input {
 	in.Sum, in.Size = sum, size
 	return in
 }
+
+// TestForgetInputs: what was staged for one user goes, with the folder of that
+// name, and nothing else does.
+func TestForgetInputs(t *testing.T) {
+	d, inputs, uploads := carrying(t)
+	s := d.share()
+	want := map[string]string{"qm/readme.txt": "foreign"}
+	writeFile(t, filepath.Join(inputs, "qm/readme.txt"), []byte("foreign"))
+	for _, user := range []string{"user001", "user0012"} {
+		for _, n := range []string{"a.png", "b.png"} {
+			writeFile(t, filepath.Join(uploads, user, n), []byte(n))
+			got, err := s.Take(t.Context(), user, []job.Input{loads(n)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if user == "user0012" {
+				want[stagedName(user, got[0])] = n
+			}
+		}
+	}
+	for _, c := range []struct {
+		dry bool
+		n   int
+	}{{true, 2}, {false, 2}, {false, 0}, {true, 0}} {
+		if n, err := s.ForgetInputs(t.Context(), "user001", c.dry); err != nil || n != c.n {
+			t.Errorf("dry run %t: %d files, %v; want %d", c.dry, n, err, c.n)
+		}
+	}
+	wantTree(t, inputs, want)
+	if _, err := os.Stat(filepath.Join(inputs, "qm/user001")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the user's folder stays: %v", err)
+	}
+	if left := filesIn(t, uploads); len(left) != 4 {
+		t.Errorf("the users' own files: %v", left)
+	}
+}
