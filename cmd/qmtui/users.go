@@ -18,7 +18,7 @@ import (
 func usersCommand(a *app) *cobra.Command {
 	return group("users", "Say who may log in, and make tokens for scripts",
 		"  qmtui users add user001 --generate\n  qmtui users list\n  qmtui users token user001 --name nightly",
-		usersListCommand(a), usersAddCommand(a), usersPasswdCommand(a), usersRemoveCommand(a), usersTokenCommand(a))
+		usersListCommand(a), usersAddCommand(a), usersPasswdCommand(a), usersRemoveCommand(a), usersForgetCommand(a), usersTokenCommand(a))
 }
 
 // passwordFile is the one of the configuration, which must name one.
@@ -110,7 +110,7 @@ func (a *app) askPassword(user string, terminal int) (string, error) {
 
 func usersRemoveCommand(a *app) *cobra.Command {
 	return &cobra.Command{Use: "remove USER", Short: "Take a user's password and tokens away", Args: takes(1, 1, "the USER"),
-		Long:    "Takes the user out of the password file and revokes their tokens. All logins of\nthe user end. Jobs and files stay.",
+		Long:    "Takes the user out of the password file and revokes their tokens. All logins of\nthe user end. Jobs and files stay:\nsee \"qmtui users forget\".",
 		Example: "  qmtui users remove user001",
 		RunE:    func(_ *cobra.Command, args []string) error { return a.removeUser(args[0]) }}
 }

@@ -106,6 +106,7 @@ func (m *manager) join(cfg config.Config) error {
 	if m.doctor, err = residentDoctor(cfg, options.Socket); err != nil {
 		return err
 	}
+	options.Forget = forgetting{m.ledger, m.engine, disks, options.StateDir, cfg, deeds}.forget
 	options.Backup, options.Audit, options.Log, options.Doctor = m.ledger.Backup, m.ledger.AuditTail, m.tail, auditedDoctor{m.doctor, deeds}
 	if m.server, err = server.New(m.measured(options, cfg.Metrics.Readers)); err != nil {
 		return err

@@ -42,6 +42,14 @@ func (c *Client) Users(ctx context.Context) (u []User, err error) {
 	return u, err
 }
 
+// ForgetUser removes what the manager keeps of a user, or makes it anonymous;
+// with r.DryRun it only says what that would be. The error code user_has_jobs
+// says that jobs of the user are still open.
+func (c *Client) ForgetUser(ctx context.Context, r ForgetRequest) (f Forgotten, err error) {
+	_, _, err = c.do(ctx, call{verb: "forget a user", method: http.MethodPost, path: PathUserForget, body: r, timeout: wakeTimeout}, &f)
+	return f, err
+}
+
 // OutputQuery asks for a page of a user's outputs.
 type OutputQuery struct {
 	State  string // seen, whole, stored, abandoned or vanished; empty for all

@@ -23,6 +23,7 @@ const (
 	PathShareAccept = "/api/share/accept"
 
 	PathUsers          = "/api/users"
+	PathUserForget     = "/api/users/forget"
 	PathUserOutputs    = "/api/users/{user}/outputs"
 	PathOrphans        = "/api/orphans"
 	PathOrphanAssign   = "/api/orphans/{id}/assign"

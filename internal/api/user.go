@@ -103,3 +103,13 @@ type AssignRequest struct {
 type DiscardRequest struct {
 	Reason string `json:"reason"`
 }
+
+// ForgetRequest is the body of POST /api/users/forget. The name is not in the
+// path: logs of proxies keep that.
+type ForgetRequest struct {
+	User   string `json:"user_id"`
+	DryRun bool   `json:"dry_run,omitempty"`
+}
+
+// Forgotten is what was, or would be, removed or made anonymous of a user.
+type Forgotten = job.Forgotten

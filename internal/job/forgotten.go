@@ -1,9 +1,6 @@
 package job
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // Personal counts the records of the ledger that name a user.
 type Personal struct {
@@ -34,20 +31,6 @@ type Untouched struct {
 	What string `json:"what"`
 	Path string `json:"path,omitempty"` // empty when the manager does not know it
 	Next string `json:"next"`           // what a person can do about it
-}
-
-// UserHasJobs is why a user cannot be forgotten: going jobs wait or run, and
-// late ones have ended and files of them may still come.
-func UserHasJobs(user string, going, late int) *Error {
-	e := &Error{Code: "user_has_jobs", Class: Conflict}
-	if going > 0 {
-		e.Message = fmt.Sprintf("%d of %s's jobs wait or run", going, user)
-		e.Hint = fmt.Sprintf(`cancel them first: "qmtui jobs cancel --user %s"`, user)
-		return e
-	}
-	e.Message = fmt.Sprintf("%d of %s's jobs have ended, and files of them may still come", late, user)
-	e.Hint = "try again when they are closed, at the latest after queue.late_window"
-	return e
 }
 
 // IsUser reports whether a caller of that name is the user: one by SSH may be

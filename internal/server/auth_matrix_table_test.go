@@ -97,6 +97,8 @@ var matrix = []matrixRow{
 	{"POST " + api.PathShareAccept, nobodysThing, 200, ofAdmins},
 
 	{"GET " + api.PathUsers, nobodysThing, 200, ofEveryUser}, // see matrixLists
+	{"POST " + api.PathUserForget, user001, 200, ofAdmins},
+	{"POST " + api.PathUserForget, user002, 200, ofAdmins},
 	{"GET " + api.PathUserOutputs, user001, 200, ofUser001},
 	{"GET " + api.PathUserOutputs, user002, 200, ofUser002},
 	{"GET " + api.PathOrphans, nobodysThing, 200, ofAdmins},

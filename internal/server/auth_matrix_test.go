@@ -134,6 +134,7 @@ func (m *matrixWorld) call(row matrixRow, caller string) (*fakeService, *httptes
 	}
 	s := m.server(svc, func(o *Options) {
 		o.Inputs, o.Metrics, o.Log, o.Doctor, o.Audit = m.inputs, figures, &LogTail{}, &fakeDoctor{}, keptDeeds
+		o.Forget = forgotten
 		o.Log.Govern(&slog.LevelVar{})
 	})
 	h, peer, headers := m.as(s, caller)

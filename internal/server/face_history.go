@@ -21,7 +21,8 @@ type hidden struct {
 // more than the history shows.
 const maxHidden = 2 * faceReach
 
-func hiddenKey(user string) string { return "hidden/" + user }
+// HiddenKey is under what key of [Service] that is remembered.
+func HiddenKey(user string) string { return "hidden/" + user }
 
 func (h hidden) hides(j job.Job) bool {
 	return !h.Before.IsZero() && !j.EndedAt().After(h.Before) || slices.Contains(h.IDs, j.ID)
@@ -30,7 +31,7 @@ func (h hidden) hides(j job.Job) bool {
 // endedJobs lists the user's ended jobs that the history shows, newest first.
 func (s *Server) endedJobs(user string) ([]job.Job, error) {
 	var gone hidden
-	if _, err := s.svc.Remembered(hiddenKey(user), &gone); err != nil {
+	if _, err := s.svc.Remembered(HiddenKey(user), &gone); err != nil {
 		return nil, err
 	}
 	page, err := s.svc.Jobs(job.Query{Filter: job.Filter{User: user, States: endedStates}, Limit: faceReach})
@@ -132,7 +133,7 @@ func (s *Server) faceChangeHistory(w http.ResponseWriter, r *request) error {
 	s.hiding.Lock()
 	defer s.hiding.Unlock()
 	var gone hidden
-	if _, err := s.svc.Remembered(hiddenKey(user), &gone); err != nil {
+	if _, err := s.svc.Remembered(HiddenKey(user), &gone); err != nil {
 		return err
 	}
 	if all {
@@ -148,7 +149,7 @@ func (s *Server) faceChangeHistory(w http.ResponseWriter, r *request) error {
 		}
 	}
 	gone.IDs = gone.IDs[max(0, len(gone.IDs)-maxHidden):]
-	if err := s.svc.Remember(hiddenKey(user), gone); err != nil {
+	if err := s.svc.Remember(HiddenKey(user), gone); err != nil {
 		return err
 	}
 	return faceOK(w)

@@ -97,6 +97,7 @@ var goodBodies = map[string]string{
 	"POST " + api.PathJobs:          `{"user_id":"user001","workflow":{"9":{}}}`,
 	"POST " + api.PathActions:       `{"action":"cancel","filter":{"user_id":"user001"}}`,
 	"PATCH " + api.PathJobPriority:  `{"priority":1}`,
+	"POST " + api.PathUserForget:    `{"user_id":"user001"}`,
 	"POST " + api.PathOrphanAssign:  `{"user_id":"user001"}`,
 	"POST " + api.PathOrphanDiscard: `{"reason":"test"}`,
 	"POST " + api.PathConsoleLogs:   `{"message":"x"}`,

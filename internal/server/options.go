@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net/http"
@@ -56,6 +57,9 @@ type Options struct {
 	// Audit lists the newest n deeds of people and rules, newest first. Nil:
 	// nobody keeps them.
 	Audit func(n int) ([]job.AuditEntry, error)
+	// Forget removes what is kept of a user, or with dryRun says what that is.
+	// Nil: this server forgets nobody.
+	Forget func(ctx context.Context, user string, dryRun bool, by job.Caller) (job.Forgotten, error)
 	// Log is what GET /api/log tells of our own log, see [Tailed]. Nil: nothing.
 	Log *LogTail
 	// Doctor answers /api/doctor. Nil: this server has none.

@@ -87,7 +87,9 @@ func withAnswer(t *testing.T, section, method, path string) string {
 // example is the real answer of a route, in a small world.
 func example(t *testing.T, method, path string) string {
 	svc, done, waiting, o := exampleWorld(t)
-	s := newServer(t, svc, func(o *Options) { o.Now, o.Audit = func() time.Time { return epoch.Add(90 * time.Second) }, keptDeeds })
+	s := newServer(t, svc, func(o *Options) {
+		o.Now, o.Audit, o.Forget = func() time.Time { return epoch.Add(90 * time.Second) }, keptDeeds, forgotten
+	})
 	rt := route{method: method, path: path}
 	id := done
 	if strings.HasSuffix(path, "/cancel") || strings.HasSuffix(path, "/priority") {
@@ -108,6 +110,7 @@ var exampleBodies = map[string]string{
 	"POST " + api.PathJobs:          `{"user_id":"user001","workflow":{"9":{"class_type":"SaveImage","inputs":{}}},"name":"sunrise"}`,
 	"POST " + api.PathActions:       `{"action":"cancel","filter":{"user_id":"user001","status":["pending"]},"dry_run":true}`,
 	"PATCH " + api.PathJobPriority:  `{"priority":1}`,
+	"POST " + api.PathUserForget:    `{"user_id":"user001"}`,
 	"POST " + api.PathOrphanAssign:  `{"user_id":"user001"}`,
 	"POST " + api.PathOrphanDiscard: `{"reason":"a test of last week"}`,
 }

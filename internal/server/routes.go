@@ -39,6 +39,7 @@ func (s *Server) routes() []route {
 		{"POST", api.PathShareAccept, s.acceptShare, false},
 
 		{"GET", api.PathUsers, s.listUsers, false},
+		{"POST", api.PathUserForget, s.forgetUser, false},
 		{"GET", api.PathUserOutputs, s.userOutputs, false},
 		{"GET", api.PathOrphans, s.listOrphans, false},
 		{"POST", api.PathOrphanAssign, s.assignOrphan, false},

@@ -32,6 +32,26 @@ func (s *Server) listUsers(w http.ResponseWriter, r *request) error {
 	return writeJSON(w, http.StatusOK, out)
 }
 
+// forgetUser removes what is kept of a user, or makes it anonymous. A user who
+// is the caller as well loses the login with it.
+func (s *Server) forgetUser(w http.ResponseWriter, r *request) error {
+	var body api.ForgetRequest
+	if err := firstError(r.who.adminOnly("forgetting a user"), r.decode(smallBody, &body, true)); err != nil {
+		return err
+	}
+	if err := job.CheckUser(body.User); err != nil {
+		return err
+	}
+	if s.opts.Forget == nil {
+		return &job.Error{Code: "no_forget", Class: job.NotFound, Message: "this server keeps nothing of users", Hint: "ask the manager itself"}
+	}
+	f, err := s.opts.Forget(r.Context(), body.User, body.DryRun, r.who.Caller)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, f)
+}
+
 // userOutputs answers with the outputs of a user's jobs, newest job first. A
 // job's outputs come together, so a page may be longer than its limit.
 func (s *Server) userOutputs(w http.ResponseWriter, r *request) error {

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"regexp"
 
 	bolt "go.etcd.io/bbolt"
@@ -131,10 +132,18 @@ func (x *index) busy(user string) error {
 			going++
 		}
 	}
-	if going+late == 0 {
+	e := &job.Error{Code: "user_has_jobs", Class: job.Conflict}
+	switch {
+	case going > 0:
+		e.Message = fmt.Sprintf("%d of %s's jobs wait or run", going, user)
+		e.Hint = fmt.Sprintf(`cancel them first: "qmtui jobs cancel --user %s"`, user)
+	case late > 0:
+		e.Message = fmt.Sprintf("%d of %s's jobs have ended, and files of them may still come", late, user)
+		e.Hint = "try again when they are closed, at the latest after queue.late_window"
+	default:
 		return nil
 	}
-	return job.UserHasJobs(user, going, late)
+	return e
 }
 
 func (x *index) of(user string) map[job.ID]bool {
