@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/comfyume/qmtui/internal/config"
 	"github.com/comfyume/qmtui/internal/job"
 )
 
@@ -43,7 +44,7 @@ func hostileFiles() map[string][]byte {
 // are done and shown as ever, and the pictures are refused.
 func TestLimitsRow10HostileFilesOnTheShare(t *testing.T) {
 	t.Parallel()
-	s := openSite(t, nil)
+	s := openSite(t, func(p *plan) { p.config.Share.Sweep = config.Duration(500 * time.Millisecond) })
 	s.awaitEnd(s.submit("user002", saving("kept/out")).ID, job.Done) // what stood there before the manager did is nobody's
 	stray := filepath.Join(s.scene.Share(), "stray")
 	check(t, os.MkdirAll(stray, 0o755))

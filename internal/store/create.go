@@ -39,7 +39,7 @@ func createAt(path string, o Options) error {
 				return err
 			}
 		}
-		born, err := o.Now().UTC().Round(time.Second).MarshalText()
+		born, err := o.Now().UTC().Truncate(time.Second).MarshalText() // never later than it was: files from before are not ours
 		if err != nil {
 			return err
 		}

@@ -193,3 +193,17 @@ func TestBorn(t *testing.T) {
 		t.Errorf("born %s", s.Born())
 	}
 }
+
+// TestBornIsNotLater: files of the second in which a ledger was created are not
+// taken for older than it.
+func TestBornIsNotLater(t *testing.T) {
+	then := time.Date(2026, 5, 4, 12, 0, 0, 700_000_000, time.UTC)
+	s, err := store.Open(store.Options{Path: newPath(t), Now: func() time.Time { return then }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closed(t, s)
+	if s.Born().After(then) {
+		t.Errorf("born at %v, created at %v", s.Born(), then)
+	}
+}
