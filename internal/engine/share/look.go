@@ -23,6 +23,7 @@ const (
 	maxDepth    = maxFolders + 1 // folders below a tree's own: a node's, and what can be delivered
 	maxFiles    = 100_000        // names in one attempt's folder
 	maxRest     = 500_000        // names outside qm/
+	maxRuns     = 100            // start markers that are counted
 	filesAtOnce = 200            // files that one look opens; the others wait for the next
 	oddAtOnce   = 4000           // new names that one look finds to be no plain files, likewise
 	oddTold     = 10             // of one tree and kind, one by one; how many more there are is told once
@@ -259,7 +260,28 @@ func (l *look) started(d *folder, name, path string) bool {
 		l.t.started = true
 		l.report(path, finding{observation: observation{modified: modified(&st)}}, job.MarkStarted)
 	}
+	if own && !l.t.twice && !modified(&st).Equal(l.t.marked) {
+		l.t.marked = modified(&st)
+		l.secondStart(d, name, path)
+	}
 	return true
+}
+
+// secondStart reports that the folder of start markers holds more than one: each run
+// of a prompt leaves its own, and a platform may hand one prompt to two replicas.
+func (l *look) secondStart(d *folder, name, path string) {
+	markers, err := d.folder(name)
+	if err != nil {
+		return
+	}
+	defer markers.close()
+	names, _, err := markers.names(maxRuns)
+	if err != nil || len(names) < 2 {
+		return
+	}
+	slices.Sort(names)
+	l.t.twice = true
+	l.report(path+"/"+names[1], finding{observation: observation{modified: l.t.marked}}, job.MarkStarted)
 }
 
 // ownFolder reports a tree that is an attempt's folder; in any other, files tell by

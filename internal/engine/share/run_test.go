@@ -1,6 +1,7 @@
 package share
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,6 +37,35 @@ func TestRunReportsEachStep(t *testing.T) {
 		}
 		if len(marks) != 4 || marks[2] != job.MarkGrew || marks[3] != job.MarkWhole {
 			t.Errorf("marks %v", marks)
+		}
+		if err := w.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestRow14TwoStarts: a second start marker is reported, once.
+func TestRow14TwoStarts(t *testing.T) {
+	d := newDisks(t)
+	synctest.Test(t, func(t *testing.T) {
+		s := d.share()
+		w := watch(t, s)
+		s.Watch([]job.Folder{{PromptID: prompt, Live: true}})
+		b := picture(t, 1)
+		starts := func() (n int) {
+			for _, x := range w.list() {
+				if x.Mark == job.MarkStarted {
+					n++
+				}
+			}
+			return n
+		}
+		for n, want := range []int{1, 2, 2} {
+			d.write(fmt.Sprintf("qm/%s/_started/s_%05d_.png", prompt, n+1), b)
+			pass(6 * time.Second)
+			if got := starts(); got != want {
+				t.Errorf("after marker %d: %d starts reported, want %d", n+1, got, want)
+			}
 		}
 		if err := w.stop(); err != nil {
 			t.Error(err)

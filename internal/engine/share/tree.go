@@ -28,6 +28,8 @@ type tree struct {
 	files   map[string]*file // by path relative to the share
 	dirs    map[string]bool
 	started bool              // the start marker was reported
+	twice   bool              // that there is a second one was reported
+	marked  time.Time         // of the folder of start markers, when it was listed
 	blocked map[string]bool   // what is known as not looked at
 	odd     map[job.Mark]int  // hostile and blocked places that were found
 	cut     map[job.Mark]bool // it was reported how many there are
