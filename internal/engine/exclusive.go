@@ -40,9 +40,11 @@ func customClasses(j job.Job) []string {
 }
 
 // foreignClasses are the classes of a job's nodes that write or may write and that
-// are not ComfyUI's own.
+// are not ComfyUI's own, sorted, each once.
 func foreignClasses(j job.Job) []string {
-	return append(customClasses(j), slices.Sorted(maps.Values(j.Strangers))...)
+	all := slices.AppendSeq(customClasses(j), maps.Values(j.Strangers))
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // mayWriteAnywhere reports a job with a node of a class of which no run on the

@@ -159,7 +159,7 @@ func (v View) noFiles(j job.Job, a job.Attempt) *job.Error {
 		Hint:    `check that its arguments have --output-directory on the same share: "qmtui workers list", then "qmtui doctor"`}
 	classes := customClasses(j)
 	if len(classes) > 0 || len(j.Expect) == 0 {
-		classes = append(classes, slices.Compact(slices.Sorted(maps.Values(j.Strangers)))...)
+		classes = foreignClasses(j)
 	}
 	disputed := slices.IndexFunc(a.Files, func(p job.Path) bool { _, ok := v.Disputed[p]; return ok })
 	found := v.found(j, a)

@@ -255,7 +255,7 @@ func TestRow01AFileThatIsFoundLate(t *testing.T) {
 	})
 }
 
-// TestRow14EmptyFileOfTwoReplicas: an empty file counts when a history tells of
+// TestRow14EmptyFileOfTwoReplicas: an empty file counts when a history reports
 // success, and not when two replicas ran the prompt, since the history may be that
 // of the other one. What the other one wrote is delivered.
 func TestRow14EmptyFileOfTwoReplicas(t *testing.T) {
@@ -395,6 +395,21 @@ func TestRow14HalfWhenItIsCopied(t *testing.T) {
 		}
 		if now := h.now(b); now.State() == job.Queued {
 			t.Errorf("the next job waits: %s", h.Standing(now).Phase)
+		}
+	})
+}
+
+// TestRow13AClassIsNamedOnce: a node that looks as if it took a folder is named once
+// in the error of a job that saved nothing.
+func TestRow13AClassIsNamedOnce(t *testing.T) {
+	open(t, 1, engine.Policy{Retries: 0}, func(h *house) {
+		a := h.ask("user001", wanted{Expect: []job.Expected{{Node: "9", Class: "Slashless", Custom: true}}, Strangers: map[string]string{"9": "Slashless"}})
+		h.pass(time.Second)
+		h.ends(a)
+		h.pass(5 * time.Minute)
+		e := h.now(a).Attempts[0].Error
+		if e == nil || strings.Count(e.Message, "Slashless") != 1 {
+			t.Errorf("its error is %+v", e)
 		}
 	})
 }
