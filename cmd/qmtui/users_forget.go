@@ -74,7 +74,7 @@ func forgottenLines(f api.Forgotten) []string {
 	lines := []string{
 		fmt.Sprintf("%sremoved: %s, %s, %s", would, plural(f.Jobs, "job"), plural(f.StagedInputs, "staged input"), plural(f.Tokens, "token")),
 		fmt.Sprintf("%snamed %s: %s of others, %s, %s, and the spending", would, pseudonym, plural(f.OtherJobs, "job"),
-			plural(f.Audit, "deed")+" in the audit", plural(f.Orphans, "orphan")),
+			plural(f.Audit, "action")+" in the audit log", plural(f.Orphans, "orphan")),
 		"not touched:",
 	}
 	for _, u := range f.Untouched {

@@ -20,7 +20,7 @@ type Config struct {
 	State       State        `toml:"state" doc:"Where qmtui keeps its own data."`
 	Share       Share        `toml:"share" doc:"The folder that qmtui and the GPU workers both see."`
 	Users       Users        `toml:"users" doc:"The users' own folders, and what one user may take at once."`
-	Limits      Limits       `toml:"limits" doc:"What one user may take of what all share, so that nobody is kept waiting: five to ten times what a busy user of a workshop needs. Beyond it 429 says when to try again. The admin on the unix socket and sessions by SSH have no limit."`
+	Limits      Limits       `toml:"limits" doc:"What one user may take of the resources that all users share: five to ten times what a busy user of a workshop needs. Beyond a limit the answer is 429 with the time to try again. The admin on the unix socket and sessions by SSH have no limit."`
 	Queue       Queue        `toml:"queue" doc:"How jobs wait, and how long qmtui waits for them."`
 	Tag         Tag          `toml:"tag" doc:"How a prompt is marked, so that its outputs are known again. Off only for a server that cannot bear it."`
 	Retention   Retention    `toml:"retention" doc:"How long things are kept."`

@@ -186,7 +186,7 @@ type task struct {
 	Memory  int64   `json:"memory"`            // that the helper may take, in bytes
 }
 
-// check refuses what needs too much; the last header is the one that is told of.
+// check refuses what needs too much; the last header decides the error.
 func (j task) check(of ...Header) error {
 	if j.Memory <= maxPicture {
 		return nil
@@ -259,7 +259,7 @@ func (g *Gate) run(ctx context.Context, j task, most int64, files ...io.Reader) 
 func helperFailed(err error) error {
 	return &job.Error{Code: "preview_helper_failed", Class: job.Unavailable, Transient: true,
 		Message: "the process that decodes pictures could not be started: " + err.Error(),
-		Hint:    "try again; an admin looks whether the service may start processes (TasksMax, memory)"}
+		Hint:    "try again; an admin checks TasksMax and the memory limit of the service"}
 }
 
 // self is the program that runs, also when its file was replaced meanwhile.
