@@ -297,7 +297,7 @@ func TestLimitsRow05FullDisk(t *testing.T) {
 	t.Parallel()
 	const reserve = 16 << 20
 	l := openLimited(t, func(p *plan) {
-		small := smallDisk(t, *p, "48m")
+		small := smallDisk(t, *p, "96m")
 		p.config.State.Dir, p.config.Users.Inputs = filepath.Join(small, "state"), filepath.Join(small, "inputs")
 		p.config.Server.Socket = filepath.Join(p.config.State.Dir, "qmtui.sock")
 		p.config.Share.FreeReserve = reserve
@@ -308,7 +308,7 @@ func TestLimitsRow05FullDisk(t *testing.T) {
 	full := 0
 	for n := range 30 {
 		size := len(noise) >> min(n/3, 12) // smaller and smaller
-		if a := eve.upload(fmt.Sprintf("%d.png", n), noise[:size]); a.status == http.StatusServiceUnavailable && a.code == "disk_full" && a.hint != "" {
+		if a := eve.upload(fmt.Sprintf("%d.png", n), noise[:size]); a.code == "inputs_full" && a.status == http.StatusInsufficientStorage && a.hint != "" {
 			full++
 		} else if a.status != http.StatusOK {
 			t.Errorf("upload %d: %d %.300s", n, a.status, a.body)
@@ -316,6 +316,9 @@ func TestLimitsRow05FullDisk(t *testing.T) {
 	}
 	if full == 0 {
 		t.Error("the disk took all uploads")
+	}
+	if a := l.as("user002").upload("small.txt", []byte("hello")); a.status != http.StatusOK {
+		t.Errorf("a small upload of another: %d %.300s", a.status, a.body)
 	}
 	for _, c := range []*caller{l.as("user002"), l.admin()} {
 		began := time.Now()
@@ -343,7 +346,9 @@ func TestLimitsRow05FullDisk(t *testing.T) {
 	}
 	check(t, os.Remove(ballast))
 	check(t, os.RemoveAll(filepath.Join(l.config.Users.Inputs, "user001")))
-	l.soon("everything goes on", func() bool { return eve.upload("a.png", noise).status == 200 && l.as("user002").submit().status == 201 })
+	l.soon("everything goes on", func() bool {
+		return l.as("user002").upload("a.png", noise).status == 200 && l.as("user002").submit().status == 201
+	})
 	l.eventually("it is ready", func() bool { return ready().status == http.StatusOK })
 }
 

@@ -61,13 +61,10 @@ func NewDisks(all ...Disk) *Disks {
 // bytes are there, or will not come. A disk that is not known, or does not say
 // what is free, has room.
 func (d *Disks) Claim(name string, size int64) (written func(), err error) {
-	d.mu.Lock()
-	at := slices.IndexFunc(d.disks, func(x *disk) bool { return x.Name == name })
-	d.mu.Unlock()
-	if at < 0 || d.disks[at].Leave <= 0 {
+	x := d.find(name)
+	if x == nil || x.Leave <= 0 {
 		return func() {}, nil
 	}
-	x := d.disks[at]
 	free, err := d.free(x.Path)
 	if err != nil {
 		return func() {}, nil // the write will say what is wrong
@@ -84,6 +81,33 @@ func (d *Disks) Claim(name string, size int64) (written func(), err error) {
 		defer d.mu.Unlock()
 		x.claimed -= size
 	}, nil
+}
+
+// Room is what uploads and the like may still write on the disk of that name, in
+// bytes, beside what is under way; ok is false when it has no reserve or does not
+// say what is free.
+func (d *Disks) Room(name string) (room, leave int64, ok bool) {
+	x := d.find(name)
+	if x == nil || x.Leave <= 0 {
+		return 0, 0, false
+	}
+	free, err := d.free(x.Path)
+	if err != nil {
+		return 0, 0, false
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return free - x.claimed - x.Leave, x.Leave, true
+}
+
+// find is the disk of that name; nil for none.
+func (d *Disks) find(name string) *disk {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if at := slices.IndexFunc(d.disks, func(x *disk) bool { return x.Name == name }); at >= 0 {
+		return d.disks[at]
+	}
+	return nil
 }
 
 // Full lists the disks that were full at the last look.

@@ -21,6 +21,9 @@ func TestDisks(t *testing.T) {
 	if _, err := d.Claim("inputs", 31); !errors.As(err, &full) || *full != (FullError{"inputs", 100, 40}) {
 		t.Errorf("more than is left beside what is being written: %v", err)
 	}
+	if room, leave, ok := d.Room("inputs"); room != 30 || leave != 40 || !ok {
+		t.Errorf("%d bytes of room, %d to stay free, %v", room, leave, ok)
+	}
 	written()
 	if _, err := d.Claim("inputs", 31); err != nil {
 		t.Errorf("when that was given up: %v", err)
@@ -28,6 +31,9 @@ func TestDisks(t *testing.T) {
 	for _, name := range []string{"outputs", "none", "unknown"} {
 		if _, err := d.Claim(name, 1000); err != nil {
 			t.Errorf("%s has no reserve: %v", name, err)
+		}
+		if _, _, ok := d.Room(name); ok {
+			t.Errorf("%s has a bound", name)
 		}
 	}
 	d.free = func(string) (int64, error) { return 0, errors.New("away") }

@@ -31,8 +31,10 @@ const (
 	countAgain = 10 * time.Second // between two counts of a folder that is over the limit
 )
 
-// admit says whether the upload fits into the folder of the path's user. The
-// caller calls kept at the end, and says whether the file stands there now; no
+// admit says whether the upload, whose room on the disk is claimed, fits into the
+// folder of the path's user. While less than twice the reserve is free on the
+// disk, a folder may not be larger than the room that it leaves for the others:
+// so one user never takes all of it. The caller calls kept at the end, and says whether the file stands there now; no
 // other upload of this user is looked at until then.
 func (f *inputFolders) admit(r *request, root *os.Root, u upload) (kept func(bool), err error) {
 	l := r.srv.opts.Limits
@@ -46,8 +48,10 @@ func (f *inputFolders) admit(r *request, root *os.Root, u upload) (kept func(boo
 	if old, err := root.Lstat(path.Join(u.place(), u.name)); u.overwrite && err == nil {
 		files, size = 0, size-old.Size()
 	}
+	room, reserve, bounded := r.srv.opts.Disks.Room(DiskInputs)
+	crowded := func() bool { return bounded && room < reserve && one.bytes+size > room }
 	over := func() bool {
-		return l.InputFiles > 0 && one.files+files > l.InputFiles || l.InputBytes > 0 && one.bytes+size > l.InputBytes
+		return crowded() || l.InputFiles > 0 && one.files+files > l.InputFiles || l.InputBytes > 0 && one.bytes+size > l.InputBytes
 	}
 	if age := now.Sub(one.counted); age >= countFresh || age < 0 || age >= countAgain && over() {
 		one.count(root, l.InputFiles)
@@ -55,6 +59,9 @@ func (f *inputFolders) admit(r *request, root *os.Root, u upload) (kept func(boo
 	}
 	if over() {
 		defer one.mu.Unlock()
+		if crowded() {
+			return nil, inputsCrowd(one.bytes, room)
+		}
 		return nil, inputsFull(one.files, one.bytes, l)
 	}
 	return func(stored bool) {

@@ -180,6 +180,14 @@ func inputsFull(files int, size int64, l Limits) error {
 		Hint:    "remove inputs that you no longer need, then upload again; an admin can raise the limit"}
 }
 
+// inputsCrowd is what somebody is told whose folder of inputs is large on a disk
+// that has little room left.
+func inputsCrowd(size, room int64) error {
+	return &job.Error{Code: "inputs_full", Class: job.TooLarge,
+		Message: fmt.Sprintf("your folder of inputs has %s, and its disk has room for %s more: what is left is for users who keep less", humanize.IBytes(uint64(size)), humanize.IBytes(uint64(max(0, room)))),
+		Hint:    "remove inputs that you no longer need, or ask an admin to make room there, then upload again"}
+}
+
 // Names of disks in Options.Disks.
 const (
 	DiskState   = "state.dir"
