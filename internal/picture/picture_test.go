@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/comfyume/qmtui/internal/job"
+	"github.com/comfyume/qmtui/internal/picture/picturetest"
 )
 
 // TestMain is also the helper. It says at its end how much memory it has had.
@@ -86,37 +87,8 @@ func samples(t testing.TB) map[string][]byte {
 	check(t, gif.Encode(&g, noisy(40, 20), nil))
 	check(t, nativewebp.Encode(&w, noisy(40, 20), nil))
 	out["jpeg"], out["gif"], out["webp"] = j.Bytes(), g.Bytes(), w.Bytes()
-	out["progressive"] = progressive(40, 20, 3, 3)
+	out["progressive"] = picturetest.Progressive(40, 20, 3, 3)
 	return out
-}
-
-// progressive is a JPEG of so many equal components, the first at twice their
-// size, each with so many scans that hold one run of empty blocks.
-func progressive(w, h, components, scans int) []byte {
-	segment := func(mark byte, body ...byte) []byte {
-		return append([]byte{0xff, mark, byte((len(body) + 2) >> 8), byte(len(body) + 2)}, body...)
-	}
-	table := func(class, value byte) []byte { // one code of one bit
-		return segment(0xc4, append(append([]byte{class, 1}, make([]byte, 15)...), value)...)
-	}
-	frame := []byte{8, byte(h >> 8), byte(h), byte(w >> 8), byte(w), byte(components)}
-	for i := range components {
-		hv := byte(0x11)
-		if i == 0 && components > 1 {
-			hv = 0x22
-		}
-		frame = append(frame, byte(i+1), hv, 0)
-	}
-	out := bytes.Join([][]byte{{0xff, 0xd8}, segment(0xdb, append([]byte{0}, bytes.Repeat([]byte{1}, 64)...)...), segment(0xc2, frame...), table(0, 0), table(0x10, 0xe0)}, nil)
-	blocks := ((w+15)/16 + 1) * ((h+15)/16 + 1) * 4
-	for i := range components {
-		id := byte(i + 1)
-		out = append(append(out, segment(0xda, 1, id, 0, 0, 0, 0)...), make([]byte, blocks/8+8)...)
-		for range scans {
-			out = append(append(out, segment(0xda, 1, id, 0, 1, 63, 0)...), make([]byte, blocks/8000+4)...)
-		}
-	}
-	return append(out, 0xff, 0xd9)
 }
 
 func TestHeaders(t *testing.T) {
@@ -156,9 +128,9 @@ func TestJPEGCost(t *testing.T) {
 		b    []byte
 		code string
 	}{
-		"few scans": {progressive(64, 64, 3, 10), ""}, "many scans": {progressive(64, 64, 1, 100), "picture_too_costly"},
-		"many scans in the thumbnail": {thumbnailed(progressive(64, 64, 1, 4), progressive(64, 64, 1, 100)[:1000]), ""},
-		"large and many scans":        {progressive(8000, 8000, 1, 17), "picture_too_costly"},
+		"few scans": {picturetest.Progressive(64, 64, 3, 10), ""}, "many scans": {picturetest.Progressive(64, 64, 1, 100), "picture_too_costly"},
+		"many scans in the thumbnail": {thumbnailed(picturetest.Progressive(64, 64, 1, 4), picturetest.Progressive(64, 64, 1, 100)[:1000]), ""},
+		"large and many scans":        {picturetest.Progressive(8000, 8000, 1, 17), "picture_too_costly"},
 		"an ordinary one":             {samples(t)["jpeg"], ""},
 	} {
 		err := jpegCost(c.b)
@@ -185,7 +157,7 @@ func TestPeakOfHelper(t *testing.T) {
 	large := asPNG(t, noisy(2000, 2000))
 	for name, files := range map[string][][]byte{
 		"png": {large}, "png of 16 bits": {asPNG(t, image.NewNRGBA64(image.Rect(0, 0, 2000, 2000)))}, "webp": {w.Bytes()},
-		"progressive jpeg": {progressive(2000, 2000, 3, 3)}, "mask": {large, large},
+		"progressive jpeg": {picturetest.Progressive(2000, 2000, 3, 3)}, "mask": {large, large},
 	} {
 		j := task{Memory: helperMemory}
 		for _, f := range files {
@@ -357,7 +329,7 @@ func FuzzPicture(f *testing.F) {
 	for _, b := range samples(f) {
 		f.Add(b)
 	}
-	f.Add(progressive(8000, 8000, 1, 1000))
+	f.Add(picturetest.Progressive(8000, 8000, 1, 1000))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(b) > 1<<20 {
 			t.Skip()

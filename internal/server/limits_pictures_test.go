@@ -1,12 +1,8 @@
 package server
 
 import (
-	"bytes"
-	"compress/zlib"
 	"context"
-	"encoding/binary"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -15,52 +11,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/comfyume/qmtui/internal/picture/picturetest"
 )
-
-// pngOfZeros is a PNG in RGBA of a few bytes whose pixels are all zero.
-func pngOfZeros(t testing.TB, w, h uint32, depth byte) []byte {
-	t.Helper()
-	rows := h
-	if raceDetector {
-		rows = min(h, 600) // the rest is a minute's work, and its header is all that counts
-	}
-	var packed bytes.Buffer
-	z, err := zlib.NewWriterLevel(&packed, zlib.BestSpeed)
-	check(t, err)
-	row := make([]byte, 1+w*4*uint32(depth)/8)
-	for range rows {
-		_, err := z.Write(row)
-		check(t, err)
-	}
-	check(t, z.Close())
-	out := []byte("\x89PNG\r\n\x1a\n")
-	head := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, w), h)
-	for _, c := range []struct {
-		kind string
-		body []byte
-	}{{"IHDR", append(head, depth, 6, 0, 0, 0)}, {"IDAT", packed.Bytes()}, {"IEND", nil}} {
-		out = append(binary.BigEndian.AppendUint32(out, uint32(len(c.body))), c.kind...)
-		out = binary.BigEndian.AppendUint32(append(out, c.body...), crc32.Update(crc32.ChecksumIEEE([]byte(c.kind)), crc32.IEEETable, c.body))
-	}
-	return out
-}
-
-// jpegOfScans is a progressive JPEG in grey whose scans hold one run of empty
-// blocks each: some 60 bytes that go through the whole picture.
-func jpegOfScans(w, h, scans int) []byte {
-	segment := func(mark byte, body ...byte) []byte {
-		return append(binary.BigEndian.AppendUint16([]byte{0xff, mark}, uint16(len(body)+2)), body...)
-	}
-	blocks := (w + 7) / 8 * ((h + 7) / 8)
-	table := func(class, value byte) []byte { // one code of one bit
-		return segment(0xc4, append(append([]byte{class, 1}, make([]byte, 15)...), value)...)
-	}
-	out := bytes.Join([][]byte{{0xff, 0xd8}, segment(0xdb, append([]byte{0}, bytes.Repeat([]byte{1}, 64)...)...),
-		segment(0xc2, 8, byte(h>>8), byte(h), byte(w>>8), byte(w), 1, 1, 0x11, 0), table(0, 0), table(0x10, 0xe0),
-		segment(0xda, 1, 1, 0, 0, 0, 0), make([]byte, blocks/8+8)}, nil)
-	scan := append(segment(0xda, 1, 1, 0, 1, 63, 0), make([]byte, (((blocks+16383)/16384)*15+7)/8)...)
-	return append(append(out, bytes.Repeat(scan, scans)...), 0xff, 0xd9)
-}
 
 // attacked is a server on TCP that one user attacks while another one works.
 type attacked struct {
@@ -174,11 +127,11 @@ func (a *attacked) peak() (mb int) {
 // are taken share a budget.
 func TestLimitsRow01PicturesOfManyBytes(t *testing.T) {
 	a := newAttacked(t)
-	side := uint32(3600)
+	side, rows := uint32(3600), uint32(8191)
 	if raceDetector {
-		side = 600
+		side, rows = 600, 600 // the header of the large one is all that counts
 	}
-	bomb, large := pngOfZeros(t, 8192, 8191, 16), pngOfZeros(t, side, side, 8)
+	bomb, large := picturetest.PNG(8192, 8191, 16, rows), picturetest.PNG(side, side, 8, side)
 	planted := a.service.deliver(t, a.service.add(t, "user001").ID, "a.png", bomb)
 	mine := a.service.deliver(t, a.service.add(t, "user002").ID, "a.png", somePicture(t, 512, 512))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -224,7 +177,7 @@ func TestLimitsRow02PicturesOfManyScans(t *testing.T) {
 	if raceDetector {
 		side, many, rounds = 600, 4, 2
 	}
-	bomb, costly := jpegOfScans(4000, 4000, 1000), jpegOfScans(side, side, 99)
+	bomb, costly := picturetest.Progressive(4000, 4000, 1, 1000), picturetest.Progressive(side, side, 1, 99)
 	planted := a.service.deliver(t, a.service.add(t, "user001").ID, "a.jpg", bomb)
 	mine := a.service.deliver(t, a.service.add(t, "user002").ID, "a.png", somePicture(t, 512, 512))
 	ctx, cancel := context.WithCancel(t.Context())
