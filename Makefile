@@ -89,6 +89,11 @@ bench: ## the benchmarks of the hot paths
 budgets: ## what the panel's screens and keys may cost, held to on this machine
 	QMTUI_BUDGETS=1 $(GO) test -count=1 -p 1 -v -run 'AtMost5ms|100000|ThousandChanges|OneCell|Idle' ./internal/ui ./cmd/qmtui | grep -v '=== RUN'
 
+ATTACK ?= 20s
+.PHONY: attacks
+attacks: ## slow: each attack of one participant for ATTACK, and what others and the daemon pay for it, held to
+	QMTUI_BUDGETS=1 QMTUI_ATTACK=$(ATTACK) $(GO) test -count=1 -v -timeout 30m -run TestAttacks ./cmd/qmtui | grep -v 'level='
+
 .PHONY: comfyui
 comfyui: ## tests against real ComfyUIs, one after the other: make comfyui COMFYUI_DIR="/path/to/0.8 /path/to/0.33"
 	@test -n "$(COMFYUI_DIR)" || { echo "say where it is: make comfyui COMFYUI_DIR=/path/to/ComfyUI (or several, in quotes)"; exit 2; }

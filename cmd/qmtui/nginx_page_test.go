@@ -337,7 +337,7 @@ func nginxFiles(t *testing.T, dir, main, manager, front, pages string, change *s
 		fmt.Fprintf(&temp, "%s_temp_path %s/%s;\n", what, dir, what)
 	}
 	check(t, os.WriteFile(filepath.Join(dir, "htpasswd"), []byte("user001:{PLAIN}"+workshopPassword+"\n"), 0o644))
-	check(t, os.WriteFile(conf, fmt.Appendf(nil, "%spid %s/nginx.pid;\nevents {}\nhttp {\naccess_log off;\n%sinclude %s/%s;\n}\n",
+	check(t, os.WriteFile(conf, fmt.Appendf(nil, "%sworker_processes auto;\npid %s/nginx.pid;\nevents { worker_connections 768; }\nhttp {\naccess_log off;\n%sinclude %s/%s;\n}\n",
 		asOurselves(), dir, temp.String(), dir, main), 0o644))
 	return conf
 }

@@ -2,6 +2,7 @@ package sshd
 
 import (
 	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -29,40 +30,31 @@ const maxChannels = 10
 
 type lineKey struct{}
 
-// Bounds on lines whose caller has shown no key yet, as MaxStartups and
-// PerSourceMaxStartups of OpenSSH.
+// Bounds on lines whose caller has shown no key yet.
 const (
 	startupsOfSource = 8
-	startupsFree     = 32 // from here on, a new line is refused at random
 	startupsMost     = 128
 )
 
-// pickUp takes a new connection, or nil to refuse it. Of one address that has
-// many without a key, the oldest ends: it had its time.
+// pickUp takes a new connection, or nil to refuse it. Where too many have shown
+// no key, one of those ends for it.
 func (s *Server) pickUp(ctx ssh.Context, conn net.Conn) net.Conn {
 	s.mu.Lock()
-	source, startups := neighbours(addrOf(conn.RemoteAddr())), 0
-	var own []*line
+	startups := map[netip.Prefix][]*line{}
+	known := 0
 	for l := range s.lines {
 		if l.known {
+			known++
 			continue
 		}
-		if startups++; neighbours(addrOf(l.RemoteAddr())) == source {
-			own = append(own, l)
-		}
+		source := neighbours(addrOf(l.RemoteAddr()))
+		startups[source] = append(startups[source], l)
 	}
-	if s.stopping || len(s.lines)-startups >= s.opts.MaxVisits+spareLines || s.guard.blocked(addrOf(conn.RemoteAddr())) {
+	if s.stopping || known >= s.opts.MaxVisits+spareLines || s.guard.blocked(addrOf(conn.RemoteAddr())) {
 		s.mu.Unlock()
 		return nil
 	}
-	var ends *line
-	if len(own) >= startupsOfSource {
-		ends = slices.MinFunc(own, func(a, b *line) int { return a.at - b.at })
-	} else if dropStartup(startups, s.random()) {
-		s.mu.Unlock()
-		s.log.Debug("a line was refused by SSH, since many have shown no key yet", "from", conn.RemoteAddr(), "startups", startups)
-		return nil
-	}
+	ends := outgoing(startups, neighbours(addrOf(conn.RemoteAddr())))
 	s.picked++
 	l := &line{Conn: conn, srv: s, at: s.picked}
 	l.unused = time.AfterFunc(s.times.unused, func() { _ = l.Close() })
@@ -70,19 +62,37 @@ func (s *Server) pickUp(ctx ssh.Context, conn net.Conn) net.Conn {
 	ctx.SetValue(lineKey{}, l)
 	s.mu.Unlock()
 	if ends != nil {
+		s.log.Debug("a line ends by SSH, since many have shown no key yet", "from", ends.RemoteAddr())
 		_ = ends.Close()
 	}
 	return l
 }
 
-// dropStartup decides whether a line is refused while so many have shown no
-// key: never below startupsFree, then with a chance that grows from 30 %, and
-// always at startupsMost. random is at least 0 and less than 1.
-func dropStartup(startups int, random float64) bool {
-	if startups < startupsFree {
-		return false
+// outgoing is the line that ends for a new one of source, among those without a
+// key; nil for none. A source that has its most loses its oldest. When all
+// places are taken, the source with the most of them does, so that a caller
+// with a key, who needs a place for a moment, is kept from coming in only by
+// as many sources as there are places.
+func outgoing(startups map[netip.Prefix][]*line, source netip.Prefix) *line {
+	if own := startups[source]; len(own) >= startupsOfSource {
+		return oldest(own)
 	}
-	return random < 0.3+0.7*float64(startups-startupsFree)/(startupsMost-startupsFree)
+	all := 0
+	var from []*line
+	for _, lines := range startups {
+		all += len(lines)
+		if len(lines) > len(from) || len(lines) == len(from) && oldest(lines).at < oldest(from).at {
+			from = lines
+		}
+	}
+	if all < startupsMost {
+		return nil
+	}
+	return oldest(from)
+}
+
+func oldest(lines []*line) *line {
+	return slices.MinFunc(lines, func(a, b *line) int { return a.at - b.at })
 }
 
 // cameIn notes that the caller of a line has shown a good key.

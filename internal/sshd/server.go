@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"slices"
 	"sync"
@@ -54,7 +53,6 @@ type Server struct {
 	visits   map[*visit]bool
 	lines    map[*line]bool
 	picked   int            // lines so far
-	random   func() float64 // from 0 to below 1
 	stopping bool
 }
 
@@ -62,7 +60,7 @@ type Server struct {
 // not there lets nobody in until it is.
 func New(o Options) (*Server, error) {
 	o = o.withDefaults()
-	s := &Server{opts: o, log: o.Logger, times: usual, ring: newKeyring(o), guard: newGuard(o.Now), visits: map[*visit]bool{}, lines: map[*line]bool{}, random: rand.Float64}
+	s := &Server{opts: o, log: o.Logger, times: usual, ring: newKeyring(o), guard: newGuard(o.Now), visits: map[*visit]bool{}, lines: map[*line]bool{}}
 	key, err := hostKey(o.HostKey)
 	if err != nil {
 		return nil, err

@@ -48,33 +48,40 @@ func (w world) openLines() (out []*line) {
 	return out
 }
 
-// TestLimitsRow08RandomEarlyDrop: of many addresses, none of which shows a key,
-// a new line is refused at random before all places are taken.
-func TestLimitsRow08RandomEarlyDrop(t *testing.T) {
-	for _, c := range []struct {
-		startups int
-		random   float64
-		want     bool
-	}{
-		{0, 0, false}, {startupsFree - 1, 0, false}, {startupsFree, 0, true}, {startupsFree, 0.29, true}, {startupsFree, 0.31, false},
-		{(startupsFree + startupsMost) / 2, 0.64, true}, {(startupsFree + startupsMost) / 2, 0.66, false}, {startupsMost, 0.9999, true}, {startupsMost + 5, 0.9999, true},
-	} {
-		if got := dropStartup(c.startups, c.random); got != c.want {
-			t.Errorf("%d lines, %v: %v", c.startups, c.random, got)
-		}
-	}
-	s := &Server{opts: Options{}.withDefaults(), times: usual, lines: map[*line]bool{}, random: func() float64 { return 0.9999 }}
+// TestLimitsRow08ManySources: when all places are taken, a new line has that of
+// the source with the most lines, and of those of the oldest.
+func TestLimitsRow08ManySources(t *testing.T) {
+	s := &Server{opts: Options{}.withDefaults(), times: usual, lines: map[*line]bool{}}
 	s.log, s.guard = s.opts.Logger, newGuard(s.opts.Now)
-	for i := range 2 * startupsMost {
+	pick := func(source int) *line {
+		t.Helper()
 		conn, other := net.Pipe()
 		t.Cleanup(func() { conn.Close(); other.Close() })
-		from := &net.TCPAddr{IP: net.IPv4(198, 51, byte(i>>8), byte(i)), Port: 1}
-		if picked := s.pickUp(forgetful{}, addressed{conn, from}); (picked != nil) != (i < startupsMost) {
-			t.Fatalf("line %d: %v", i, picked)
+		l, _ := s.pickUp(forgetful{}, addressed{conn, &net.TCPAddr{IP: net.IPv4(198, 51, byte(source>>8), byte(source)), Port: 1}}).(*line)
+		if l == nil {
+			t.Fatalf("a line of source %d is refused", source)
+		}
+		t.Cleanup(func() { l.Close() })
+		return l
+	}
+	honest := pick(1000)
+	var first *line
+	for n := range 3 * startupsMost { // of a hundred sources
+		if l := pick(n % 100); n == 0 {
+			first = l
+		}
+		if !s.lines[honest] {
+			t.Fatalf("the only line of a source ended for line %d of the others", n)
 		}
 	}
-	for l := range s.lines {
-		l.unused.Stop()
+	if n := len(s.lines); n != startupsMost || s.lines[first] {
+		t.Errorf("%d lines are held; the first is among them: %v", n, s.lines[first])
+	}
+	for n := range startupsMost { // as many sources as places: then the oldest ends
+		pick(2000 + n)
+	}
+	if n := len(s.lines); n != startupsMost || s.lines[honest] {
+		t.Errorf("%d lines are held; the oldest is among them: %v", n, s.lines[honest])
 	}
 }
 
