@@ -78,6 +78,22 @@ func TestNginxInChromium(t *testing.T) {
 	}
 }
 
+// TestNginxOriginsInChromium: with an origin for each page, as is the default, a
+// page works at its own address, and its scripts have nobody else's rights.
+func TestNginxOriginsInChromium(t *testing.T) {
+	b, g := findBrowser(t), openGate()
+	var local atomic.Int64
+	w := openWorkshop(t, workshopPlan{users: 3, origins: true,
+		change: func(p *plan) { p.front, p.config.Auth.Admins = g.stand, []string{"user003"} },
+		page:   func(s *site, user string) string { return serving(s.T, interfacePage(s, user, &local)) },
+		// Browsers resolve names below localhost themselves.
+		nginx: strings.NewReplacer("workshop.example", "workshop.localhost", `workshop\.example`, `workshop\.localhost`)})
+	b.play(t, "origins.mjs", "http://workshop.localhost"+w.url[strings.LastIndex(w.url, ":"):], (&hand{w.site, g, &local}).serve)
+	if n := local.Load(); n != 0 {
+		t.Errorf("%d prompts went to the pages' own ComfyUI", n)
+	}
+}
+
 // TestNginxFace: a page without the extension runs its prompts with the
 // manager, as if that were its own ComfyUI.
 func TestNginxFace(t *testing.T) {

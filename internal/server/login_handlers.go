@@ -28,7 +28,7 @@ func (s *Server) login(w http.ResponseWriter, r *request) error {
 	}
 	switch {
 	case err != nil && wantsPage(r.Request) && !ended(err):
-		return s.refuseLogin(w, b, err)
+		return s.refuseLogin(w, r, b, err)
 	case err != nil:
 		return err
 	}

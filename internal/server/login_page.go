@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"regexp"
 	"strconv"
 
 	"github.com/comfyume/qmtui/internal/api"
@@ -21,15 +22,23 @@ var (
 	loginCSS string
 
 	loginTemplate = template.Must(template.New("login").Parse(loginHTML))
-	loginPolicy   = pagePolicy(loginCSS)
 )
 
-// pagePolicy lets a page have this one style and its own forms, and nothing else.
-func pagePolicy(style string) string {
+// pagePolicy lets a page at host have this one style and its own forms, and nothing
+// else. A form's answer may lead to the hosts below it, where users' pages are:
+// browsers hold form-action against where an answer leads, too.
+func pagePolicy(style, host string) string {
 	sum := sha256.Sum256([]byte(style))
-	return fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-		base64.StdEncoding.EncodeToString(sum[:]))
+	below := ""
+	if hostName.MatchString(host) {
+		below = " *." + host
+	}
+	return fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; form-action 'self'%s; frame-ancestors 'none'; base-uri 'none'",
+		base64.StdEncoding.EncodeToString(sum[:]), below)
 }
+
+// hostName is a name, not an address, that a policy can have.
+var hostName = regexp.MustCompile(`^(?i:[a-z0-9-]+\.)*[a-z-][a-z0-9-]*(?::[0-9]+)?$`)
 
 // loginView is what the page shows.
 type loginView struct {
@@ -52,11 +61,11 @@ func (s *Server) loginPage(w http.ResponseWriter, r *request) error {
 	if r.who.Name != "" && !r.who.anyone {
 		v.User, v.CanLogOut = r.who.Name, r.who.Via == viaSession
 	}
-	return s.showLogin(w, http.StatusOK, v)
+	return s.showLogin(w, r, http.StatusOK, v)
 }
 
 // refuseLogin shows the form again, with what was wrong.
-func (s *Server) refuseLogin(w http.ResponseWriter, b loginRequest, err error) error {
+func (s *Server) refuseLogin(w http.ResponseWriter, r *request, b loginRequest, err error) error {
 	e := job.AsError(err)
 	if e.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(e.RetryAfter))
@@ -65,10 +74,10 @@ func (s *Server) refuseLogin(w http.ResponseWriter, b loginRequest, err error) e
 	if job.CheckUser(b.User) == nil {
 		v.Typed = b.User
 	}
-	return s.showLogin(w, api.StatusOf(e), v)
+	return s.showLogin(w, r, api.StatusOf(e), v)
 }
 
-func (s *Server) showLogin(w http.ResponseWriter, status int, v loginView) error {
+func (s *Server) showLogin(w http.ResponseWriter, r *request, status int, v loginView) error {
 	v.Home, v.Style = s.home(), template.CSS(loginCSS)
 	var page bytes.Buffer
 	if err := loginTemplate.Execute(&page, v); err != nil {
@@ -77,7 +86,7 @@ func (s *Server) showLogin(w http.ResponseWriter, status int, v loginView) error
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Length", strconv.Itoa(page.Len()))
-	h.Set("Content-Security-Policy", loginPolicy)
+	h.Set("Content-Security-Policy", pagePolicy(loginCSS, r.Host))
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Cache-Control", "no-store")
 	bound(w)

@@ -435,3 +435,14 @@ func TestWhereToLogIn(t *testing.T) {
 		}
 	}
 }
+
+// The answer to a login at the manager's host leads to the user's own, which
+// browsers ask the policy of the form about.
+func TestPolicyOfTheLogin(t *testing.T) {
+	for host, below := range map[string]string{"workshop.example": " *.workshop.example", "Workshop.example:8443": " *.Workshop.example:8443", "localhost:3000": " *.localhost:3000",
+		"127.0.0.1:3000": "", "[::1]:3000": "", "": "", "a;b": "", "a b.example": "", "x.example; script-src *": "", "203.0.113.7": ""} {
+		if got := pagePolicy("", host); !strings.Contains(got, "; form-action 'self'"+below+"; frame-ancestors") {
+			t.Errorf("%q: %s", host, got)
+		}
+	}
+}

@@ -52,7 +52,7 @@ type Server struct {
 	listener net.Listener
 	visits   map[*visit]bool
 	lines    map[*line]bool
-	picked   int            // lines so far
+	picked   int // lines so far
 	stopping bool
 }
 
