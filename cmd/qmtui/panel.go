@@ -221,7 +221,7 @@ func openEmbeddedLog(cfg config.Config) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := errors.Join(refuseForeignState(dir), os.MkdirAll(dir, 0o700)); err != nil {
 		return nil, err
 	}
 	return os.OpenFile(filepath.Join(dir, "qmtui.log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)

@@ -27,7 +27,11 @@ func (a *app) passwordFile() (server.PasswordFile, error) {
 	if err == nil && cfg.Auth.Htpasswd == "" {
 		err = failed("no_password_file", "the configuration names no password file", `set auth.htpasswd, such as "/etc/qmtui/htpasswd"`)
 	}
-	return server.PasswordFile{Path: cfg.Auth.Htpasswd}, err
+	f := server.PasswordFile{Path: cfg.Auth.Htpasswd}
+	if err == nil {
+		f.State, err = cfg.StateDir(nil)
+	}
+	return f, err
 }
 
 // userCommand makes a command that gives a user a password.

@@ -14,8 +14,9 @@ import (
 // rewrite changes a small file as a whole, or not at all: whoever reads it
 // meanwhile, or after a crash, finds the old text or the new one. A new file
 // has mode 0600; an old one keeps its mode. Both keep the owner, of the file or
-// else of its folder, so that what root wrote can be read by the manager's user.
-func rewrite(path string, change func(old []byte) ([]byte, error)) error {
+// else of its folder; where that is root and nobody else may read the file, they
+// get the owner of the folder state, who is the manager's user.
+func rewrite(path, state string, change func(old []byte) ([]byte, error)) error {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
 	}
@@ -27,7 +28,7 @@ func rewrite(path string, change func(old []byte) ([]byte, error)) error {
 	if err != nil {
 		return err
 	}
-	temp, err := writeBeside(path, text)
+	temp, err := writeBeside(path, state, text)
 	if err != nil {
 		return unwritableAuth(path, err)
 	}
@@ -42,10 +43,13 @@ func rewrite(path string, change func(old []byte) ([]byte, error)) error {
 }
 
 // writeBeside writes a temporary file that is ready to take path's place.
-func writeBeside(path string, text []byte) (name string, err error) {
+func writeBeside(path, state string, text []byte) (name string, err error) {
 	mode, like := fs.FileMode(0o600), filepath.Dir(path)
 	if info, err := os.Stat(path); err == nil {
 		mode, like = info.Mode().Perm(), path
+	}
+	if state != "" && ownedByRoot(like) && mode&0o077 == 0 {
+		like = state
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".qmtui-*.part")
 	if err != nil {

@@ -21,6 +21,9 @@ const (
 // whenever it changes.
 type PasswordFile struct {
 	Path string
+	// State is the manager's state folder. Its owner may read what root writes
+	// here. May be empty.
+	State string
 	// Cost is bcrypt's, of the hashes that are written; zero means 12.
 	Cost int
 }
@@ -68,7 +71,7 @@ func (f PasswordFile) Remove(user string) error {
 	if err := job.CheckUser(user); err != nil {
 		return err
 	}
-	return rewrite(f.Path, func(old []byte) ([]byte, error) {
+	return rewrite(f.Path, f.State, func(old []byte) ([]byte, error) {
 		lines, at := linesOf(old, user)
 		if at < 0 {
 			return nil, noSuchUser(user)
@@ -85,7 +88,7 @@ func (f PasswordFile) edit(user, password string, change func(lines [][]byte, at
 	if err != nil {
 		return fmt.Errorf("hash password: %w", err)
 	}
-	return rewrite(f.Path, func(old []byte) ([]byte, error) {
+	return rewrite(f.Path, f.State, func(old []byte) ([]byte, error) {
 		lines, at := linesOf(old, user)
 		lines, err := change(lines, at, user+":"+string(hash))
 		return joinLines(lines), err

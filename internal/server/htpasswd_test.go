@@ -1,10 +1,12 @@
 package server
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/crypto/bcrypt"
@@ -172,7 +174,7 @@ func TestEditPasswords(t *testing.T) {
 // Who edits the file at the same time as somebody else is told.
 func TestEditSeesAnotherEditor(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "htpasswd")
-	err := rewrite(path, func([]byte) ([]byte, error) {
+	err := rewrite(path, "", func([]byte) ([]byte, error) {
 		return []byte("mine"), os.WriteFile(path, []byte("theirs"), 0o600)
 	})
 	wantCode(t, err, "file_changed")
@@ -193,4 +195,51 @@ func FuzzPasswordFile(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestWhatRootWritesIsTheServices: the folder of the password file is root's (/etc/qmtui), and the
+// manager runs as the owner of the state folder.
+func TestWhatRootWritesIsTheServices(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, for whom the owner is set")
+	}
+	const service = 65534
+	state := t.TempDir()
+	if err := os.Chown(state, service, service); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "htpasswd")
+	f := PasswordFile{Path: path, State: state, Cost: bcrypt.MinCost}
+	owner := func() (uint32, os.FileMode) {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Sys().(*syscall.Stat_t).Uid, info.Mode().Perm()
+	}
+	if err := f.Add("user001", "a long password"); err != nil {
+		t.Fatal(err)
+	}
+	if uid, mode := owner(); uid != service || mode != 0o600 {
+		t.Errorf("a new file belongs to %d with mode %04o", uid, mode)
+	}
+	for name, c := range map[string]struct {
+		uid  int
+		mode os.FileMode
+		want uint32
+	}{
+		"closed to the service, as older versions left it": {0, 0o600, service},
+		"an admin lets a group read it":                    {0, 0o640, 0},
+		"another user's":                                   {1234, 0o600, 1234},
+	} {
+		if err := errors.Join(os.Chown(path, c.uid, 0), os.Chmod(path, c.mode)); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Set("user001", "another long password"); err != nil {
+			t.Fatal(err)
+		}
+		if uid, mode := owner(); uid != c.want || mode != c.mode {
+			t.Errorf("%s: it belongs to %d with mode %04o afterwards", name, uid, mode)
+		}
+	}
 }

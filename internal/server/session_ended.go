@@ -102,7 +102,7 @@ func (e *endedSessions) end(s session, now, until time.Time) error {
 	if err := os.MkdirAll(filepath.Dir(e.path), 0o700); err != nil {
 		return unwritableAuth(e.path, err)
 	}
-	return rewrite(e.path, func([]byte) ([]byte, error) {
+	return rewrite(e.path, "", func([]byte) ([]byte, error) {
 		text, err := json.MarshalIndent(e.says, "", "  ")
 		return append(text, '\n'), err
 	})

@@ -49,7 +49,7 @@ func makeKey(path string) ([]byte, error) {
 	secret := make([]byte, 32)
 	_, _ = rand.Read(secret) // never fails, see crypto/rand
 	text := []byte(hex.EncodeToString(secret) + "\n")
-	return text, rewrite(path, func([]byte) ([]byte, error) { return text, nil })
+	return text, rewrite(path, "", func([]byte) ([]byte, error) { return text, nil })
 }
 
 func badKey(path, why, hint string) error {

@@ -102,7 +102,7 @@ func RevokeTokens(dir, user, name string) (n int, err error) {
 }
 
 func editTokens(dir string, change func([]Token) ([]Token, error)) error {
-	return rewrite(filepath.Join(dir, tokenFile), func(old []byte) ([]byte, error) {
+	return rewrite(filepath.Join(dir, tokenFile), dir, func(old []byte) ([]byte, error) {
 		all, err := parseTokens(old)
 		if err != nil {
 			return nil, err
