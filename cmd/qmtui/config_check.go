@@ -1,17 +1,21 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"github.com/comfyume/qmtui/internal/config"
+	"github.com/comfyume/qmtui/internal/doctor"
 )
 
 func configCheckCommand(a *app) *cobra.Command {
 	c := &cobra.Command{Use: "check", Short: "Check the configuration, and the folders that it names", Args: takes(0, 0, ""),
 		Long: `Lists all unknown keys and wrong types, and when there are none, all wrong values;
-then looks at the real folders as the user who runs it: run it as the manager's
-user. Problems make it fail; advice does not. It asks no deployment.`,
-		Example: "  qmtui config check\n  sudo -u qmtui qmtui config check --config /etc/qmtui/qmtui.toml --json"}
+then looks at the real folders and at the password file. Root looks with the rights
+of the user who owns the state folder, as whom the manager runs; others with their
+own. Problems make it fail; advice does not. It asks no deployment.`,
+		Example: "  sudo qmtui config check\n  sudo qmtui config check --config /etc/qmtui/qmtui.toml --json"}
 	asJSON := jsonFlag(c)
 	c.RunE = func(*cobra.Command, []string) error { return a.checkConfig(*asJSON) }
 	return c
@@ -19,13 +23,27 @@ user. Problems make it fail; advice does not. It asks no deployment.`,
 
 func (a *app) checkConfig(asJSON bool) error {
 	cfg, src, err := a.config()
-	problems := config.ProblemsOf(err)
-	if err != nil && problems == nil {
+	if config.ProblemsOf(err) == nil && err != nil {
 		return err
 	}
-	var advice config.Problems
-	if err == nil {
-		problems, advice = judge(cfg, src)
+	who := doctor.ServiceUser("")
+	if dir, dirErr := cfg.StateDir(nil); err == nil && dirErr == nil {
+		who = doctor.ServiceUser(dir)
+	}
+	var problems, advice config.Problems
+	look := func() {
+		// Once more with that user's rights: what root reads need not be open to it.
+		if cfg, src, err = a.loadConfig(); err != nil {
+			problems = config.ProblemsOf(err)
+			return
+		}
+		problems, advice = judge(cfg, src, who.UID)
+	}
+	if !doctor.AsUser(who, look) {
+		return failed("no_rights", fmt.Sprintf("root may not take on the rights of %s here", who), "run it as that user, with sudo -u")
+	}
+	if who.State && len(problems) > 0 {
+		a.note("looked with the rights of %s", who)
 	}
 	if asJSON {
 		return a.checkDocument(src, problems, advice)
@@ -42,11 +60,11 @@ func (a *app) checkConfig(asJSON bool) error {
 
 // judge lists what is wrong with values and folders, and what is only odd. The
 // folders are looked at when the values are good: bad paths lead nowhere.
-func judge(cfg config.Config, src config.Source) (problems, advice config.Problems) {
+func judge(cfg config.Config, src config.Source, uid int) (problems, advice config.Problems) {
 	problems = config.ProblemsOf(src.Locate(cfg.Validate()))
 	advice = append(append(advice, src.Warnings...), cfg.Advice()...)
 	if len(problems) == 0 {
-		broken, odd := checkFolders(cfg, src)
+		broken, odd := checkFolders(cfg, src, uid)
 		problems, advice = broken, append(advice, odd...)
 	}
 	_, _ = src.Locate(problems), src.Locate(advice)

@@ -10,51 +10,54 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/comfyume/qmtui/internal/config"
+	"github.com/comfyume/qmtui/internal/job"
+	"github.com/comfyume/qmtui/internal/server"
 )
 
-// checkFolders looks at the folders that the configuration names, as this
-// process's user. problems keep the manager from its work; advice does not.
-func checkFolders(cfg config.Config, src config.Source) (problems, advice config.Problems) {
+// checkFolders looks at the folders and the password file that the configuration
+// names. uid is whose rights this thread has. problems keep the manager from its work; advice does not.
+func checkFolders(cfg config.Config, src config.Source, uid int) (problems, advice config.Problems) {
 	if src.Of("share.outputs").Kind == config.FromHome {
-		return checkState(cfg), nil // the manager makes the others itself
+		return checkState(cfg, uid), nil // the manager makes the others itself
 	}
 	if p := missingFolder("share_missing", "share.outputs", cfg.Share.Outputs, "mount it, or set share.outputs"); p != nil {
 		problems = append(problems, p)
 	} else if !writable(cfg.Share.Outputs) {
 		advice = append(advice, &config.Problem{Code: "share_not_writable", Key: "share.outputs",
-			Message: fmt.Sprintf("user id %d may not write to %s: outputs are delivered, and nothing there can be cleaned", os.Geteuid(), cfg.Share.Outputs),
+			Message: fmt.Sprintf("user id %d may not write to %s: outputs are delivered, and nothing there can be cleaned", uid, cfg.Share.Outputs),
 			Hint:    "that is how it should be when the share is mounted read-only; keep retention.share off"})
 	}
-	problems = append(problems, checkUsers(cfg)...)
-	problems = append(problems, checkInputs(cfg)...)
-	return append(problems, checkState(cfg)...), advice
+	problems = append(problems, checkUsers(cfg, uid)...)
+	problems = append(problems, checkInputs(cfg, uid)...)
+	problems = append(problems, checkLogin(cfg)...)
+	return append(problems, checkState(cfg, uid)...), advice
 }
 
 // checkUsers looks at the folder of the users' folders, and at each of these.
-func checkUsers(cfg config.Config) config.Problems {
+func checkUsers(cfg config.Config, uid int) config.Problems {
 	dir := cfg.Users.Outputs
 	if p := missingFolder("users_missing", "users.outputs", dir, "make it, or set users.outputs"); p != nil {
 		return config.Problems{p}
 	}
 	names, err := os.ReadDir(dir)
 	if err != nil {
-		return config.Problems{{Code: "users_not_readable", Key: "users.outputs", Message: fmt.Sprintf("user id %d may not read %s: %v", os.Geteuid(), dir, plain(err)),
+		return config.Problems{{Code: "users_not_readable", Key: "users.outputs", Message: fmt.Sprintf("user id %d may not read %s: %v", uid, dir, plain(err)),
 			Hint: "give that user id the right to it"}}
 	}
 	var out config.Problems
 	if !writable(dir) {
-		out = append(out, notWritable(dir))
+		out = append(out, notWritable(dir, uid))
 	}
 	for _, n := range names {
 		if path := filepath.Join(dir, n.Name()); n.IsDir() && !writable(path) {
-			out = append(out, notWritable(path))
+			out = append(out, notWritable(path, uid))
 		}
 	}
 	return out
 }
 
 // checkInputs looks at the folders between which inputs are carried.
-func checkInputs(cfg config.Config) config.Problems {
+func checkInputs(cfg config.Config, uid int) config.Problems {
 	if !cfg.CarriesInputs() {
 		return nil
 	}
@@ -63,7 +66,7 @@ func checkInputs(cfg config.Config) config.Problems {
 		out = append(out, p)
 	} else if !writable(cfg.Share.Inputs) {
 		out = append(out, &config.Problem{Code: "inputs_not_writable", Key: "share.inputs",
-			Message: fmt.Sprintf("user id %d may not write to %s: jobs that load files would wait for ever", os.Geteuid(), cfg.Share.Inputs),
+			Message: fmt.Sprintf("user id %d may not write to %s: jobs that load files would wait for ever", uid, cfg.Share.Inputs),
 			Hint:    "mount it for writing, and give that user id the right to it"})
 	}
 	if p := missingFolder("inputs_missing", "users.inputs", cfg.Users.Inputs, "make it, or set users.inputs"); p != nil {
@@ -72,10 +75,27 @@ func checkInputs(cfg config.Config) config.Problems {
 	return out
 }
 
-func notWritable(path string) *config.Problem {
+// checkLogin reads the password file as the manager does at its start.
+func checkLogin(cfg config.Config) config.Problems {
+	path := cfg.Auth.Htpasswd
+	if path == "" {
+		return nil
+	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return config.Problems{{Code: "no_password_file", Key: "auth.htpasswd", Message: "there is no password file at " + path,
+			Hint: "make it with \"sudo qmtui users add USER\", or correct auth.htpasswd"}}
+	}
+	if _, err := (server.PasswordFile{Path: path}).Users(); err != nil {
+		e := job.AsError(err)
+		return config.Problems{{Code: e.Code, Key: "auth.htpasswd", Message: e.Message, Hint: e.Hint}}
+	}
+	return nil
+}
+
+func notWritable(path string, uid int) *config.Problem {
 	return &config.Problem{Code: "users_not_writable", Key: "users.outputs",
-		Message: fmt.Sprintf("user id %d may not write to %s%s", os.Geteuid(), path, owner(path)),
-		Hint:    fmt.Sprintf("let user id %d write there (chown or setfacl), or run the manager as its owner", os.Geteuid())}
+		Message: fmt.Sprintf("user id %d may not write to %s%s", uid, path, owner(path)),
+		Hint:    fmt.Sprintf("let user id %d write there (chown or setfacl), or run the manager as its owner", uid)}
 }
 
 // owner says whose a folder is.
@@ -89,7 +109,7 @@ func owner(path string) string {
 
 // checkState looks at the state folder, or at the nearest folder above it that
 // is there, in which it would be made.
-func checkState(cfg config.Config) config.Problems {
+func checkState(cfg config.Config, uid int) config.Problems {
 	dir, err := cfg.StateDir(nil)
 	if err != nil {
 		return config.ProblemsOf(err)
@@ -101,7 +121,7 @@ func checkState(cfg config.Config) config.Problems {
 		case err == nil && !st.IsDir():
 			return config.Problems{{Code: "state_not_writable", Key: "state.dir", Message: at + " is not a folder", Hint: "set state.dir"}}
 		case err == nil && !writable(at):
-			return config.Problems{{Code: "state_not_writable", Key: "state.dir", Message: fmt.Sprintf("user id %d may not write to %s", os.Geteuid(), at),
+			return config.Problems{{Code: "state_not_writable", Key: "state.dir", Message: fmt.Sprintf("user id %d may not write to %s", uid, at),
 				Hint: "give that user id the folder, or set state.dir"}}
 		case err == nil || at == filepath.Dir(at):
 			return nil

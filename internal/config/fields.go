@@ -129,6 +129,19 @@ func (c *Config) fields() []field {
 // find is the field with a key.
 func (c *Config) find(key string) (field, bool) { return byKey(c.fields(), key) }
 
+// OwnFiles lists by key the files that the configuration names and the manager
+// reads: passwords, keys and secrets, whether they are there or not.
+func (c Config) OwnFiles() map[string]string {
+	out := map[string]string{}
+	for _, f := range c.fields() {
+		file := strings.HasSuffix(f.name, "_file") || f.key == "auth.htpasswd"
+		if file && f.value.Kind() == reflect.String && f.value.String() != "" {
+			out[f.key] = f.value.String()
+		}
+	}
+	return out
+}
+
 func byKey(fs []field, key string) (field, bool) {
 	for _, f := range fs {
 		if f.key == key {

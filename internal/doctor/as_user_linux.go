@@ -7,14 +7,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// asUser calls f with the file system rights of another user, as the kernel
+// AsUser calls f with the file system rights of another user, as the kernel
 // itself judges them (modes, groups, access lists, a server that squashes
 // root). It needs root; for anybody else, and for one's own user, f is called
-// as it is. f runs on a thread of its own, which is thrown away.
-func asUser(w Who, f func()) {
+// as it is. f runs on a thread of its own, which is thrown away. False says that
+// the user could not be taken on, and f was not called.
+func AsUser(w Who, f func()) (called bool) {
 	if unix.Geteuid() != 0 || w.UID == 0 {
 		f()
-		return
+		return true
 	}
 	done := make(chan struct{})
 	go func() {
@@ -25,10 +26,12 @@ func asUser(w Who, f func()) {
 			groups = append(groups, uint32(g))
 		}
 		if setGroups(groups) && unix.Setfsgid(w.GID) == nil && unix.Setfsuid(w.UID) == nil {
+			called = true
 			f()
 		}
 	}()
 	<-done
+	return called
 }
 
 // setGroups sets the supplementary groups, at least one, of this thread only; the wrapper of

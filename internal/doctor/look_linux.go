@@ -38,7 +38,7 @@ func lookFolder(path string, who Who) FolderSeen {
 		return o
 	}
 	o.Mode, o.UID = uint32(st.Mode)&0o7777, int(st.Uid)
-	asUser(who, func() { o.access(path) })
+	AsUser(who, func() { o.access(path) })
 	o.Space = lookSpace(path)
 	return o
 }
@@ -98,7 +98,7 @@ func lookAlive(path string) error {
 // it may not write it takes the newest file of the folder.
 func lookClock(path string, who Who) ClockSeen {
 	var o ClockSeen
-	asUser(who, func() {
+	AsUser(who, func() {
 		if stamp, now, err := probeClock(path); err == nil {
 			o = ClockSeen{Probed: true, Skew: stamp.Sub(now)}
 		}

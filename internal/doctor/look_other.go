@@ -42,6 +42,15 @@ func lookPeer(string) (pid, uid int) { return 0, -1 }
 
 func lookWho(int, int) Who { return Who{UID: os.Geteuid(), GID: os.Getegid()} }
 
+// ServiceUser is doctor's own user here.
+func ServiceUser(string) Who { return lookWho(0, -1) }
+
+// AsUser calls f as it is.
+func AsUser(_ Who, f func()) bool {
+	f()
+	return true
+}
+
 func lookProcess(int) ProcessSeen { return ProcessSeen{} }
 
 func lockHeld(string) bool { return false }

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"net"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -34,7 +36,8 @@ func lookPeer(socket string) (pid, uid int) {
 }
 
 // lookWho is the user of a process with its groups. Without a process to ask
-// it is uid, and without that doctor's own.
+// it is uid with the groups that the system gives that user, and without that
+// doctor's own.
 func lookWho(pid, uid int) Who {
 	own := Who{UID: os.Geteuid(), GID: os.Getegid()}
 	if own.Groups, _ = os.Getgroups(); uid < 0 {
@@ -43,10 +46,31 @@ func lookWho(pid, uid int) Who {
 	w := Who{UID: uid, GID: uid, Manager: true}
 	if uid == own.UID {
 		w.GID, w.Groups = own.GID, own.Groups
+	} else if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
+		ids, _ := u.GroupIds()
+		w.GID, _ = strconv.Atoi(u.Gid)
+		w.Groups = numbers(ids)
 	}
 	if gid, groups, ok := statusGroups(pid); ok {
 		w.GID, w.Groups = gid, groups
 	}
+	return w
+}
+
+// ServiceUser is as whom a manager with that state folder will run, seen from
+// root: the folder's owner. For others it is themselves.
+func ServiceUser(state string) Who {
+	own := lookWho(0, -1)
+	info, err := os.Stat(state)
+	if err != nil || own.UID != 0 {
+		return own
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || st.Uid == 0 {
+		return own
+	}
+	w := lookWho(0, int(st.Uid))
+	w.Manager, w.State = false, true
 	return w
 }
 
@@ -165,7 +189,7 @@ func lockHeld(path string) bool {
 // readableBy is why a user may not read a file; nil when it may.
 func readableBy(path string, who Who) error {
 	err := errors.New("its user could not be taken on")
-	asUser(who, func() {
+	AsUser(who, func() {
 		err = again(func() error { return unix.Faccessat(unix.AT_FDCWD, path, unix.R_OK, unix.AT_EACCESS) })
 	})
 	return err

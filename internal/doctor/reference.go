@@ -9,7 +9,7 @@ import (
 // Checks lists every check, in the order in which doctor tells them.
 func Checks() []*Check {
 	return []*Check{
-		settingsGood, settingsAdvice, settingsFair, settingsTags, settingsEvidence, settingsWaits,
+		settingsGood, settingsAdvice, settingsFiles, settingsFair, settingsTags, settingsEvidence, settingsWaits,
 		managerSocket, managerWarnings,
 		stateFolder, stateLock, stateDatabase, stateSpace,
 		shareMounted, shareAlive, shareType, shareCache, shareWritable, shareSpace, shareClock, shareView, shareSame,

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +21,11 @@ var (
 		Rulings: []Ruling{
 			{"none", OK, "there is nothing odd", ""},
 			{"odd", Warn, "something is odd", "see qmtui config check"},
+		}}
+	settingsFiles = &Check{Name: "config-files", Looks: "the configuration and the files of secrets that it names: whether the manager's user may read them, or the owner of the state folder when no manager runs", Cases: []int{11},
+		Rulings: []Ruling{
+			{"readable", OK, "that user may read all of them", ""},
+			{"unreadable", Fail, "that user may not read one of them: the manager does not start, or works without the secret", "chgrp it to the group of the manager's user, and chmod 0640 it"},
 		}}
 	settingsFair = &Check{Name: "queue-mode", Looks: "queue.mode", Cases: []int{12},
 		Rulings: []Ruling{
@@ -51,13 +57,16 @@ type SettingsSeen struct {
 	Problems config.Problems
 	Advice   config.Problems
 	Manager  bool // one answers
-	Config   config.Config
+	// Unreadable are files that the manager's user may not read, by key.
+	Unreadable map[string]string
+	Who        Who
+	Config     config.Config
 	// Cold and Render are the longest that were measured, per deployment name.
 	Cold, Render map[string]time.Duration
 }
 
 func judgeSettings(o SettingsSeen) []Result {
-	return append(judgeConfig(o), judgeAdvice(o), judgeMode(o.Config), judgeTags(o.Config), judgeEvidence(o.Config), judgeWaits(o))
+	return append(judgeConfig(o), judgeAdvice(o), judgeOwnFiles(o), judgeMode(o.Config), judgeTags(o.Config), judgeEvidence(o.Config), judgeWaits(o))
 }
 
 func judgeConfig(o SettingsSeen) []Result {
@@ -98,6 +107,16 @@ func judgeAdvice(o SettingsSeen) Result {
 		r.Next = p.Hint
 	}
 	return r
+}
+
+func judgeOwnFiles(o SettingsSeen) Result {
+	keys := slices.Sorted(maps.Keys(o.Unreadable))
+	if len(keys) == 0 {
+		return settingsFiles.say("readable", "%s may read every file that the configuration names", o.Who)
+	}
+	path := o.Unreadable[keys[0]]
+	return settingsFiles.say("unreadable", "%s may not read %s (%s)%s", o.Who, path, keys[0], more(len(keys)-1)).
+		next("chgrp %d %s && chmod 0640 %s", o.Who.GID, path, path)
 }
 
 func judgeMode(cfg config.Config) Result {

@@ -63,12 +63,18 @@ type UserSeen struct {
 type Who struct {
 	UID, GID int
 	Groups   []int
-	Manager  bool // asked of the running manager; otherwise it is doctor's own
+	Manager  bool // asked of the running manager
+	// State says that no manager runs, and that this is the owner of the state
+	// folder, as whom it will run. With neither it is doctor's own user.
+	State bool
 }
 
 func (w Who) String() string {
 	if w.Manager {
 		return fmt.Sprintf("the manager's user id %d", w.UID)
+	}
+	if w.State {
+		return fmt.Sprintf("user id %d, who owns the state folder", w.UID)
 	}
 	return fmt.Sprintf("user id %d (no manager runs; doctor's own)", w.UID)
 }

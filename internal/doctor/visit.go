@@ -80,7 +80,11 @@ const recentJobs = 50
 // ask gathers what the manager knows, within patience.
 func (v Visit) ask(ctx context.Context) known {
 	k := known{workers: map[string]api.Worker{}, err: api.ErrNoDaemon}
-	if k.who = lookWho(0, -1); v.Manager == nil {
+	k.who = lookWho(0, -1)
+	if dir, err := v.Config.StateDir(nil); err == nil {
+		k.who = ServiceUser(dir)
+	}
+	if v.Manager == nil {
 		return k
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)

@@ -2,6 +2,8 @@ package doctor
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"time"
 
 	"github.com/comfyume/qmtui/internal/config"
@@ -9,7 +11,7 @@ import (
 )
 
 func (v Visit) settingsStage(k known) stage {
-	return stage{name: "configuration", checks: []*Check{settingsGood, settingsAdvice, settingsFair, settingsTags, settingsEvidence, settingsWaits},
+	return stage{name: "configuration", checks: []*Check{settingsGood, settingsAdvice, settingsFiles, settingsFair, settingsTags, settingsEvidence, settingsWaits},
 		run: func(context.Context) []Result { return judgeSettings(v.seeSettings(k)) }}
 }
 
@@ -18,6 +20,17 @@ func (v Visit) seeSettings(k known) SettingsSeen {
 	o.Problems = config.ProblemsOf(v.Config.Validate())
 	o.Advice = append(append(o.Advice, v.Source.Warnings...), v.Config.Advice()...)
 	_, _ = v.Source.Locate(o.Problems), v.Source.Locate(o.Advice)
+	o.Who, o.Unreadable = k.who, map[string]string{}
+	files := v.Config.OwnFiles()
+	delete(files, "auth.htpasswd") // which login-file looks at
+	if v.Source.File != "" {
+		files["--config"] = v.Source.File
+	}
+	for key, path := range files {
+		if err := readableBy(path, k.who); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			o.Unreadable[key] = path
+		}
+	}
 	for name, w := range k.workers {
 		o.Cold[name], o.Render[name] = longestOf(w.Cold), longestOf(w.Warm)
 	}

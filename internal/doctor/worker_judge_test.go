@@ -32,6 +32,8 @@ func settingsCases() []ruled {
 		{"no secret, manager", judgeConfig(SettingsSeen{Problems: problem(config.CodeSecretMissing), Manager: true})[0], "secret"},
 		{"nothing odd", judgeAdvice(SettingsSeen{}), "none"},
 		{"odd", judgeAdvice(SettingsSeen{Advice: problem("open_to_network")}), "odd"},
+		{"every file is open to the manager", judgeOwnFiles(SettingsSeen{Who: Who{UID: 990, State: true}}), "readable"},
+		{"a key is closed", judgeOwnFiles(SettingsSeen{Who: Who{UID: 990, GID: 990, State: true}, Unreadable: map[string]string{"deployment[0].key_file": "/etc/qmtui/serverless.key"}}), "unreadable"},
 		{"fair", judgeMode(cfg(same)), "fair"},
 		{"fifo", judgeMode(cfg(func(c *config.Config) { c.Queue.Mode = "fifo" })), "fifo"},
 		{"tagged", judgeTags(cfg(same)), "tagged"},

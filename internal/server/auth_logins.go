@@ -67,8 +67,10 @@ func (l *logins) openPasswords(path string) error {
 		}
 		return parsePasswords(raw)
 	}}
-	_, err := l.passwords.get()
-	return err
+	if _, err := l.passwords.get(); err != nil {
+		return unreadablePasswords(err)
+	}
+	return nil
 }
 
 func (l *logins) openSessions(o Options) (err error) {

@@ -3,7 +3,9 @@ package server
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -32,14 +34,22 @@ type PasswordFile struct {
 // error, the list holds the users of the good lines.
 func (f PasswordFile) Users() ([]string, error) {
 	raw, err := readAuthFile(f.Path)
-	if isOpen(err) {
-		return nil, err
-	}
 	if err != nil {
-		return nil, &job.Error{Code: "bad_password_file", Class: job.Unavailable, Message: "cannot read the password file: " + err.Error(), Hint: "check auth.htpasswd"}
+		return nil, unreadablePasswords(err)
 	}
 	p, err := parsePasswords(raw)
 	return p.users(), err
+}
+
+func unreadablePasswords(err error) error {
+	hint := "check auth.htpasswd"
+	if errors.Is(err, fs.ErrPermission) {
+		hint = "give it to the manager's user with chown, or let a group of that user read it with chgrp and chmod 0640"
+	}
+	if e := (*job.Error)(nil); errors.As(err, &e) {
+		return err
+	}
+	return &job.Error{Code: "bad_password_file", Class: job.Unavailable, Message: "cannot read the password file: " + err.Error(), Hint: hint}
 }
 
 // Add writes a new user into the file, and makes the file (mode 0600) when
