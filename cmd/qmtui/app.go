@@ -21,6 +21,10 @@ const (
 	envToken  = config.EnvPrefix + "TOKEN"  // the token to show to a manager that is not on a socket
 )
 
+// systemFile is the last configuration file that is looked for. Tests put
+// another in its place: they must not read this machine's.
+var systemFile = config.SystemFile
+
 // app is one run of the command line: its streams and the flags that every
 // command has. Only the goroutine of the command uses it.
 type app struct {
@@ -64,7 +68,7 @@ func (a *app) config() (config.Config, config.Source, error) {
 }
 
 func (a *app) loadConfig() (config.Config, config.Source, error) {
-	return config.Load(config.Options{Path: a.configPath, Explicit: a.configPath != "", Flags: a.flags, KnownEnv: []string{envServer, envToken}})
+	return config.Load(config.Options{Path: a.configPath, Explicit: a.configPath != "", Flags: a.flags, KnownEnv: []string{envServer, envToken}, System: systemFile})
 }
 
 // client speaks to the manager of --server, else of the configuration's socket.

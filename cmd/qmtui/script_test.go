@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -24,10 +25,46 @@ var updateScripts = flag.Bool("update-scripts", false, "write the real output in
 // TestMain lets scripts run the real command line as a process of its own. Its
 // children obey SIGHUP, also when the tests run under nohup.
 func TestMain(m *testing.M) {
+	systemFile = "/nonexistent/qmtui.toml"
+	if os.Getenv(envForgotten) == "" && filepath.Base(os.Args[0]) != "qmtui" {
+		forgetMachine()
+	}
 	if signal.Ignored(syscall.SIGHUP) {
 		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	}
 	testscript.Main(m, map[string]func(){"qmtui": main})
+}
+
+// envForgotten says that a process descends from one that has called forgetMachine.
+const envForgotten = "MACHINE_FORGOTTEN"
+
+// forgetMachine takes away what the environment says of this machine: the
+// tests and their children find no configuration, no manager, no panel's
+// settings and no service manager of it. The switches of tests stay.
+func forgetMachine() {
+	switches := []string{"QMTUI_CLIENTS", "QMTUI_BUDGETS", "QMTUI_NODE_MODULES", "QMTUI_PICTURES", "QMTUI_KEEP_LOG", "QMTUI_TEMPLATES"}
+	prefixes := []string{"QMTUI_", "XDG_", "SERVERLESS_", "VERDA_", "SFS_", "QUEUE_", "INFERENCE_", "NOTIFY_", "WATCHDOG_", "GOMEMLIMIT", "LC_",
+		"OUTPUTS_PATH", "INPUTS_PATH", "JOB_TIMEOUT", "MAX_QUEUE_DEPTH", "COLUMNS", "LINES"}
+	for _, pair := range os.Environ() {
+		name, _, _ := strings.Cut(pair, "=")
+		ours := slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(name, p) })
+		if ours && !slices.Contains(switches, name) {
+			_ = os.Unsetenv(name)
+		}
+	}
+	const here = "localhost,127.0.0.1,0.0.0.0,::1" // npm may need the machine's proxy, and no server of a test does
+	for name, value := range map[string]string{envForgotten: "1", "NO_PROXY": here, "no_proxy": here, "NO_COLOR": "", "LANG": "C.UTF-8", "TERM": "xterm-256color"} {
+		_ = os.Setenv(name, value)
+	}
+	syscall.Umask(0o022)
+}
+
+// TestForgetsTheMachine: no configuration of this machine is found, whatever stands in /etc/qmtui.
+func TestForgetsTheMachine(t *testing.T) {
+	_, src, err := (&app{}).loadConfig()
+	if err != nil || src.File != "" || src.Site {
+		t.Errorf("the tests read %q (site %v): %v", src.File, src.Site, err)
+	}
 }
 
 // TestScripts runs the command line against a real manager and a simulated

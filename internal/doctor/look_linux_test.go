@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,7 +20,7 @@ func TestAsUser(t *testing.T) {
 	dir := openWay(t)
 	closed, shared := filepath.Join(dir, "user001"), filepath.Join(dir, "user002")
 	for _, d := range []string{closed, shared} {
-		if err := os.Mkdir(d, 0o755); err != nil {
+		if err := errors.Join(os.Mkdir(d, 0o755), os.Chmod(d, 0o755)); err != nil { // whatever the umask is
 			t.Fatal(err)
 		}
 	}
