@@ -8,3 +8,6 @@ import "embed"
 //
 //go:embed prompts/*.json
 var Prompts embed.FS
+
+// FirstPicture is the example in Prompts that needs no model: any ComfyUI can run it.
+const FirstPicture = "first-picture.json"

@@ -102,7 +102,7 @@ func TestCanaryToEachDeployment(t *testing.T) {
 		p.workers.Deployments[1].ContainerDisk = p.mkdir(t, "disk")
 		p.config.Queue.EvidenceTimeout = config.Duration(patience / 2) // of the good one, too
 	})
-	got := doctor.Visit{Config: s.config, Manager: s.client}.Fly(t.Context(), doctor.Canary{Here: true, Limit: patience, To: []string{demo.Deployment, spare}})
+	got := doctor.Visit{Config: s.config, Manager: s.client, Prompts: examplePrompts()}.Fly(t.Context(), doctor.Canary{Here: true, Limit: patience, To: []string{demo.Deployment, spare}})
 	if v := verdicts(got, "canary-accepted", "canary-share", "canary-delivered"); v != "accepted accepted came no_output_directory delivered not_reached" {
 		t.Errorf("it says %s:\n%s", v, reasons(got))
 	}
@@ -133,7 +133,7 @@ func TestCanaryIsTakenBack(t *testing.T) {
 			})
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()
-			got := doctor.Visit{Config: s.config, Manager: s.client}.Fly(ctx, doctor.Canary{Here: true, Tell: func(j api.Job) {
+			got := doctor.Visit{Config: s.config, Manager: s.client, Prompts: examplePrompts()}.Fly(ctx, doctor.Canary{Here: true, Tell: func(j api.Job) {
 				if j.State == job.Submitting {
 					stop()
 				}
@@ -161,7 +161,7 @@ func TestCanaryIsTakenBack(t *testing.T) {
 
 // flyCanary is what doctor --canary --yes does after its other looks.
 func (s *site) flyCanary(ctx context.Context) []doctor.Result {
-	return doctor.Visit{Config: s.config, Manager: s.client}.Fly(ctx, doctor.Canary{Here: true, Limit: patience})
+	return doctor.Visit{Config: s.config, Manager: s.client, Prompts: examplePrompts()}.Fly(ctx, doctor.Canary{Here: true, Limit: patience})
 }
 
 // wantNoCanary expects that no job of a canary is open, and no picture of one left.

@@ -99,7 +99,7 @@ func TestCanaryOnBrokenDeliveries(t *testing.T) {
 			if c.before != nil {
 				c.before(t, s)
 			}
-			v := doctor.Visit{Config: s.config, Manager: s.client}
+			v := doctor.Visit{Config: s.config, Manager: s.client, Prompts: examplePrompts()}
 			if c.change != nil {
 				c.change(t, &v)
 			}

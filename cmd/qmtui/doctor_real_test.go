@@ -45,7 +45,7 @@ func TestDoctorOnRealComfyUI(t *testing.T) {
 
 func (s *realStage) wantCanary(t *testing.T, want string, says ...string) {
 	t.Helper()
-	got := doctor.Visit{Config: s.config, Manager: s.client}.Fly(t.Context(), doctor.Canary{Here: true})
+	got := doctor.Visit{Config: s.config, Manager: s.client, Prompts: examplePrompts()}.Fly(t.Context(), doctor.Canary{Here: true})
 	t.Logf("\n%s", reasons(got))
 	if v := verdicts(got, "canary-accepted", "canary-way", "canary-share", "canary-delivered"); v != want {
 		t.Errorf("it says %s, want %s", v, want)

@@ -18,6 +18,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
+	"github.com/comfyume/qmtui/assets"
 	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/comfy"
 	"github.com/comfyume/qmtui/internal/job"
@@ -26,14 +27,14 @@ import (
 // submitOptions are the flags of submit.
 type submitOptions struct {
 	user, priority, name, key, extra, deployment string
-	wait, json                                   bool
+	wait, json, example                          bool
 	timeout                                      time.Duration
 }
 
 func submitCommand(a *app) *cobra.Command {
 	var o submitOptions
 	c := &cobra.Command{
-		Use: "submit FILE|-", Short: "Submit a prompt, or that of a picture", Args: takes(1, 1, "the FILE with the prompt"),
+		Use: "submit FILE|-|--example", Short: "Submit a prompt, or that of a picture", Args: takes(0, 1, ""),
 		Long: `Submits a prompt in API format (in ComfyUI: Workflow > Export (API)) from a file,
 or from standard input with "-". It returns when the job is on disk.
 
@@ -45,7 +46,8 @@ drag it onto the page and export the prompt there.
 
 With --wait it follows the job to its end, also over restarts of the manager,
 and prints where the outputs stand. Stopping it leaves the job alone.`,
-		Example: `  qmtui submit prompt.json --user user001
+		Example: `  qmtui submit --example --user user001 --wait      a picture that needs no model
+  qmtui submit prompt.json --user user001
   qmtui submit prompt.json --user user001 --priority high --wait --timeout 30m
   qmtui submit ComfyUI_00001_.png --user user001
   cat prompt.json | qmtui submit - --user user001 --key scene-4-take-2 --json`,
@@ -59,6 +61,7 @@ and prints where the outputs stand. Stopping it leaves the job alone.`,
 	f.StringVar(&o.deployment, "deployment", "", "render it there and nowhere else, for admins (default: the active one)")
 	f.BoolVar(&o.wait, "wait", false, "wait for the end, and fail unless the job is done")
 	f.DurationVar(&o.timeout, "timeout", 0, "with --wait: stop waiting after that long (default: never)")
+	f.BoolVar(&o.example, "example", false, "submit the built-in first-picture.json, which any ComfyUI can run: it needs no model")
 	f.BoolVar(&o.json, "json", false, "print exactly one JSON document: the job")
 	_ = c.MarkFlagRequired("user")
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -69,7 +72,10 @@ and prints where the outputs stand. Stopping it leaves the job alone.`,
 		if o.timeout < 0 || o.timeout > 0 && !o.wait {
 			return usage(c.CommandPath(), "--timeout is for --wait, and more than 0")
 		}
-		return a.submit(c.Context(), args[0], p, o)
+		if o.example == (len(args) == 1) {
+			return usage(c.CommandPath(), "give the FILE with the prompt, or --example")
+		}
+		return a.submit(c.Context(), append(args, assets.FirstPicture)[0], p, o)
 	}
 	return c
 }
@@ -131,7 +137,13 @@ func sentence(code, message, hint string) string {
 
 // request reads the files and makes the request of them.
 func (a *app) request(file string, p job.Priority, o submitOptions) (api.SubmitRequest, error) {
-	prompt, extra, err := a.readPrompt(file)
+	var prompt, extra []byte
+	var err error
+	if o.example {
+		prompt, err = assets.Prompts.ReadFile("prompts/" + file)
+	} else {
+		prompt, extra, err = a.readPrompt(file)
+	}
 	if err != nil {
 		return api.SubmitRequest{}, err
 	}

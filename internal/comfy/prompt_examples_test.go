@@ -15,6 +15,7 @@ const examples = "../../assets/prompts"
 func TestExamplePrompts(t *testing.T) {
 	want := map[string][]Output{
 		"text-to-image.json":  {{Node: "9", Class: "SaveImage", Prefix: "stills/lighthouse", Count: 1, Kind: KindImage, Ext: "png"}},
+		"first-picture.json":  {{Node: "2", Class: "SaveImage", Prefix: "first-picture", Count: 1, Kind: KindImage, Ext: "png"}},
 		"batch-of-four.json":  {{Node: "9", Class: "SaveImage", Prefix: "costumes/clockmaker", Count: 4, Kind: KindImage, Ext: "png"}},
 		"video.json":          {{Node: "50", Class: "SaveVideo", Prefix: "video/harbour", Count: 1, Kind: KindVideo, Ext: "mp4"}},
 		"audio.json":          {{Node: "13", Class: "SaveAudioMP3", Prefix: "audio/rain", Count: 1, Kind: KindAudio, Ext: "mp3"}},

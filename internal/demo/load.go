@@ -104,6 +104,9 @@ func personal(raw []byte, user string, n int, title string, rename bool, dice *r
 				in[key], seeds = seed, append(seeds, uint64(seed))
 			}
 		}
+		if _, ok := in["color"].(float64); ok {
+			in["color"] = dice.IntN(1 << 24)
+		}
 		if text, ok := in["text"].(string); ok {
 			in["text"] = fmt.Sprintf("%s, take %d", text, 1+dice.IntN(12)) // the simulator paints by the words
 		}

@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -117,7 +116,7 @@ func (v Visit) send(ctx context.Context, c Canary, o *CanarySeen) {
 	}
 	key := uuid.NewString()
 	high := job.High
-	j, _, err := v.Manager.Submit(ctx, api.SubmitRequest{User: CanaryUser, Name: canaryName, Workflow: canaryPrompt(time.Now()), Priority: &high, Deployment: o.Deployment, Key: key})
+	j, _, err := v.Manager.Submit(ctx, api.SubmitRequest{User: CanaryUser, Name: canaryName, Workflow: v.canaryPrompt(time.Now()), Priority: &high, Deployment: o.Deployment, Key: key})
 	if err != nil {
 		o.Sent = job.AsError(err)
 		return
@@ -130,11 +129,27 @@ func (v Visit) send(ctx context.Context, c Canary, o *CanarySeen) {
 	v.compare(ctx, o)
 }
 
-// canaryPrompt needs no model. The colour changes with every second, so that
-// no cache answers for the worker.
-func canaryPrompt(now time.Time) json.RawMessage {
-	return fmt.Appendf(nil, `{"1":{"class_type":"EmptyImage","inputs":{"width":8,"height":8,"batch_size":1,"color":%d}},`+
-		`"2":{"class_type":"SaveImage","inputs":{"filename_prefix":"canary","images":["1",0]}}}`, now.Unix()&0xffffff)
+// canaryExample is the example prompt, which needs no model, that canaries are made of.
+const canaryExample = "first-picture.json"
+
+// canaryPrompt is the example as 8x8 pixels. The colour changes with every
+// second, so that no cache answers for the worker.
+func (v Visit) canaryPrompt(now time.Time) json.RawMessage {
+	var nodes map[string]map[string]any
+	if json.Unmarshal(v.Prompts[canaryExample], &nodes) != nil {
+		return v.Prompts[canaryExample]
+	}
+	for _, n := range nodes {
+		in, _ := n["inputs"].(map[string]any)
+		switch n["class_type"] {
+		case "EmptyImage":
+			in["width"], in["height"], in["color"] = 8, 8, now.Unix()&0xffffff
+		case "SaveImage":
+			in["filename_prefix"] = "canary"
+		}
+	}
+	raw, _ := json.Marshal(nodes) // what was JSON
+	return raw
 }
 
 // after is ctx for what has to be done after its end, too.

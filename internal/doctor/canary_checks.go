@@ -2,7 +2,7 @@ package doctor
 
 // The checks of a canary: a prompt without models that goes the whole way.
 var (
-	canaryAccepted = &Check{Name: "canary-accepted", Looks: "--canary: an 8x8 EmptyImage with SaveImage, submitted for the user qmtui-canary to each deployment, one after the other (--deployment says to which), and who answered", Cases: []int{1, 2, 7, 10},
+	canaryAccepted = &Check{Name: "canary-accepted", Looks: "--canary: assets/prompts/first-picture.json as 8x8 pixels, submitted for the user qmtui-canary to each deployment, one after the other (--deployment says to which), and who answered", Cases: []int{1, 2, 7, 10},
 		Rulings: []Ruling{
 			{"accepted", OK, "the deployment took it", ""},
 			{"key", Fail, "the endpoint does not know it: the platform says 404 for a missing key", "check the deployment's key first, then its url"},
