@@ -48,7 +48,9 @@ var (
 			{"off", OK, "server.listen is empty: only the socket", ""},
 			{"silent", Fail, "nothing answers at server.listen", "see the manager's log: the port may be taken or another configuration be in use"},
 			{"stranger", Fail, "something else than a manager answers at server.listen", "find what holds the port (ss -ltnp), and set server.listen"},
-			{"proxy", Warn, "server.public_url does not lead to the manager", "look at the proxy in front: it must pass the path of server.public_url on to server.listen"},
+			{"unreached", Warn, "nothing answers at server.public_url from here, which a name or a certificate that this machine does not know can cause", "open server.public_url in a browser; if that fails, look at the proxy in front and at DNS"},
+			{"proxy", Fail, "something else than the manager answers at server.public_url", "look at the proxy in front: it must pass the path of server.public_url on to server.listen"},
+			{"nginx_default", Fail, "nginx's own default site answers at server.public_url", "rm /etc/nginx/sites-enabled/default && systemctl reload nginx; see nginx.md for the files that must be in /etc/nginx/conf.d"},
 			{"another", Skip, "the manager that answers has another configuration than this, so it need not listen there", "give doctor the manager's configuration with --config, or let the manager look: qmtui doctor --by-manager"},
 			{"no_manager", Skip, "no manager runs", ""},
 		}}
@@ -67,10 +69,11 @@ var (
 			{"group", Warn, "a group may write to it", "chmod g-w it, unless everybody in the group is an admin"},
 			{"public", Warn, "everybody on the machine can read the hashes", "chmod 0640 it"},
 		}}
-	proxyHeader = &Check{Name: "proxy-header", Looks: "server.user_header: whether a secret comes with it", Cases: []int{11},
+	proxyHeader = &Check{Name: "proxy-header", Looks: "server.user_header: whether a secret comes with it, and whether one that a caller made up is believed at server.public_url", Cases: []int{11},
 		Rulings: []Ruling{
 			{"none", Skip, "no header is believed", ""},
 			{"secret", OK, "the user header is believed from a proxy that sends the secret", ""},
+			{"forged", Fail, "a user header that doctor made up was believed at server.public_url: whoever can reach it is anybody, also an admin", "let the proxy set the header itself in every location, as in nginx.md: proxy_set_header X-Remote-User $remote_user (\"\" without basic auth)"},
 			{"open", Fail, "any process at an address of server.trusted_proxies can be an admin, also a participant's ComfyUI on that machine", "set server.proxy_secret_file, and let the proxy send it in X-Qmtui-Proxy-Secret"},
 		}}
 )
@@ -190,6 +193,8 @@ type WebSeen struct {
 	Silent  bool   // nothing accepted the connection
 	Public  string // server.public_url; empty: none
 	Outside string // why the health was not read there; empty when it was
+	// Unreached: nothing accepted the connection there; Default: nginx's own site did.
+	Unreached, Default bool
 }
 
 func judgeWeb(o WebSeen) Result {
@@ -205,6 +210,10 @@ func judgeWeb(o WebSeen) Result {
 		return c.say("silent", "nothing answers at %s: %s", o.Listen, o.Answer)
 	case o.Answer != "":
 		return c.say("stranger", "what answers at %s is not the manager: %s", o.Listen, o.Answer)
+	case o.Public != "" && o.Default:
+		return c.say("nginx_default", "nginx's own default site answers at %s, and not the manager", o.Public)
+	case o.Public != "" && o.Unreached:
+		return c.say("unreached", "%s was not reached: %s", o.Public, o.Outside)
 	case o.Public != "" && o.Outside != "":
 		return c.say("proxy", "%s does not lead to the manager: %s", o.Public, o.Outside)
 	}
@@ -256,8 +265,11 @@ func judgeLogin(o LoginSeen) Result {
 }
 
 // judgeHeader judges whether the header that names users is anybody's to send.
-func judgeHeader(cfg config.Config) Result {
+// believed says that one made up by doctor was, at server.public_url.
+func judgeHeader(cfg config.Config, believed bool) Result {
 	switch header := cfg.TrustedHeader(); {
+	case believed:
+		return proxyHeader.say("forged", "%s believed a caller who wrote %s itself", cfg.Server.PublicURL, header)
 	case cfg.HeaderWithoutSecret():
 		return proxyHeader.say("open", "whoever connects from %s is the user that they write into %s", strings.Join(cfg.Server.TrustedProxies, ", "), header)
 	case header == "" || !cfg.RequiresLogin() || cfg.Server.Listen == "" || len(cfg.Server.TrustedProxies) == 0:

@@ -105,6 +105,8 @@ func webCases() []ruled {
 		{"silent", judgeWeb(WebSeen{Listen: ":3000", Manager: true, Silent: true, Answer: "refused"}), "silent"},
 		{"another manager", judgeWeb(WebSeen{Listen: ":3000", Manager: true, Another: true, Silent: true, Answer: "refused"}), "another"},
 		{"stranger", judgeWeb(WebSeen{Listen: ":3000", Manager: true, Answer: "it answers 404 Not Found"}), "stranger"},
+		{"no DNS here", judgeWeb(WebSeen{Listen: ":3000", Manager: true, Public: "https://x", Outside: "no answer", Unreached: true}), "unreached"},
+		{"welcome to nginx", judgeWeb(WebSeen{Listen: ":3000", Manager: true, Public: "https://x", Outside: "it answers 404 Not Found", Default: true}), "nginx_default"},
 		{"proxy", judgeWeb(WebSeen{Listen: ":3000", Manager: true, Public: "https://x", Outside: "it answers 502 Bad Gateway"}), "proxy"},
 	}
 }
@@ -113,7 +115,7 @@ func loginCases() []ruled {
 	header := func(change func(*config.Config)) Result {
 		cfg := config.Config{Server: config.Server{Listen: ":3000", TrustedProxies: []string{"127.0.0.1/32"}, UserHeader: "X-Remote-User"}, Auth: config.Auth{Mode: "login"}}
 		change(&cfg)
-		return judgeHeader(cfg)
+		return judgeHeader(cfg, false)
 	}
 	with := func(break_ func(*LoginSeen)) Result {
 		o := LoginSeen{Path: "/htpasswd", Login: true, Listens: true, Mode: 0o640, Users: 20}
@@ -121,6 +123,7 @@ func loginCases() []ruled {
 		return judgeLogin(o)
 	}
 	return []ruled{
+		{"a made-up header", judgeHeader(config.Config{Server: config.Server{UserHeader: "X-Remote-User", PublicURL: "https://x"}}, true), "forged"},
 		{"any process names users", header(func(*config.Config) {}), "open"},
 		{"with a secret", header(func(c *config.Config) { c.Server.ProxySecret = "0123456789abcdef" }), "secret"},
 		{"a password file, and no header written", header(func(c *config.Config) { c.Auth.Htpasswd = "/htpasswd" }), "none"},

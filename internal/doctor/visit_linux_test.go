@@ -82,13 +82,53 @@ func TestWebServer(t *testing.T) {
 		`<html>welcome to nginx</html>`: "something else", `404`: "404 Not Found",
 	} {
 		answer = body
-		silent, why := sameHealth(t.Context(), s.URL+"/", k)
-		if silent || (want == "") != (why == "") || !strings.Contains(why, want) {
-			t.Errorf("%s: %v %q, want %q", body, silent, why, want)
+		why, failed := sameHealth(t.Context(), s.URL+"/", k)
+		if failed != nil || (want == "") != (why == "") || !strings.Contains(why, want) {
+			t.Errorf("%s: %v %q, want %q", body, failed, why, want)
 		}
 	}
 	if got := dialable(":3000") + " " + dialable("0.0.0.0:80") + " " + dialable("[::]:80") + " " + dialable("10.0.0.1:80"); got != "127.0.0.1:3000 127.0.0.1:80 127.0.0.1:80 10.0.0.1:80" {
 		t.Errorf("dialled %s", got)
+	}
+}
+
+// TestForgedHeader: a proxy that hands on what callers send, one that does not, and a site without a login.
+func TestForgedHeader(t *testing.T) {
+	for name, c := range map[string]struct {
+		user func(r *http.Request) string // whom the manager sees
+		want bool
+	}{
+		"handed on":      {func(r *http.Request) string { return r.Header.Get("X-Remote-User") }, true},
+		"taken out":      {func(*http.Request) string { return "" }, false},
+		"needs no login": {func(*http.Request) string { return "anyone" }, false},
+	} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if c.user(r) == "" {
+				w.WriteHeader(http.StatusUnauthorized)
+				return
+			}
+			fmt.Fprint(w, `{"mode":"running"}`)
+		}))
+		cfg := config.Config{Server: config.Server{PublicURL: s.URL, UserHeader: "X-Remote-User"}}
+		if got := believesForged(t.Context(), cfg); got != c.want {
+			t.Errorf("%s: believed %v", name, got)
+		}
+		cfg.Server.UserHeader = ""
+		if believesForged(t.Context(), cfg) {
+			t.Errorf("%s: believed a header that the configuration does not name", name)
+		}
+		s.Close()
+	}
+}
+
+// TestNginxDefault: the page of Debian's default site, and another.
+func TestNginxDefault(t *testing.T) {
+	for page, want := range map[string]bool{"<h1>Welcome to nginx!</h1>": true, "<h1>Hello</h1>": false} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, page) }))
+		if got := nginxDefault(t.Context(), s.URL); got != want {
+			t.Errorf("%s: %v", page, got)
+		}
+		s.Close()
 	}
 }
 

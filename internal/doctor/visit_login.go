@@ -3,24 +3,58 @@ package doctor
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"regexp"
 	"strings"
+	"time"
 
+	"github.com/comfyume/qmtui/internal/api"
+	"github.com/comfyume/qmtui/internal/config"
 	"github.com/comfyume/qmtui/internal/job"
 )
 
 func (v Visit) loginStage(k known) stage {
-	return stage{name: "login file", checks: []*Check{loginFile, proxyHeader}, run: func(context.Context) []Result {
+	return stage{name: "login file", checks: []*Check{loginFile, proxyHeader}, run: func(ctx context.Context) []Result {
 		o := LoginSeen{Path: v.Config.Auth.Htpasswd, Login: v.Config.RequiresLogin(), Header: v.Config.Server.UserHeader, Listens: v.Config.Server.Listen != ""}
 		if o.Path != "" {
 			o.look(k.who)
 		}
-		return []Result{judgeLogin(o), judgeHeader(v.Config)}
+		return []Result{judgeLogin(o), judgeHeader(v.Config, believesForged(ctx, v.Config))}
 	}}
+}
+
+// forgedUser is nobody: a name that the header check makes up.
+const forgedUser = "qmtui-doctor-forged"
+
+// believesForged asks for the queue at server.public_url without a login, once
+// without and once with a user header. Only what the header alone opens is
+// believed; where nobody needs a login, login-file says so.
+func believesForged(ctx context.Context, cfg config.Config) bool {
+	if cfg.Server.PublicURL == "" || cfg.TrustedHeader() == "" {
+		return false
+	}
+	opens := func(user string) bool {
+		ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+		defer cancel()
+		resp, err := getPlain(ctx, cfg.Server.PublicURL, api.PathQueueStatus, func(h http.Header) {
+			if user != "" {
+				h.Set(cfg.TrustedHeader(), user)
+			}
+		})
+		if err != nil {
+			return false
+		}
+		defer func() { _ = resp.Body.Close() }()
+		var s api.QueueStatus
+		return resp.StatusCode == http.StatusOK && json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&s) == nil && s.Mode != ""
+	}
+	return opens(forgedUser) && !opens("")
 }
 
 // look reads the password file.

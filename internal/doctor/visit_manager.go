@@ -55,9 +55,13 @@ func (v Visit) webStage(k known) stage {
 		if o.Listen == "" || !o.Manager {
 			return []Result{judgeWeb(o)}
 		}
-		o.Silent, o.Answer = sameHealth(ctx, "http://"+dialable(o.Listen), k)
+		var failed error
+		o.Answer, failed = sameHealth(ctx, "http://"+dialable(o.Listen), k)
+		o.Silent = errors.Is(failed, syscall.ECONNREFUSED) || errors.Is(failed, context.DeadlineExceeded)
 		if o.Public != "" && o.Answer == "" {
-			_, o.Outside = sameHealth(ctx, o.Public, k)
+			o.Outside, failed = sameHealth(ctx, o.Public, k)
+			o.Unreached = failed != nil
+			o.Default = o.Outside != "" && !o.Unreached && nginxDefault(ctx, o.Public)
 		}
 		return []Result{judgeWeb(o)}
 	}}
@@ -79,32 +83,52 @@ func dialable(listen string) string {
 
 // sameHealth asks an address for the manager's health and compares it with
 // that from the socket. why is empty when it is the same manager's.
-func sameHealth(ctx context.Context, base string, k known) (silent bool, why string) {
+// failed is the error when there was no HTTP answer at all.
+func sameHealth(ctx context.Context, base string, k known) (why string, failed error) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(base, "/")+api.PathHealth, nil)
+	resp, err := getPlain(ctx, base, api.PathHealth, func(http.Header) {})
 	if err != nil {
-		return true, err.Error()
-	}
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	resp, err := client.Do(req)
-	if err != nil {
-		return errors.Is(err, syscall.ECONNREFUSED) || ctx.Err() != nil, "no answer: " + rootCause(err)
+		return "no answer: " + rootCause(err), err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	var h api.Health
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	switch {
 	case err != nil:
-		return false, "its answer broke off"
+		return "its answer broke off", nil
 	case resp.StatusCode != http.StatusOK:
-		return false, fmt.Sprintf("it answers %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+		return fmt.Sprintf("it answers %d %s", resp.StatusCode, http.StatusText(resp.StatusCode)), nil
 	case json.Unmarshal(body, &h) != nil || h.Status == "":
-		return false, "it answers something else than the manager's health"
+		return "it answers something else than the manager's health", nil
 	case math.Abs(h.Uptime-k.health.Uptime-time.Since(k.at).Seconds()) > 30:
-		return false, fmt.Sprintf("it is another manager, up for %.0f s", h.Uptime)
+		return fmt.Sprintf("it is another manager, up for %.0f s", h.Uptime), nil
 	}
-	return false, ""
+	return "", nil
+}
+
+// getPlain gets a path below base, without a login and without following redirects.
+func getPlain(ctx context.Context, base, path string, set func(http.Header)) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(base, "/")+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	set(req.Header)
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return client.Do(req)
+}
+
+// nginxDefault reports the page that nginx shows where nobody has set it up.
+func nginxDefault(ctx context.Context, base string) bool {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	resp, err := getPlain(ctx, base, "/", func(http.Header) {})
+	if err != nil {
+		return false
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	return strings.Contains(string(body), "Welcome to nginx!")
 }
 
 // rootCause is the innermost error, without addresses that the sentence has already.
