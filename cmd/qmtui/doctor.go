@@ -20,6 +20,7 @@ type doctorOptions struct {
 	canary, wake, yes, json, all, there bool
 	tofu                                string
 	deployments                         []string // that get a canary; none means each
+	timeout                             time.Duration
 }
 
 func doctorCommand(a *app) *cobra.Command {
@@ -52,9 +53,12 @@ which is another thing where it runs in a container, or elsewhere.`,
 	f.StringVar(&o.tofu, "tf", "", "folder with OpenTofu files to read")
 	f.BoolVar(&o.all, "all", false, "tell what every check found, good ones too")
 	f.BoolVar(&o.there, "by-manager", false, "let the manager look, in its own process and mount namespace")
+	f.DurationVar(&o.timeout, "timeout", 30*time.Minute, "take each canary back after that long; with --by-manager: stop waiting, and end with 4")
 	f.BoolVar(&o.json, "json", false, "print exactly one JSON document")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		switch {
+		case o.timeout <= 0:
+			return usage(c.CommandPath(), "--timeout is %s; give more than 0", o.timeout)
 		case len(o.deployments) > 0 && !o.canary:
 			return usage(c.CommandPath(), "--deployment goes with --canary")
 		case o.there && (o.wake || o.tofu != ""):

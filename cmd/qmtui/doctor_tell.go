@@ -30,7 +30,7 @@ func (a *app) flyCanary(ctx context.Context, v doctor.Visit, o doctorOptions) []
 		to = deploymentNames(workers)
 	}
 	told := a.newTeller()
-	results := v.Fly(ctx, doctor.Canary{Here: a.local(), To: to, Tell: told.show, Agree: func(workers []api.Worker) bool {
+	results := v.Fly(ctx, doctor.Canary{Here: a.local(), To: to, Tell: told.show, Limit: o.timeout, Agree: func(workers []api.Worker) bool {
 		a.tellCanary(workers)
 		return o.yes || isTerminal(a.stdin) && a.agreed("send it?")
 	}})

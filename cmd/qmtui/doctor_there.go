@@ -10,6 +10,7 @@ import (
 
 	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/doctor"
+	"github.com/comfyume/qmtui/internal/job"
 )
 
 // doctorThere lets the manager's own doctor look, and tells what it found.
@@ -29,7 +30,13 @@ func (a *app) doctorThere(ctx context.Context, o doctorOptions) error {
 	if err != nil {
 		return err
 	}
-	if s, err = a.awaitDoctor(ctx, c, s); err != nil {
+	bounded, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	if s, err = a.awaitDoctor(bounded, c, s); bounded.Err() != nil && ctx.Err() == nil {
+		return &job.Error{Code: waitTimeout, Class: job.Unavailable, Message: "the manager's doctor did not end within " + o.timeout.String() + "; it goes on",
+			Hint: "see its report in the panel, or give a longer --timeout"}
+	}
+	if err != nil {
 		return err
 	}
 	if s.Report == nil {

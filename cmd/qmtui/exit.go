@@ -18,7 +18,11 @@ const (
 	exitFailed   = 1
 	exitUsage    = 2
 	exitNoDaemon = 3
+	exitWaited   = 4
 )
+
+// waitTimeout is the code of an error that says that --timeout is over.
+const waitTimeout = "wait_timeout"
 
 // usageError says that the command line itself is wrong.
 type usageError struct{ message, hint string }
@@ -45,6 +49,12 @@ func codeOf(err error) int {
 		return exitUsage
 	case errors.Is(err, api.ErrNoDaemon):
 		return exitNoDaemon
+	}
+	switch job.AsError(err).Code {
+	case managerGone:
+		return exitNoDaemon
+	case waitTimeout:
+		return exitWaited
 	}
 	return exitFailed
 }

@@ -32,7 +32,8 @@ func rootCommand(a *app) *cobra.Command {
 		Long: `qmtui takes ComfyUI jobs of many users through a serverless GPU fleet and
 puts every output into the right user's folder.
 
-Exit codes: 0 good, 1 it failed, 2 wrong usage, 3 no manager to talk to.`,
+Exit codes: 0 good, 1 it failed, 2 wrong usage, 3 no manager to talk to, or it went
+away and did not come back, 4 --timeout is over and what was waited for goes on.`,
 		Example: `  qmtui                                             the panel
   qmtui demo                                        the whole system on this machine
   qmtui --daemon                                    the manager, without a screen

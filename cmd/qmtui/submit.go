@@ -45,7 +45,9 @@ otherwise. A file that carries only the workflow of the ComfyUI page is refused:
 drag it onto the page and export the prompt there.
 
 With --wait it follows the job to its end, also over restarts of the manager,
-and prints where the outputs stand. Stopping it leaves the job alone.`,
+and prints where the outputs stand. Stopping it leaves the job alone, and so does
+its own end: with 4 after --timeout, with 3 when the manager has not answered for
+two minutes. "qmtui jobs show" tells afterwards what became of it.`,
 		Example: `  qmtui submit --example --user user001 --wait      a picture that needs no model
   qmtui submit prompt.json --user user001
   qmtui submit prompt.json --user user001 --priority high --wait --timeout 30m
@@ -60,7 +62,7 @@ and prints where the outputs stand. Stopping it leaves the job alone.`,
 	f.StringVar(&o.extra, "extra", "", "JSON file with extra_data, such as the workflow to embed")
 	f.StringVar(&o.deployment, "deployment", "", "render it there and nowhere else, for admins (default: the active one)")
 	f.BoolVar(&o.wait, "wait", false, "wait for the end, and fail unless the job is done")
-	f.DurationVar(&o.timeout, "timeout", 0, "with --wait: stop waiting after that long (default: never)")
+	f.DurationVar(&o.timeout, "timeout", 0, "with --wait: stop waiting after that long, and end with 4 (default: as long as the job takes)")
 	f.BoolVar(&o.example, "example", false, "submit the built-in first-picture.json, which any ComfyUI can run: it needs no model")
 	f.BoolVar(&o.json, "json", false, "print exactly one JSON document: the job")
 	_ = c.MarkFlagRequired("user")

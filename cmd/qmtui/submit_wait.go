@@ -19,13 +19,13 @@ func (a *app) wait(ctx context.Context, c *api.Client, j api.Job, o submitOption
 	}
 	defer cancel()
 	told := a.newTeller()
-	end, err := follower{client: c, show: told.show, grace: retryGrace}.follow(bounded, j)
+	end, err := follower{client: c, show: told.show, grace: retryGrace, patience: awayPatience}.follow(bounded, j)
 	told.end()
 	switch {
 	case ctx.Err() != nil:
 		return goesOn("interrupted", "stopped waiting", j.ID)
 	case bounded.Err() != nil:
-		return goesOn("wait_timeout", fmt.Sprintf("the job did not end within %s", o.timeout), j.ID)
+		return goesOn(waitTimeout, fmt.Sprintf("the job did not end within %s", o.timeout), j.ID)
 	case err != nil:
 		return err
 	}
@@ -78,26 +78,38 @@ const retryGrace = time.Second
 // awayPhase stands for a job's own phase while nobody tells it.
 const awayPhase = "waiting for the manager to come back"
 
+// awayPatience is how long a manager may be away: longer than a restart or an
+// upgrade takes.
+const awayPatience = 2 * time.Minute
+
+// managerGone is the code of an error that says that a manager went away and
+// did not come back.
+const managerGone = "manager_gone"
+
 // follower follows one job over as many event streams as that takes.
 type follower struct {
 	client *api.Client
 	show   func(api.Job)
 	grace  time.Duration
+	// patience is how long to look for a manager that does not answer.
+	patience time.Duration
 }
 
 // follow returns the job once it has ended. When the stream breaks it opens
-// another, for as long as ctx lasts: a manager may be restarted. What another
-// try cannot mend is an error.
+// another, until no stream could be opened for as long as its patience lasts: a
+// manager may be restarted. What another try cannot mend is an error.
 func (f follower) follow(ctx context.Context, j api.Job) (api.Job, error) {
-	pause := 100 * time.Millisecond
+	pause, heard := 100*time.Millisecond, time.Now()
 	for {
 		f.show(j)
-		next, err := f.stream(ctx, j)
+		next, opened, err := f.stream(ctx, j)
 		if err == nil || ctx.Err() != nil || !job.AsError(err).Transient {
 			return next, err
 		}
-		if next.Rev != j.Rev {
-			pause = 100 * time.Millisecond
+		if opened {
+			pause, heard = 100*time.Millisecond, time.Now()
+		} else if away := time.Since(heard); away >= f.patience {
+			return next, gone(away, next.ID, err)
 		}
 		next.Phase = awayPhase
 		j = next
@@ -106,6 +118,13 @@ func (f follower) follow(ctx context.Context, j api.Job) (api.Job, error) {
 		}
 		pause = min(2*pause, 3*time.Second)
 	}
+}
+
+// gone is the end of the patience with a manager, with what its last answer was.
+func gone(away time.Duration, id job.ID, last error) error {
+	return &job.Error{Code: managerGone, Class: job.Unavailable,
+		Message: fmt.Sprintf("the manager has not answered for %s (%s); the job %s is in its database and goes on when it is back", length(away), job.AsError(last).Code, id),
+		Hint:    fmt.Sprintf("start the manager (systemctl start qmtui), then look with \"qmtui jobs show %s\"", shortID(id))}
 }
 
 // pauseFor waits; false when ctx ended first.
@@ -120,22 +139,24 @@ func pauseFor(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// stream follows one event stream to the job's end or its own.
-func (f follower) stream(ctx context.Context, j api.Job) (api.Job, error) {
+// stream follows one event stream to the job's end or its own. opened says that
+// the manager sent something.
+func (f follower) stream(ctx context.Context, j api.Job) (next api.Job, opened bool, err error) {
 	stream, err := f.client.Events(ctx, 1)
 	if err != nil {
-		return j, err
+		return j, false, err
 	}
 	defer func() { _ = stream.Close() }()
 	for {
 		e, err := stream.Next()
 		if err != nil {
-			return j, err
+			return j, opened, err
 		}
+		opened = true
 		if e.Kind == api.EventSnapshot {
 			// A job that ended while nobody looked need not be in the snapshot.
 			if j, err = f.fresh(ctx, j); err != nil {
-				return j, err
+				return j, opened, err
 			}
 		}
 		next, news := apply(j, e)
@@ -144,11 +165,11 @@ func (f follower) stream(ctx context.Context, j api.Job) (api.Job, error) {
 		}
 		if mayReturn(j) && pauseFor(ctx, f.grace) {
 			if j, err = f.fresh(ctx, j); err != nil {
-				return j, err
+				return j, opened, err
 			}
 		}
 		if j.State.Terminal() {
-			return j, nil
+			return j, opened, nil
 		}
 	}
 }

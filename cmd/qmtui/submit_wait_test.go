@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/job"
@@ -70,7 +71,7 @@ func TestFollowDoubtsAnEndThatMayBeRetried(t *testing.T) {
 		send(w, api.EventChange, api.Change{Rev: 4, Job: jobAt(4, job.Done, nil)})
 	}}
 	var seen []job.State
-	end, err := follower{client: f.dial(t), show: func(j api.Job) { seen = append(seen, j.State) }}.follow(t.Context(), jobAt(0, job.Queued, nil))
+	end, err := follower{client: f.dial(t), patience: patience, show: func(j api.Job) { seen = append(seen, j.State) }}.follow(t.Context(), jobAt(0, job.Queued, nil))
 	if err != nil || end.State != job.Done {
 		t.Fatalf("follow = %v, %v; want done after states %v", end.State, err, seen)
 	}
@@ -84,7 +85,7 @@ func TestFollowEndsWithALossThatStays(t *testing.T) {
 	f := &fakeStreams{}
 	f.be(lost)
 	f.streams = []func(http.ResponseWriter){func(w http.ResponseWriter) { send(w, api.EventChange, api.Change{Rev: 2, Job: lost}) }}
-	end, err := follower{client: f.dial(t), show: func(api.Job) {}}.follow(t.Context(), jobAt(0, job.Running, nil))
+	end, err := follower{client: f.dial(t), patience: patience, show: func(api.Job) {}}.follow(t.Context(), jobAt(0, job.Running, nil))
 	if err != nil || end.State != job.Lost {
 		t.Errorf("follow = %v, %v, want lost", end.State, err)
 	}
@@ -93,9 +94,34 @@ func TestFollowEndsWithALossThatStays(t *testing.T) {
 func TestFollowGivesUpOnWhatNoTryMends(t *testing.T) {
 	f := &fakeStreams{streams: []func(http.ResponseWriter){
 		refuseStream(&job.Error{Code: "login_required", Class: job.Forbidden, Message: "nobody said who you are"})}}
-	_, err := follower{client: f.dial(t), show: func(api.Job) {}}.follow(t.Context(), jobAt(0, job.Queued, nil))
+	_, err := follower{client: f.dial(t), patience: patience, show: func(api.Job) {}}.follow(t.Context(), jobAt(0, job.Queued, nil))
 	if e := job.AsError(err); e == nil || e.Code != "login_required" || f.opened.Load() != 1 {
 		t.Errorf("follow = %v after %d tries, want login_required after one", err, f.opened.Load())
+	}
+}
+
+// A manager that goes away in the middle of the wait and does not come back, one that refuses every
+// stream for good, and one that comes back again and again.
+func TestFollowGivesUpOnAManagerThatIsGone(t *testing.T) {
+	f := &fakeStreams{}
+	running := jobAt(1, job.Running, nil)
+	f.be(running)
+	away := make(chan struct{})
+	f.streams = []func(http.ResponseWriter){func(w http.ResponseWriter) {
+		send(w, api.EventSnapshot, api.Snapshot{Rev: 1, Jobs: []api.Job{}, Last: true})
+	}, func(w http.ResponseWriter) {
+		send(w, api.EventChange, api.Change{Rev: 2, Job: jobAt(2, job.Running, nil)})
+		close(away)
+	}, refuseStream(&job.Error{Code: "stopping", Class: job.Unavailable, Transient: true, Message: "on its way out"})}
+	var last string
+	_, err := follower{client: f.dial(t), patience: 300 * time.Millisecond, show: func(j api.Job) { last = j.Phase }}.follow(t.Context(), running)
+	<-away
+	e := job.AsError(err)
+	if e == nil || e.Code != managerGone || !strings.Contains(e.Message, "the job j ") || !strings.Contains(e.Hint, "qmtui jobs show j") || last != awayPhase {
+		t.Errorf("follow = %v, and shows %q", err, last)
+	}
+	if codeOf(err) != exitNoDaemon || codeOf(goesOn(waitTimeout, "m", "j")) != exitWaited {
+		t.Errorf("exit codes %d and %d", codeOf(err), codeOf(goesOn(waitTimeout, "m", "j")))
 	}
 }
 

@@ -151,7 +151,9 @@ func mayWake(w api.Worker) bool { return w.ScaleToZero && w.State != job.WarmthW
 // wakingCommand makes a command that may cost money: it asks first.
 func wakingCommand(a *app, c *cobra.Command, costs func(api.Worker) bool, do func(*api.Client, context.Context, string) (api.Worker, error)) *cobra.Command {
 	var yes bool
+	var timeout time.Duration
 	c.Args = takes(1, 1, "the deployment's NAME")
+	c.Flags().DurationVar(&timeout, "timeout", 20*time.Minute, "stop waiting for the answer after that long, and end with 4")
 	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	asJSON := jsonFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -160,7 +162,14 @@ func wakingCommand(a *app, c *cobra.Command, costs func(api.Worker) bool, do fun
 				return err
 			}
 		}
-		return a.workerCall(c.Context(), args[0], *asJSON, do)
+		ctx, cancel := context.WithTimeout(c.Context(), timeout)
+		defer cancel()
+		err := a.workerCall(ctx, args[0], *asJSON, do)
+		if err != nil && ctx.Err() != nil && c.Context().Err() == nil {
+			return &job.Error{Code: waitTimeout, Class: job.Unavailable, Message: fmt.Sprintf("%s did not answer within %s; its machine may go on starting, which costs money", args[0], timeout),
+				Hint: `look with "qmtui workers list"`}
+		}
+		return err
 	}
 	return c
 }
