@@ -37,6 +37,10 @@ tarball: stage ## the same as a plain archive, dist/qmtui-VERSION-linux-ARCH.tar
 	tar -C dist --sort=name --owner=0 --group=0 --numeric-owner --mtime=@$(SOURCE_DATE_EPOCH) -cf - $(notdir $(STAGED)) | gzip -9n > $(STAGED).tar.gz
 	rm -rf $(STAGED) && ls -l $(STAGED).tar.gz
 
+.PHONY: walk
+walk: deb ## slow: every step of the operators' pages in a clean Debian with systemd and nginx (root, mmdebstrap, systemd-nspawn)
+	packaging/walk.sh "$$(ls -t dist/*_$(GOARCH).deb | head -1)"
+
 .PHONY: demo
 demo: ## the whole system on this machine, simulated, to its end
 	$(GO) run ./cmd/qmtui demo --headless --users 20 --jobs 5 --replicas 4 --faults all --seed 1

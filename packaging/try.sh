@@ -3,52 +3,14 @@
 # systemd, by the commands of docs/operations.md:
 #
 #   packaging/try.sh OLD.deb NEW.deb [TARBALL]
-#
-# Needs root, mmdebstrap and systemd-nspawn. $TRY_BASE may name a tar of a
-# clean Debian with systemd, to save the minute that making one takes. With
-# $TRY_KEEP the machine stays up, for looking around.
 set -euo pipefail
 old=$(realpath "$1") new=$(realpath "$2") tarball=${3:+$(realpath "$3")}
-work=$(mktemp -d /tmp/qmtui-try.XXXXXX)
-root=$work/root
-mkdir "$root"
+. "$(dirname "$0")/machine.sh"
 
-say() { printf '\n-- %s (%ss)\n' "$*" "$SECONDS"; }
-fail() { echo "FAILED: $*"; exit 1; }
-# inside runs a shell command in the machine.
-inside() { nsenter -t "$leader" -a -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root /bin/bash -ec "$1"; }
-# until_true tries a command inside again and again.
-until_true() {
-  for _ in $(seq 120); do
-    if inside "$1" >/dev/null 2>&1; then return 0; fi
-    sleep 0.5
-  done
-  inside "$1" || true
-  inside 'systemctl status qmtui --no-pager; journalctl -u qmtui --no-pager | tail -30' || true
-  fail "never true: $1"
-}
-cleanup() {
-  [ -z "${TRY_KEEP:-}" ] || { echo "kept: nsenter -t ${leader:-?} -a ; kill ${nspawn:-?}"; return; }
-  [ -z "${nspawn:-}" ] || { kill -TERM "$nspawn" 2>/dev/null; wait "$nspawn" 2>/dev/null; } || true
-  rm -rf --one-file-system "$work"
-}
-trap cleanup EXIT
-
-say "a clean Debian"
-if [ -n "${TRY_BASE:-}" ]; then
-  tar -C "$root" -xf "$TRY_BASE"
-else
-  mmdebstrap --quiet --variant=minbase --include=systemd,systemd-sysv,dbus,procps bookworm "$root"
-fi
+unpack
 cp "$old" "$root/root/old.deb"
 cp "$new" "$root/root/new.deb"
-systemd-nspawn --quiet --register=no --keep-unit --private-network --console=pipe -D "$root" -b >"$work/console" 2>&1 </dev/null &
-nspawn=$!
-for _ in $(seq 60); do
-  leader=$(pgrep -P "$nspawn" | head -1) && [ -n "$leader" ] && nsenter -t "$leader" -a -- systemctl is-system-running 2>/dev/null | grep -qE 'running|degraded' && break
-  sleep 0.5
-done
-inside 'systemctl --version | head -1'
+boot
 
 say "install"
 inside 'apt-get install -y --no-install-recommends /root/old.deb 2>&1 | tail -4 || dpkg -i /root/old.deb'

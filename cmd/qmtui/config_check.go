@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -31,6 +32,11 @@ func (a *app) checkConfig(asJSON bool) error {
 		who = doctor.ServiceUser(dir)
 	}
 	var problems, advice config.Problems
+	if who.State && src.File != "" { // the same file, which that user might not find
+		if path, err := filepath.Abs(src.File); err == nil {
+			a.configPath = path
+		}
+	}
 	look := func() {
 		// Once more with that user's rights: what root reads need not be open to it.
 		if cfg, src, err = a.loadConfig(); err != nil {

@@ -335,7 +335,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 // nginx.conf that takes them in as Debian's does.
 func nginxFiles(t *testing.T, dir, main, manager, front, pages string, change *strings.Replacer) string {
 	t.Helper()
-	swap := strings.NewReplacer("listen 80;", "listen "+front+";", "127.0.0.1:3000", manager, "/etc/nginx/conf.d/", dir+"/")
+	swap := strings.NewReplacer("listen 80 default_server;", "listen "+front+" default_server;", "listen 80;", "listen "+front+";", "127.0.0.1:3000", manager, "/etc/nginx/conf.d/", dir+"/")
 	all, err := fs.ReadDir(assets.Nginx, "nginx")
 	check(t, err)
 	for _, f := range all {

@@ -120,6 +120,8 @@ func (l *loader) read() (string, []byte, error) {
 			return c.path, data, nil
 		case errors.Is(err, errOpen):
 			return "", nil, Problems{{Code: CodeOpen, File: c.path, Message: "everybody may write to the configuration", Hint: "chmod o-w " + c.path + ", and look whether its content is still yours"}}
+		case !c.must && hidden(c.path):
+			continue // such as ./qmtui.toml of a service's user in /root
 		case !errors.Is(err, fs.ErrNotExist):
 			return "", nil, Problems{{Code: CodeUnreadable, File: c.path, Message: "cannot read the configuration: " + reason(err), Hint: c.hint}}
 		case c.must:
@@ -127,6 +129,12 @@ func (l *loader) read() (string, []byte, error) {
 		}
 	}
 	return "", nil, nil
+}
+
+// hidden reports a path below a folder that this user may not look into.
+func hidden(path string) bool {
+	_, err := os.Lstat(path)
+	return errors.Is(err, fs.ErrPermission)
 }
 
 type candidate struct {
