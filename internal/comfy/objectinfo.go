@@ -50,8 +50,9 @@ type Input struct {
 
 // ParseObjectInfo reads the answer of GET /object_info or /object_info/{class}.
 // It survives bare NaN and Infinity, which custom nodes declare as bounds, and
-// entries of an unknown shape, which it keeps by name only. raw may not be
-// changed afterwards.
+// entries of an unknown shape, which it keeps by name only. Choices that name
+// what is staged for users, or their attempts' outputs, are left out. raw may
+// not be changed afterwards.
 func ParseObjectInfo(raw []byte) (*ObjectInfo, error) {
 	var entries map[string]json.RawMessage
 	raw = nullBareNumbers(raw)
@@ -60,6 +61,9 @@ func ParseObjectInfo(raw []byte) (*ObjectInfo, error) {
 	}
 	if entries == nil {
 		return nil, errors.New("read object_info: it is not an object")
+	}
+	if withoutStaged(entries) {
+		raw = entriesJSON(entries)
 	}
 	info := &ObjectInfo{classes: make(map[string]Class, len(entries)), entries: entries, raw: raw}
 	for name, entry := range entries {
@@ -78,8 +82,9 @@ func (info *ObjectInfo) Class(name string) (Class, bool) {
 	return c, ok
 }
 
-// JSON is the answer as it was read, with null for bare NaN and Infinity; nil
-// for nil. Nobody may change it.
+// JSON is the answer as it was read, with null for bare NaN and Infinity and
+// without choices that ParseObjectInfo left out; nil for nil. Nobody may change
+// it, and it never changes: the same bytes are the same list.
 func (info *ObjectInfo) JSON() []byte {
 	if info == nil {
 		return nil

@@ -28,11 +28,7 @@ func MergeObjectInfo(infos ...*ObjectInfo) *ObjectInfo {
 			out.replaced[name] = true
 		}
 	}
-	raw, err := json.Marshal(out.entries)
-	if err != nil { // each entry was read as JSON
-		raw = infos[0].raw
-	}
-	out.raw = raw
+	out.raw = entriesJSON(out.entries)
 	return out
 }
 
