@@ -320,7 +320,9 @@ func (f *fakeFleet) Spending(name string) []job.Spent {
 	return f.spent[name]
 }
 
-func (f *fakeFleet) Nodes() []byte { return []byte(`{"SaveImage":{}}`) }
+func (f *fakeFleet) Nodes(deployment string) job.NodeList {
+	return job.NodeList{Deployment: deployment, JSON: []byte(`{"SaveImage":{}}`)}
+}
 
 func (f *fakeFleet) Deployments() []job.Deployment {
 	f.mu.Lock()

@@ -146,9 +146,10 @@ type Fleet interface {
 	// Deployments lists them in configured order; Active and InFlight are the
 	// engine's to fill in.
 	Deployments() []job.Deployment
-	// Nodes is what a deployment in use last listed of its nodes, as GET
-	// /object_info has it; nil when none was asked yet. It asks nobody.
-	Nodes() []byte
+	// Nodes is what the workers of that deployment last listed of their nodes. When
+	// nothing is known of it, or it is empty, it is that of the one that was
+	// submitted to last, or else the newest of all. It asks nobody.
+	Nodes(deployment string) job.NodeList
 	// Warm wakes a deployment, which costs money; Refresh asks it now. Both wait for the answer.
 	Warm(ctx context.Context, name string) (job.Deployment, error)
 	Refresh(ctx context.Context, name string) (job.Deployment, error)

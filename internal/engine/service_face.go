@@ -21,6 +21,6 @@ func (e *Engine) Remember(key string, v any) error {
 	return e.ledger.SetSetting(rememberPrefix+key, v)
 }
 
-// Nodes is what a deployment in use last listed of its nodes, as GET
-// /object_info has it; nil when none was asked yet. It asks nobody.
-func (e *Engine) Nodes() []byte { return e.fleet.Nodes() }
+// Nodes is what the workers of the active deployment last listed of their
+// nodes, or those of another when nothing is known of it. It asks nobody.
+func (e *Engine) Nodes() job.NodeList { return e.fleet.Nodes(e.board.Load().status.Active) }

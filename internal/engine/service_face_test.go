@@ -28,8 +28,8 @@ func TestRemember(t *testing.T) {
 		if _, err := h.ByKey("user001", "comfy:x"); job.AsError(err).Class != job.NotFound {
 			t.Errorf("an unknown key: %v", err)
 		}
-		if string(h.Nodes()) == "" {
-			t.Error("the fleet's nodes are not told")
+		if got := h.Nodes(); len(got.JSON) == 0 || got.Deployment == "" || got.Deployment != h.Status().Active {
+			t.Errorf("the nodes are those of %q, of %q", got.JSON, got.Deployment)
 		}
 	})
 }

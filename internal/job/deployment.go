@@ -68,6 +68,10 @@ type Deployment struct {
 	Rules    string    `json:"rules,omitempty"`  // what is done for it without being asked, for people
 	System   *System   `json:"system,omitempty"` // nil until somebody asked while it was awake
 	SystemAt time.Time `json:"system_at,omitzero"`
+	// Nodes counts the node classes that its workers listed, NodesAt is when that
+	// list was last read; zero when it never was.
+	Nodes   int       `json:"nodes,omitempty"`
+	NodesAt time.Time `json:"nodes_at,omitzero"`
 }
 
 // Learned is what a run showed of a node class. Plain says that it saves outside

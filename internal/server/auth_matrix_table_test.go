@@ -189,6 +189,8 @@ var matrixOfFace = []matrixRow{
 	{"GET /extensions", "", 200, ""},
 	{"GET /models", "", 200, ""},
 	{"GET /models/{folder}", "", 200, ""},
+	{"GET /experiment/models", "", 200, ""},
+	{"GET /experiment/models/{folder}", "", 200, ""},
 }
 
 // wholeMatrix is the matrix with the face at each of its places.

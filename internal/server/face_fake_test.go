@@ -50,4 +50,4 @@ func (f *fakeService) Remember(key string, v any) error {
 	return err
 }
 
-func (f *fakeService) Nodes() []byte { return f.nodes }
+func (f *fakeService) Nodes() job.NodeList { return f.nodes }

@@ -37,8 +37,10 @@ func (s *Server) faceRoutes() []route {
 		{"GET", "/features", s.faceFeatures, false},
 		{"GET", "/embeddings", faceNothing, false},
 		{"GET", "/extensions", faceNothing, false},
-		{"GET", "/models", faceNothing, false},
-		{"GET", "/models/{folder}", faceNothing, false},
+		{"GET", "/models", s.faceModelFolders, false},
+		{"GET", "/models/{folder}", s.faceModels, false},
+		{"GET", "/experiment/models", s.facePageFolders, false},
+		{"GET", "/experiment/models/{folder}", s.facePageModels, false},
 	}
 }
 

@@ -421,7 +421,7 @@ func TestFaceInfo(t *testing.T) {
 	if w := atFace(h, "GET", "/object_info", ""); strings.TrimSpace(w.Body.String()) != "{}" {
 		t.Errorf("object_info before anybody was asked: %s", w.Body)
 	}
-	svc.nodes = []byte(`{"SaveImage":{"output_node":true},"X":{}}`)
+	svc.nodes.JSON = []byte(`{"SaveImage":{"output_node":true},"X":{}}`)
 	svc.workers[0].System = &job.System{Version: "0.8.0", Python: "3.13.5", Devices: []job.Device{{Name: "cuda:0 NVIDIA H200", VRAMTotal: 9, VRAMFree: 4}}}
 	if w := atFace(h, "GET", "/object_info", ""); !strings.Contains(w.Body.String(), `"X":{}`) {
 		t.Errorf("object_info: %s", w.Body)

@@ -38,7 +38,7 @@ type fakeService struct {
 	standing func(job.Job) job.Standing
 
 	remembered map[string][]byte
-	nodes      []byte
+	nodes      job.NodeList
 }
 
 var epoch = time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)

@@ -103,6 +103,7 @@ type Server struct {
 	sockets  sockets
 	inputs   inputFolders
 	clients  clientMemories // of the face
+	nodes    nodeList       // of the workers, for the face
 	hiding   sync.Mutex     // held while somebody's history is changed
 	pictures *picture.Gate
 	previews *previewCache

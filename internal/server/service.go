@@ -57,9 +57,9 @@ type Service interface {
 	// false when there is nothing.
 	Remembered(key string, v any) (bool, error)
 	Remember(key string, v any) error
-	// Nodes is what a deployment in use last listed of its nodes, as GET
-	// /object_info has it; nil when none was asked yet. It asks nobody.
-	Nodes() []byte
+	// Nodes is what the workers of the active deployment last listed of their
+	// nodes, or those of another when nothing is known of it. It asks nobody.
+	Nodes() job.NodeList
 
 	// Watch takes a snapshot of the newest limit jobs and subscribes.
 	Watch(limit int) (job.Watch, error)

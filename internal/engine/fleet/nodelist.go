@@ -44,6 +44,9 @@ type nodeList struct {
 	servers map[string]bool
 	// confirmed is when so many answers in a row spoke against the use of a class.
 	confirmed map[string]time.Time
+	// keptSum and keptAt are what was last kept over a restart.
+	keptSum [sha256.Size]byte
+	keptAt  time.Time
 }
 
 type nodeReply struct {
@@ -75,14 +78,28 @@ func (l *nodeList) merge() {
 	l.union = comfy.MergeObjectInfo(infos...).Replacing(l.replaced)
 }
 
-// Nodes is what the deployment in use last listed of its nodes, as GET
-// /object_info has it; nil when it was never asked. It asks nobody.
-func (f *Fleet) Nodes() []byte {
-	s := f.inUse()
-	if s == nil {
-		return nil
+// Nodes is what the workers of that deployment last listed of their nodes.
+// When nothing is known of it, or it is empty, it is that of the one that was
+// submitted to last, or else the newest of all. It asks nobody.
+func (f *Fleet) Nodes(deployment string) job.NodeList {
+	for _, s := range []*site{f.byName[deployment], f.inUse()} {
+		if s != nil && s.nodes().JSON != nil {
+			return s.nodes()
+		}
 	}
-	return s.knownNodes().JSON()
+	var newest job.NodeList
+	for _, s := range f.sites {
+		if list := s.nodes(); list.JSON != nil && (newest.JSON == nil || list.At.After(newest.At)) {
+			newest = list
+		}
+	}
+	return newest
+}
+
+func (s *site) nodes() job.NodeList {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return job.NodeList{Deployment: s.spec.Name, At: s.list.readAt, JSON: s.list.union.JSON()}
 }
 
 func (f *Fleet) inUse() *site {
@@ -138,6 +155,13 @@ func (s *site) askNodes(ctx context.Context) error {
 	if nodes.Len() == 0 {
 		return nil
 	}
+	s.keepNodes(s.takeNodes(nodes, replaced))
+	return nil
+}
+
+// takeNodes takes in a whole list; it returns what is to be kept over a
+// restart, nil for nothing.
+func (s *site) takeNodes(nodes *comfy.ObjectInfo, replaced []string) *keptNodes {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.opts.Now()
@@ -154,7 +178,7 @@ func (s *site) askNodes(ctx context.Context) error {
 	}
 	s.list.servers[signature(s.system)] = true
 	s.list.readAt = now
-	return nil
+	return s.list.toKeep(s.spec.URL, now)
 }
 
 // askClass asks about one class only, which costs little.

@@ -204,7 +204,7 @@ func TestRow05TheListIsReadAgainWhileInUse(t *testing.T) {
 		c.nodes[0].version, c.nodes[0].classes = "0.34.0", newNode
 		c.mu.Unlock()
 		elapse(t, 3*time.Minute) // a question about the server, and one after it
-		if n := c.count("GET /object_info") - before; n == 0 || !strings.Contains(string(fl.Nodes()), "NewNode") {
+		if n := c.count("GET /object_info") - before; n == 0 || !strings.Contains(string(fl.Nodes("").JSON), "NewNode") {
 			t.Errorf("read %d times after the update", n)
 		}
 	})

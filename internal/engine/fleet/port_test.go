@@ -17,7 +17,7 @@ var _ interface {
 	Interrupt(ctx context.Context, f job.Flight) error
 	Ran(deployment string, d time.Duration)
 	Deployments() []job.Deployment
-	Nodes() []byte
+	Nodes(deployment string) job.NodeList
 	Warm(ctx context.Context, name string) (job.Deployment, error)
 	Refresh(ctx context.Context, name string) (job.Deployment, error)
 } = (*Fleet)(nil)

@@ -50,6 +50,7 @@ func newSite(spec Spec, o Options) (*site, error) {
 		wake: make(chan struct{}, 1), stir: make(chan struct{}, 1), tracks: newTracks()}
 	s.recallLeases()
 	s.recallHold()
+	s.recallNodes()
 	return s, nil
 }
 
@@ -115,6 +116,7 @@ func (s *site) snapshot() job.Deployment {
 		PricePerHour: s.spec.PricePerHour, ScaleToZero: s.spec.ScaleToZero,
 		State: r.state, Because: r.because, Evidence: r.evidence, Since: r.since, At: r.at, Error: r.err,
 		Cold: timing(s.cold), Usual: usual, Warm: timing(s.warm), System: cloneSystem(s.system), SystemAt: s.systemAt,
+		Nodes: s.list.union.Len(), NodesAt: s.list.readAt,
 	}
 	d.Single = s.solo.is()
 	if d.Error == nil {
