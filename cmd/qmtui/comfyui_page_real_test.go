@@ -23,7 +23,10 @@ func TestRealComfyUIPage(t *testing.T) {
 	comfyUI := findCheckout(t)
 	b := findBrowser(t)
 	g := openGate()
-	s := openPageSite(t, func(s *pageSite) http.Handler { return userPages(s, comfyUI, "user001", "user002") }, func(p *plan) {
+	s := openPageSite(t, func(s *pageSite) http.Handler {
+		h, _ := userPages(s, comfyUI, "user001", "user002")
+		return h
+	}, func(p *plan) {
 		p.front = g.stand
 		p.workers.Render = simulator.Span{Min: 2 * time.Second, Max: 2 * time.Second}
 	})
@@ -58,10 +61,9 @@ func TestRealComfyUIPageFaced(t *testing.T) {
 
 // userPages runs a ComfyUI for each user, whose output folder is the user's
 // own, and serves it below /user/.
-func userPages(s *pageSite, c checkout, users ...string) http.Handler {
+func userPages(s *pageSite, c checkout, users ...string) (h http.Handler, pages []*replica) {
 	ports := freePorts(s.T, len(users))
 	mux := http.NewServeMux()
-	var pages []*replica
 	for i, user := range users {
 		page := c.startPage(s.T, ports[i], s.mkdir(s.T, filepath.Join("users", user)), func(dir string) {
 			orFatal(s.T, copyExtension(customNodes(dir)))
@@ -72,7 +74,7 @@ func userPages(s *pageSite, c checkout, users ...string) http.Handler {
 	for _, p := range pages {
 		s.Logf("a page's ComfyUI %s", p.ready(s.T).Version)
 	}
-	return mux
+	return mux, pages
 }
 
 // startPage runs the ComfyUI of a user who has seen the welcome already.

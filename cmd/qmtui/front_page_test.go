@@ -36,7 +36,7 @@ func openPageSite(t *testing.T, page func(*pageSite) http.Handler, change func(*
 	})}
 	mux := http.NewServeMux()
 	manager := asUser(toManager(listen))
-	for _, at := range []string{"/api/", "/ws", "/auth/"} {
+	for _, at := range []string{"/api/", "/ws", "/auth/", "/comfy/"} {
 		mux.Handle(at, manager)
 	}
 	mux.Handle("/", page(s))
@@ -92,6 +92,8 @@ func interfacePage(s *site, user string, local *atomic.Int64) http.Handler {
 		case path == "api/view":
 			q := r.URL.Query()
 			http.ServeFile(w, r, filepath.Join(s.scene.Users(), user, q.Get("subfolder"), q.Get("filename")))
+		case path == "api/object_info":
+			_, _ = w.Write([]byte(`{"PageOnly":{"name":"PageOnly","input":{}},"LoadImage":{"name":"LoadImage","input":{"required":{"image":[["mine.png"],{"image_upload":true}]}}}}`))
 		case path == "api/queue":
 			_, _ = w.Write([]byte(`{"queue_running":[],"queue_pending":[]}`))
 		case path == "api/prompt":

@@ -104,6 +104,12 @@ func TestNginxFace(t *testing.T) {
 	defer cancel()
 	conn := v.dial(ctx, "/user001/ws?clientId=c1")
 	defer conn.CloseNow()
+	nodes := []string{"/user001/api/object_info", "/user001/object_info/KSampler", "/user001/api/models", "/user001/api/experiment/models/checkpoints"}
+	for _, path := range nodes {
+		if got := v.get(path); got.code != 200 || got.body != "user001 "+strings.TrimPrefix(path, "/user001") {
+			t.Errorf("%s before anything is known of the workers: %+v", path, got)
+		}
+	}
 	body := fmt.Sprintf(`{"client_id":"c1","prompt":%s}`, saving("faced"))
 	if got := v.post("/user001/api/prompt", body); got.code != 200 || !strings.Contains(got.body, `"prompt_id"`) {
 		t.Fatalf("prompt: %+v", got)
@@ -119,13 +125,29 @@ func TestNginxFace(t *testing.T) {
 	if got := v.get("/user001/api/view?filename=faced_00001_.png"); got.body != "user001 /api/view?filename=faced_00001_.png" {
 		t.Errorf("the picture comes from the user's own ComfyUI: %+v", got)
 	}
-	for path, want := range map[string]int{"/user002/api/queue": 403, "/user002/history": 403, "/comfy/user002/queue": 403,
+	for _, path := range nodes {
+		if got := v.get(path); got.code != 200 || !json.Valid([]byte(got.body)) || got.header.Get("X-Qmtui-Deployment") == "" {
+			t.Errorf("%s, which the workers have listed: %+v", path, got)
+		}
+	}
+	for path, want := range map[string]string{"/user001/models/embeddings": "user001 /models/embeddings", "/user001/api/experiment/models/preview/loras/0/a": "user001 /api/experiment/models/preview/loras/0/a"} {
+		if got := v.get(path); got.body != want {
+			t.Errorf("%s is the page's own: %+v", path, got)
+		}
+	}
+	for path, want := range map[string]int{"/user002/api/queue": 403, "/user002/api/object_info": 403, "/user002/models": 403, "/user002/history": 403, "/comfy/user002/queue": 403,
 		"/user001/../user002/api/jobs": 307} { // to the address as it is meant
 		if got := v.get(path); got.code != want {
 			t.Errorf("%s: %+v, want %d", path, got, want)
 		}
 	}
+	if got := w.visitorAt(t, "user001").get("/user001/api/object_info"); got.code != 401 {
+		t.Errorf("the nodes without a login: %+v", got)
+	}
 	w.halt()
+	if got := v.get("/user001/api/models"); got.code == 200 { // nobody says any more who is logged in
+		t.Errorf("models while the manager is away: %+v", got)
+	}
 	var away struct {
 		Error struct{ Type, Message string }
 	}

@@ -6,6 +6,8 @@ import { ConsoleLog } from "./console_log.js";
 import { Desk } from "./desk.js";
 import { choosePlace } from "./place.js";
 import { setting, SETTINGS, stored } from "./settings.js";
+import { toast } from "./toast.js";
+import { WorkerNodes } from "./worker_nodes.js";
 
 export const VERSION = "1.0.0";
 
@@ -15,14 +17,20 @@ const GRAPH_PATIENCE = 5000;
 const AFTER_RESTORE = 250;
 
 let desk;
+let place;
 
 app.registerExtension({
   name: "qmtui.QueueRedirect",
   settings: SETTINGS,
 
-  setup() {
+  /** Runs before the page asks its ComfyUI for its nodes. */
+  init() {
     const settings = { base: setting(app, "qmtui.Base"), user: setting(app, "qmtui.User") };
-    const place = choosePlace({ location, stored: stored(localStorage), settings });
+    place = choosePlace({ location, stored: stored(localStorage), settings });
+    if (place.user && setting(app, "qmtui.Enabled")) takeNodes();
+  },
+
+  setup() {
     if (!place.user) {
       console.info("queue_redirect: neither the page's address nor the settings name a user, so prompts stay with this page's ComfyUI");
       return;
@@ -41,6 +49,17 @@ app.registerExtension({
     }, AFTER_RESTORE);
   },
 });
+
+/** Gives the page the workers' nodes and models beside its own. */
+function takeNodes() {
+  const local = api.fetchApi.bind(api);
+  const missing = (error) => setTimeout(() => {
+    const why = error ? "The queue manager does not give the list of them now" : "The queue manager has not seen the list of them yet: it reads it when a first job renders";
+    toast(app, "warn", "Models and nodes of the workers are missing", `${why}. This page has those of its own ComfyUI; press R later to read both again.`, 20_000);
+  }, AFTER_RESTORE); // once the page can show it
+  const nodes = new WorkerNodes(place, { local, missing });
+  api.fetchApi = (route, options) => (nodes.match(route, options) ?? (() => local(route, options)))();
+}
 
 function about({ user }) {
   const page = window.__COMFYUI_FRONTEND_VERSION__ ?? "unknown";

@@ -39,6 +39,7 @@ type nodeList struct {
 	readAt   time.Time // when a whole list last came
 	triedAt  time.Time // when a check last asked in vain
 	replaced []string
+	wanted   bool // a prompt was accepted since somebody last thought of reading the list
 	// servers are the versions and command lines of servers that answered since
 	// the last whole list but one, with the time of that list.
 	servers map[string]bool
@@ -127,6 +128,23 @@ func (s *site) nodesDue() bool {
 	}
 	l := &s.list
 	return l.readAt.IsZero() || s.opts.Now().Sub(l.readAt) >= every || l.readAt.Before(s.health.warmSince) || !l.servers[signature(s.system)]
+}
+
+// readNodesOnce reads the list, if that is due, after prompts that ended before
+// anybody asked about them: otherwise it would never be known where all are
+// that quick. One accepted prompt is a reason for one reading, and only while
+// the deployment is awake, so that nothing is kept warm by it.
+func (s *site) readNodesOnce(ctx context.Context) {
+	s.mu.Lock()
+	wanted := s.list.wanted
+	s.list.wanted = false
+	s.mu.Unlock()
+	if !wanted || !s.nodesDue() || !s.awake() {
+		return
+	}
+	if err := s.askNodes(ctx); err != nil {
+		s.opts.Logger.Debug("ask for nodes", "deployment", s.spec.Name, "error", err)
+	}
 }
 
 // signature tells servers apart that may have other nodes.

@@ -116,3 +116,49 @@ func TestNodesOfSeveralDeployments(t *testing.T) {
 		}
 	})
 }
+
+// Prompts that end before anybody asks about them have the list read as well,
+// once each and only when it is due; a machine that may sleep is left alone.
+func TestQuickPromptsHaveTheNodesRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		s := spec()
+		s.KeepAlive, s.ScaleToZero = 5*time.Second, true
+		fl := open(t, f, s)
+		_, stop := start(t, fl)
+		defer stop()
+		quick := func(n int) {
+			if fact := fl.Submit(t.Context(), submission(n)); fact.Kind != job.Acknowledged {
+				t.Fatalf("%+v", fact)
+			}
+			fl.Follow([]job.Flight{flight(n, job.Accepted)})
+			fl.Follow(nil)
+			synctest.Wait()
+		}
+		quick(1)
+		if n := f.count("GET /object_info"); n != 1 || fl.Nodes("h200").JSON == nil {
+			t.Errorf("read %d times", n)
+		}
+		quick(2)
+		elapse(t, time.Hour)
+		fl.Follow(nil)
+		synctest.Wait()
+		if n := f.count("GET /object_info"); n != 1 {
+			t.Errorf("read %d times, with nothing sent since", n)
+		}
+		quick(3)
+		if n := f.count("GET /object_info"); n != 2 {
+			t.Errorf("read %d times after an hour", n)
+		}
+		if fact := fl.Submit(t.Context(), submission(4)); fact.Kind != job.Acknowledged {
+			t.Fatalf("%+v", fact)
+		}
+		elapse(t, time.Hour) // it has fallen asleep since
+		before := f.count("")
+		fl.Follow(nil)
+		synctest.Wait()
+		if n := f.count("") - before; n != 0 {
+			t.Errorf("%d requests woke it", n)
+		}
+	})
+}

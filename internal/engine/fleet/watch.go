@@ -18,6 +18,7 @@ func (s *site) watch(ctx context.Context, report func(job.Fact)) {
 	var next time.Time // when it is the turn of the next attempt; zero: not set yet
 	for ctx.Err() == nil {
 		if !s.inFlight() || s.spec.KeepAlive <= 0 {
+			s.readNodesOnce(ctx)
 			s.rest(ctx)
 			next = time.Time{}
 			continue

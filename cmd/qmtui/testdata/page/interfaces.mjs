@@ -22,6 +22,12 @@ export default async function ({ person, accessible, ask, check, eventually, say
   };
   await open(page, "user001");
 
+  say("the workers' nodes and models are in the page");
+  const defs = await page.evaluate(() => app.defs);
+  check(defs.PageOnly && defs.KSampler && defs.CheckpointLoaderSimple.input.required.ckpt_name[0].length > 0, `the page's nodes and the workers': ${Object.keys(defs).length}`);
+  check(String(defs.LoadImage.input.required.image[0]) === "mine.png", "files are chosen from the page's own folder");
+  check(!(await page.evaluate(() => app.toasts.some((t) => /missing/.test(t.summary)))), "nothing is missing");
+
   say("press Queue, see the wait, then the picture");
   await ask("hold"); // the fleet begins nothing
   await page.click("#queue");

@@ -37,6 +37,9 @@ class ComfyApi extends EventTarget {
     if (res.status !== 200) throw new PromptExecutionError(await res.json());
     return res.json();
   }
+  async getNodeDefs() {
+    return (await this.fetchApi("/object_info", { cache: "no-store" })).json();
+  }
   async getQueue() {
     const data = await (await this.fetchApi("/queue")).json();
     return { Running: data.queue_running.map((prompt) => ({ prompt })), Pending: data.queue_pending.map((prompt) => ({ prompt })) };

@@ -32,6 +32,8 @@ class ComfyApp {
     api.addEventListener("executed", ({ detail }) => this.#show(detail));
     api.addEventListener("status", async () => (this.queue = await api.getQueue()));
     for (const path of await (await api.fetchApi("/extensions")).json()) await import(api.api_base + path);
+    for (const e of this.extensions) await e.init?.(this);
+    this.defs = await api.getNodeDefs();
     for (const e of this.extensions) await e.setup?.(this);
     for (const e of this.extensions) await e.afterConfigureGraph?.([]);
     document.getElementById("queue").addEventListener("click", () => this.queuePrompt(0, 1));
