@@ -250,6 +250,9 @@ func (a *app) workerCall(ctx context.Context, name string, asJSON bool, do func(
 	}
 	a.printf("%s: %s\n", printable(line), printable(workerState(w, time.Now())))
 	a.system(w.System)
+	if !w.NodesAt.IsZero() {
+		a.printf("  %d node classes, as listed %s ago\n", w.Nodes, time.Since(w.NodesAt).Round(time.Second))
+	}
 	return nil
 }
 

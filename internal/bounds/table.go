@@ -98,6 +98,7 @@ var sections = []group{
 		{name: "comfy.maxMetadata", unit: size, what: "Metadata of a file.", beyond: "they are not read"},
 		{name: "comfy.smallBody", unit: size, what: "An answer of a worker.", beyond: "it counts as no answer"},
 		{name: "comfy.largeBody", unit: size, what: "A list of nodes or a history of a worker.", beyond: "it counts as no answer"},
+		{name: "engine/fleet.maxKeptNodes", unit: size, what: "A deployment's list of nodes, compressed, as it is kept over a restart.", beyond: "it is read again first"},
 		{name: "comfy.submitBody", unit: size, what: "The answer of a worker to a prompt.", beyond: "it counts as no answer"},
 		{name: "comfy.maxHistoryFiles", what: "Files that one history names.", beyond: "the others are not read"},
 	}},

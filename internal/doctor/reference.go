@@ -15,7 +15,7 @@ func Checks() []*Check {
 		shareMounted, shareAlive, shareType, shareCache, shareWritable, shareSpace, shareClock, shareView, shareSame,
 		usersFolder, usersWritable, usersSticky, usersSpace, inputsFolders,
 		processFiles, processWatches, webServer, loginFile, proxyHeader, sshKeys, sshDoor,
-		workerAnswers, workerOutput, workerInput, workerAssets, workerVersion, workerModels, workerClock, workerSaves, workerSilent,
+		workerAnswers, workerOutput, workerInput, workerAssets, workerVersion, workerModels, workerNodes, workerClock, workerSaves, workerSilent,
 		tofuRead, tofuOutput, tofuHealth, tofuConcurrency, tofuScaleDown, tofuWaits,
 		canaryAccepted, canaryWay, canaryShare, canaryDelivered,
 	}

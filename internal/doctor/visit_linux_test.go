@@ -43,9 +43,9 @@ func TestAskedWorker(t *testing.T) {
 	lost := good
 	lost.URL = strings.TrimSuffix(good.URL, "/w") + "/other"
 	for want, d := range map[string]config.Deployment{
-		"answers set off off old there agrees not_known not_known":                   good,
-		"answers missing off off old models skewed not_known not_known":              bad,
-		"key not_known off not_known not_known not_known agrees not_known not_known": lost,
+		"answers set off off old there not_known agrees not_known not_known":                   good,
+		"answers missing off off old models not_known skewed not_known not_known":              bad,
+		"key not_known off not_known not_known not_known not_known agrees not_known not_known": lost,
 	} {
 		o := v.seeWorker(t.Context(), known{}, d)
 		o.MachineIsLocal = false // as if it were elsewhere

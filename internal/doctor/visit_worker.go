@@ -17,7 +17,7 @@ import (
 const wakePatience = 20 * time.Minute
 
 func (v Visit) workerStage(k known, d config.Deployment) stage {
-	s := stage{name: d.Name, subject: d.Name, checks: []*Check{workerAnswers, workerOutput, workerInput, workerAssets, workerVersion, workerModels, workerClock, workerSaves, workerSilent}, limit: 45 * time.Second,
+	s := stage{name: d.Name, subject: d.Name, checks: []*Check{workerAnswers, workerOutput, workerInput, workerAssets, workerVersion, workerModels, workerNodes, workerClock, workerSaves, workerSilent}, limit: 45 * time.Second,
 		run: func(ctx context.Context) []Result { return judgeWorker(v.seeWorker(ctx, k, d)) }}
 	if v.Wake {
 		s.limit = wakePatience

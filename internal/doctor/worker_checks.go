@@ -106,7 +106,7 @@ type WorkerSeen struct {
 }
 
 func judgeWorker(o WorkerSeen) []Result {
-	all := []Result{judgeAnswer(o), judgeOutputDirectory(o), judgeInputDirectory(o), judgeAssets(o), judgeVersion(o), judgeModels(o), judgeWorkerClock(o), judgeSaves(o), judgeSilent(o)}
+	all := []Result{judgeAnswer(o), judgeOutputDirectory(o), judgeInputDirectory(o), judgeAssets(o), judgeVersion(o), judgeModels(o), judgeNodes(o), judgeWorkerClock(o), judgeSaves(o), judgeSilent(o)}
 	for i := range all {
 		all[i] = all[i].about(o.Name)
 	}

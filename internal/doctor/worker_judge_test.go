@@ -52,7 +52,7 @@ func settingsCases() []ruled {
 
 func goodWorker() WorkerSeen {
 	now := time.Date(2026, 10, 1, 10, 0, 0, 0, time.UTC)
-	return WorkerSeen{Name: "h200", Asked: true, Known: true, Now: now, At: now, Date: now, DateAt: now, NodesKnown: true, Prompts: 6, Carries: true,
+	return WorkerSeen{Name: "h200", Asked: true, Known: true, Now: now, At: now, Date: now, DateAt: now, NodesKnown: true, Prompts: 6, Carries: true, Report: job.Deployment{Nodes: 887, NodesAt: now.Add(-time.Minute)},
 		System: &job.System{Version: "0.8.0", Argv: []string{"main.py", "--output-directory", "/mnt/sfs/outputs", "--input-directory", "/mnt/sfs/inputs"}, OutputDirectory: "/mnt/sfs/outputs"}}
 }
 
@@ -150,6 +150,9 @@ func workerCases() []ruled {
 
 		{"healthy", with(judgeSilent, nothing), "none"},
 		{"no manager", with(judgeSilent, func(o *WorkerSeen) { o.Known = false }), "not_known"},
+		{"nodes were read", with(judgeNodes, nothing), "read"},
+		{"nodes were not", with(judgeNodes, func(o *WorkerSeen) { o.Report.NodesAt = time.Time{} }), "unread"},
+		{"nobody knows of nodes", with(judgeNodes, func(o *WorkerSeen) { o.Known = false }), "not_known"},
 		{"one is silent", with(judgeSilent, func(o *WorkerSeen) { o.Report.Silent = 1 }), "silent"},
 		{"three are", with(judgeSilent, func(o *WorkerSeen) { o.Report.Silent = 3 }), "silent"},
 	}
