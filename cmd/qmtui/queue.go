@@ -100,6 +100,9 @@ func (a *app) showQueue(s api.QueueStatus, now time.Time) {
 	}
 	a.printf("gpu       %s, %d of %d in flight%s\n", printable(active), s.Occupied(), s.Capacity, api.BesideSlots(s.NoSlot, s.Elsewhere))
 	switch {
+	case s.Stopped != nil:
+		a.printf("wait      %s%s\n", printable(s.Stopped.Message), since(s.Stopped.Since, now))
+		a.printf("waiting   %s; one is sent to try it at %s\n", plural(s.Stopped.Waiting, "job"), s.Stopped.Next.Local().Format("15:04:05"))
 	case s.Wait == nil || *s.Wait < 0:
 	case *s.Wait < 1:
 		a.printf("wait      none: a job submitted now is sent at once\n")

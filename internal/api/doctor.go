@@ -5,11 +5,13 @@ import (
 	"context"
 	"net/http"
 	"slices"
+
+	"github.com/comfyume/qmtui/internal/job"
 )
 
 // CanaryUser is whose jobs doctor's canaries are: a name that needs no line in a
 // password file.
-const CanaryUser = "qmtui-canary"
+const CanaryUser = job.CanaryUser
 
 // Verdict is how a check of doctor came out.
 type Verdict string

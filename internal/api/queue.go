@@ -31,6 +31,7 @@ type QueueStatus struct {
 	Started    Time            `json:"started_at"`        // of the manager
 	Share      job.ShareStatus `json:"share"`
 	Warnings   []job.Warning   `json:"warnings"`
+	Stopped    *job.Stopped    `json:"stopped,omitempty"` // why nothing is sent to the active deployment
 }
 
 // Occupied counts the slots of the active deployment that are in use.
@@ -54,7 +55,7 @@ func FromStatus(s job.QueueStatus) QueueStatus {
 	out := QueueStatus{
 		Mode: s.Mode, Depth: s.Depth, Scheduling: s.Scheduling, Counts: map[string]int{}, MaxDepth: s.MaxDepth,
 		InFlight: s.InFlight, NoSlot: s.NoSlot, Elsewhere: s.Elsewhere, Capacity: s.Capacity, Active: s.Active, Orphans: s.Orphans, Exclusive: s.Exclusive, Copies: s.Copies, Started: Time{s.Started},
-		Share: s.Share, Warnings: each(s.Warnings, func(w job.Warning) job.Warning { return w }),
+		Share: s.Share, Stopped: s.Stopped, Warnings: each(s.Warnings, func(w job.Warning) job.Warning { return w }),
 	}
 	if out.Mode == "" {
 		out.Mode = job.ModeRunning

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"maps"
 	"time"
 
@@ -24,6 +25,16 @@ type board struct {
 	silent   map[job.ID]silence
 	warning  *job.Error // of silent attempts; nil for none
 	stalled  bool       // silent attempts hold all slots of the active deployment
+}
+
+// stopped is why nothing is sent where a job is to go; nil when it is.
+func (b *board) stopped(j job.Job) *job.Stopped {
+	for _, d := range b.workers {
+		if d.Name == cmp.Or(j.Spec.Deployment, b.status.Active) {
+			return d.Stopped
+		}
+	}
+	return nil
 }
 
 // silence is how long an attempt in flight has given no sign, when that is
@@ -98,12 +109,13 @@ func (l *loop) status(b *board) job.QueueStatus {
 		s.InFlight += d.InFlight
 		s.NoSlot += d.NoSlot
 		if d.Active {
+			s.Stopped = d.Stopped
 			s.Capacity = d.Capacity
 		} else {
 			s.Elsewhere += d.InFlight - d.NoSlot
 		}
 	}
-	if s.Wait = waitFor(len(b.position), s, b).Seconds(); b.capped || b.stalled || l.mode != job.ModeRunning || l.hold() != nil {
+	if s.Wait = waitFor(len(b.position), s, b).Seconds(); b.capped || b.stalled || l.keeper.kept.Stopped[l.active] != nil || l.mode != job.ModeRunning || l.hold() != nil {
 		s.Wait = -1
 	}
 	s.Warnings = l.warnings(s.Share, b.workers, b.warning)
@@ -125,12 +137,16 @@ func waitFor(position int, s job.QueueStatus, b *board) time.Duration {
 
 // workers are the deployments with what only the loop knows of them.
 func (l *loop) workers() []job.Deployment {
-	all := l.fleet.Deployments()
+	all, stopped := l.fleet.Deployments(), l.stoppedFor()
 	for i := range all {
 		all[i].Active = all[i].Name == l.active
 		all[i].InFlight = l.inFlight(all[i].Name)
 		all[i].Learned = l.learnedOf(all[i].Name)
 		all[i].Rules = l.rules.Deployments[all[i].Name].Summary()
+		all[i].Delivers = l.keeper.seen[all[i].Name].Came
+		if all[i].Stopped = stopped[all[i].Name]; all[i].Stopped != nil {
+			all[i].Error = all[i].Stopped.Error()
+		}
 	}
 	return all
 }

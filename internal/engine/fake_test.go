@@ -209,6 +209,8 @@ type fakeFleet struct {
 	woken       []string
 	wakeErr     error
 	refreshed   []string
+	always      func(context.Context, job.Submission) job.Fact // to what nothing is scripted for; nil accepts
+	refresh     func(*job.Deployment)                          // what a question shows
 }
 
 func newFleet(capacity int) *fakeFleet {
@@ -266,6 +268,9 @@ func (f *fakeFleet) Submit(ctx context.Context, s job.Submission) job.Fact {
 	f.mu.Lock()
 	f.posts = append(f.posts, s)
 	next := func(_ context.Context, s job.Submission) job.Fact { return answer(s, job.Acknowledged, nil) }
+	if f.always != nil {
+		next = f.always
+	}
 	if len(f.script) > 0 {
 		next, f.script = f.script[0], f.script[1:]
 	}
@@ -341,6 +346,12 @@ func (f *fakeFleet) Refresh(_ context.Context, name string) (job.Deployment, err
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.refreshed = append(f.refreshed, name)
+	for i := range f.deployments {
+		if f.refresh != nil && f.deployments[i].Name == name {
+			f.deployments = slices.Clone(f.deployments)
+			f.refresh(&f.deployments[i])
+		}
+	}
 	return job.Deployment{}, nil
 }
 

@@ -84,7 +84,7 @@ func newLoop(e *Engine) (*loop, error) {
 	l := &loop{Engine: e, jobs: map[job.ID]*job.Job{}, prompt: map[string]job.ID{}, mode: job.ModeRunning,
 		traces: map[string]Trace{}, posting: map[string]context.CancelFunc{}, deliveries: map[job.OutputID]*delivery{}, stagings: map[job.ID]*staging{},
 		shared: map[string]job.ID{}, sources: map[job.Path]source{}, versions: map[job.OutputID]time.Time{}, unclaimed: map[job.Path]unclaimed{}, sums: map[job.Path]*summing{}, settling: map[job.OutputID]bool{}, disputed: map[job.Path]Dispute{},
-		keeper: keeper{vigils: map[string]*vigil{}}}
+		keeper: keeper{vigils: map[string]*vigil{}, asked: map[string]*questions{}}}
 	open, err := e.ledger.Open()
 	if err != nil {
 		return nil, err
@@ -289,6 +289,7 @@ func (l *loop) plan() error {
 		if l.closing || l.fault != nil {
 			return nil
 		}
+		l.judgeStops()
 		facts := Plan(l.view())
 		if len(facts) == 0 {
 			return nil
@@ -429,6 +430,10 @@ func (l *loop) slots(v View) []Slot {
 	var all []Slot
 	for _, d := range l.fleet.Deployments() {
 		if l.keeper.verdicts[d.Name].Pause {
+			continue
+		}
+		if s := l.keeper.kept.Stopped[d.Name]; s != nil {
+			all = append(all, l.trySlot(d.Name, s, v.Now))
 			continue
 		}
 		occupied := v.occupancy(v.Deployments[d.Name])

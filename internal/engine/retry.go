@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/comfyume/qmtui/internal/engine/upkeep"
 	"github.com/comfyume/qmtui/internal/job"
 )
 
@@ -17,6 +18,9 @@ func renewLost(v View, j job.Job) []job.Fact {
 		return nil
 	}
 	wait, ok := time.Duration(0), false
+	if stops(a) && j.User == job.CanaryUser {
+		return nil // it shows how the deployment is
+	}
 	if v.free(a) {
 		wait, ok = v.comeBack(j)
 	}
@@ -35,7 +39,7 @@ func renewLost(v View, j job.Job) []job.Fact {
 // it and no sign of it appeared, while later signs of other prompts show that
 // what arrives there is seen.
 func (v View) free(a job.Attempt) bool {
-	if a.ErrorFrom == job.Refused {
+	if a.ErrorFrom == job.Refused || stops(a) {
 		return true
 	}
 	sent := a.When(job.Unanswered)
@@ -47,6 +51,10 @@ func (v View) free(a job.Attempt) bool {
 		return b.Deployment == a.Deployment && firstSign(b).After(sent)
 	})
 }
+
+// stops reports an attempt that ended because nothing can be rendered where it
+// was sent: its job is not at fault and waits until that is over.
+func stops(a job.Attempt) bool { return a.Error != nil && upkeep.Stops(a.Error.Code) }
 
 // losses counts the attempts since a person last asked that cost a retry.
 func (v View) losses(j job.Job) int {
@@ -68,8 +76,15 @@ func (v View) losses(j job.Job) int {
 // server asked for; false once the row has lasted AcceptTimeout. One that nobody
 // confirmed has waited long enough for its sign.
 func (v View) comeBack(j job.Job) (time.Duration, bool) {
+	if stops(j.Current()) {
+		row := 0
+		for i := len(j.Attempts) - 1; i >= 0 && stops(j.Attempts[i]); i-- {
+			row++
+		}
+		return backOff(row), true
+	}
 	row, first := 0, time.Time{}
-	for i := len(j.Attempts) - 1; i >= 0 && v.free(j.Attempts[i]); i-- {
+	for i := len(j.Attempts) - 1; i >= 0 && v.free(j.Attempts[i]) && !stops(j.Attempts[i]); i-- {
 		row, first = row+1, j.Attempts[i].When(job.Assigned)
 		if !j.Attempts[i].Automatic {
 			break
@@ -81,12 +96,14 @@ func (v View) comeBack(j job.Job) (time.Duration, bool) {
 	if j.Current().ErrorFrom != job.Refused {
 		return 0, true
 	}
-	wait := min(time.Second<<min(row-1, 5), 30*time.Second)
+	wait := backOff(row)
 	if asked := time.Duration(j.Current().Error.RetryAfter) * time.Second; asked > wait {
 		wait = min(asked, v.Policy.AcceptTimeout)
 	}
 	return wait, true
 }
+
+func backOff(row int) time.Duration { return min(time.Second<<min(row-1, 5), 30*time.Second) }
 
 // closeSettled ends the watch over a job once its late window is over and
 // nothing of it is on its way.

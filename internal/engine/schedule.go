@@ -69,7 +69,19 @@ func (v View) assign(j job.Job, deployment string) job.Fact {
 
 // ready reports whether a queued job may be sent now.
 func (v View) ready(j *job.Job) bool {
-	return !j.Current().NotBefore.After(v.Now) && !v.Unstaged[j.ID]
+	return !j.Current().NotBefore.After(v.Now) && !v.Unstaged[j.ID] && !v.arriving(j)
+}
+
+// arriving reports a job whose earlier attempt has left all its files on the
+// share after all: once they are copied it need not be sent again.
+func (v View) arriving(j *job.Job) bool {
+	for _, a := range j.Attempts[:len(j.Attempts)-1] {
+		t := tally(*j, a.N, Trace{})
+		if j.Current().Automatic && a.State != job.Cancelled && !t.Short && t.Half == 0 && t.Broken == 0 && t.There > t.Stored {
+			return true
+		}
+	}
+	return false
 }
 
 // Order lists up to limit waiting jobs in the order in which they would be

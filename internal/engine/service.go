@@ -229,7 +229,7 @@ func (e *Engine) onWorker(name string, by job.Caller, verb string, do func() (jo
 		return job.Deployment{}, err
 	}
 	d, err := e.worker(name)
-	said.Active, said.InFlight, said.NoSlot, said.Silent, said.Released, said.Rules, said.Learned = d.Active, d.InFlight, d.NoSlot, d.Silent, d.Released, d.Rules, d.Learned
+	said.Active, said.InFlight, said.NoSlot, said.Silent, said.Released, said.Rules, said.Learned, said.Stopped, said.Delivers = d.Active, d.InFlight, d.NoSlot, d.Silent, d.Released, d.Rules, d.Learned, d.Stopped, d.Delivers
 	return said, err
 }
 

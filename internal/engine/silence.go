@@ -15,6 +15,7 @@ type Deployment struct {
 	Capacity    int
 	ScaleToZero bool
 	Single      bool // one server answers there: see job.Deployment
+	OwnOutput   bool // ComfyUI writes into an output folder of its own choice
 	// Warm says that it answered lately, WarmSince since when; zero for longer
 	// than anybody knows.
 	Warm      bool
@@ -235,7 +236,7 @@ func (l *loop) measureSign(a job.Attempt, at time.Time) {
 func (l *loop) deploymentViews(now time.Time) map[string]Deployment {
 	out := map[string]Deployment{}
 	for _, d := range l.fleet.Deployments() {
-		x := Deployment{Name: d.Name, Capacity: d.Capacity, ScaleToZero: d.ScaleToZero, Single: d.Single, Sign: percentile(l.delays.Sign[d.Name], 0.95)}
+		x := Deployment{Name: d.Name, Capacity: d.Capacity, ScaleToZero: d.ScaleToZero, Single: d.Single, OwnOutput: d.System.OwnOutput(), Sign: percentile(l.delays.Sign[d.Name], 0.95)}
 		if cold := l.fleet.ColdStart(d.Name, nil, now); cold.Count > 0 {
 			x.Cold = time.Duration(cold.High * float64(time.Second))
 		}

@@ -20,7 +20,7 @@ func standing(j job.Job, b *board, now time.Time) job.Standing {
 		if p, ok := b.position[j.ID]; ok {
 			s.Position = p
 		}
-		if s.Position >= 0 && b.estimate > 0 && !b.capped && !b.stalled && b.status.Mode != job.ModePaused {
+		if s.Position >= 0 && b.estimate > 0 && !b.capped && !b.stalled && b.stopped(j) == nil && b.status.Mode != job.ModePaused {
 			s.Wait = waitFor(s.Position, b.status, b).Seconds()
 		}
 	}
@@ -100,6 +100,8 @@ func queuedPhase(j job.Job, a job.Attempt, s job.Standing, b *board, now time.Ti
 		return "waiting: the queue is paused"
 	case j.Spec.Deployment == "" && b.status.Active == "":
 		return "waiting: no deployment is active; an admin chooses one with \"qmtui workers use NAME\""
+	case b.stopped(j) != nil:
+		return "waiting: " + b.stopped(j).Message
 	case j.Spec.Deployment != "" && j.Spec.Deployment != b.status.Active:
 		return "waiting for " + j.Spec.Deployment + ", which is asked for"
 	case b.capped:

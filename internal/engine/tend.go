@@ -21,6 +21,8 @@ type keeper struct {
 	told     []string // of what the fleet was last told to hold; nil for never
 	held     map[string]*job.Held
 	vigils   map[string]*vigil
+	seen     map[string]upkeep.Seen // by deployment, as of the last plan
+	asked    map[string]*questions  // of deployments to which nothing is sent
 }
 
 // tended is what the rules have done that must survive a restart.
@@ -30,6 +32,7 @@ type tended struct {
 	Warmed   map[string]upkeep.Warmed `json:"warmed,omitempty"`
 	Capped   map[string]time.Time     `json:"capped,omitempty"` // since when a budget pauses a deployment
 	Lifted   lifted                   `json:"lifted,omitzero"`
+	Stopped  map[string]*upkeep.Stop  `json:"stopped,omitempty"` // deployments to which nothing is sent
 }
 
 // handover is the last one by a rule, until a person chooses a deployment.
@@ -66,6 +69,7 @@ func (l *loop) tend(now time.Time) {
 	}
 	l.warmUp(s)
 	l.keepAwake(s)
+	l.askStopped(now)
 	l.tellHolds(s)
 }
 
@@ -108,7 +112,10 @@ func (l *loop) idle() string {
 // the ledger did not take it: then nothing may be done about it.
 func (l *loop) keep(change func(*tended)) bool {
 	next := l.keeper.kept
-	next.Warmed, next.Capped = maps.Clone(next.Warmed), maps.Clone(next.Capped)
+	next.Warmed, next.Capped, next.Stopped = maps.Clone(next.Warmed), maps.Clone(next.Capped), maps.Clone(next.Stopped)
+	if next.Stopped == nil {
+		next.Stopped = map[string]*upkeep.Stop{}
+	}
 	if next.Warmed == nil {
 		next.Warmed = map[string]upkeep.Warmed{}
 	}

@@ -72,7 +72,7 @@ func (l *loop) keepAwake(s upkeep.Situation) {
 		if v == nil || v.asking {
 			continue
 		}
-		if !s.Now.Before(v.until) || d.InFlight > 0 || d.Name != s.Active || s.Idle != "" || l.keeper.verdicts[d.Name].Pause || d.State != job.WarmthWarm {
+		if !s.Now.Before(v.until) || d.InFlight > 0 || d.Name != s.Active || s.Idle != "" || l.keeper.verdicts[d.Name].Pause || d.Stopped != nil || d.State != job.WarmthWarm {
 			delete(l.keeper.vigils, d.Name)
 			continue
 		}

@@ -17,6 +17,9 @@ func (l *loop) upkeepWarnings(now time.Time, workers []job.Deployment, since map
 			Hint:    fmt.Sprintf(`what was accepted there stays there; when it is well again: "qmtui workers use %s"`, h.From)})
 	}
 	for _, d := range workers {
+		if s := d.Stopped; s != nil {
+			ws = append(ws, job.Warning{Code: s.Code, At: s.Since, Message: s.Message + "; " + count(s.Waiting, "job") + map[bool]string{true: " waits", false: " wait"}[s.Waiting == 1], Hint: s.Hint})
+		}
 		if !l.keeper.verdicts[d.Name].Whole || d.Active { // the cap over all is told once
 			ws = append(ws, l.budgetWarnings(d.Name, since)...)
 		}

@@ -60,11 +60,13 @@ type Slot struct {
 	Free       int
 	// ByName says that it is not the active one: it takes only jobs that name it.
 	ByName bool
+	// CanaryOnly says that nothing else is sent there.
+	CanaryOnly bool
 }
 
 // takes reports whether a job may go there.
 func (s Slot) takes(j *job.Job) bool {
-	return j.Spec.Deployment == s.Deployment || j.Spec.Deployment == "" && !s.ByName
+	return (j.Spec.Deployment == s.Deployment || j.Spec.Deployment == "" && !s.ByName) && (!s.CanaryOnly || j.User == job.CanaryUser)
 }
 
 // Dispute is a file on the share that an admin decides about.

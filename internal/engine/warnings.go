@@ -14,7 +14,9 @@ import (
 func (l *loop) warnings(share job.ShareStatus, workers []job.Deployment, silent *job.Error) []job.Warning {
 	found := []*job.Error{l.ledgerTrouble(), share.Error, lowDisk(share, l.policy.LowDisk), l.orphanWarning(), skewWarning(l.skew), l.neverAppeared(), l.noneActive(workers), silent}
 	for _, d := range workers {
-		found = append(found, d.Error)
+		if d.Stopped == nil { // else it is told for each deployment
+			found = append(found, d.Error)
+		}
 	}
 	for _, d := range l.deliveries {
 		found = append(found, d.err)

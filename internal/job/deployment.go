@@ -1,6 +1,10 @@
 package job
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // Warmth is what is known of a deployment's GPUs.
 type Warmth string
@@ -38,6 +42,15 @@ type Deployment struct {
 	Since    time.Time `json:"since,omitzero"`
 	At       time.Time `json:"at,omitzero"`
 	Error    *Error    `json:"error,omitempty"`
+	// Answered is when ComfyUI last answered there; zero for never.
+	Answered time.Time `json:"answered_at,omitzero"`
+	// Stopped is why nothing is sent there; nil while jobs are sent.
+	Stopped *Stopped `json:"stopped,omitempty"`
+	// Delivers is when a file from there was last seen on the share, as far as the
+	// open jobs tell; zero for none.
+	Delivers time.Time `json:"delivers_at,omitzero"`
+	// NoNodes says that the last list of its nodes was empty.
+	NoNodes bool `json:"no_nodes,omitempty"`
 	// Cold and Warm are measured times: from POST to its answer after a cold
 	// start, and from start to end of a run on a warm machine.
 	Cold Timing `json:"cold"`
@@ -73,6 +86,26 @@ type Deployment struct {
 	Nodes   int       `json:"nodes,omitempty"`
 	NodesAt time.Time `json:"nodes_at,omitzero"`
 }
+
+// Stopped is why nothing is sent to a deployment although no job is at fault.
+type Stopped struct {
+	Code    string    `json:"code"`
+	Message string    `json:"message"`
+	Hint    string    `json:"hint"`    // what heals it, and that it goes on by itself
+	Since   time.Time `json:"since"`   // of the first evidence
+	At      time.Time `json:"at"`      // of the newest evidence
+	Next    time.Time `json:"next"`    // when one job is sent there to try it
+	Waiting int       `json:"waiting"` // jobs that wait for it
+}
+
+// Error is the reason as an error of the deployment.
+func (s Stopped) Error() *Error {
+	return &Error{Code: s.Code, Class: Unavailable, Transient: true, Message: s.Message, Hint: s.Hint}
+}
+
+// CanaryUser is whose jobs doctor's canaries are. A canary is sent to a deployment
+// to which nothing else is sent, and is not sent again.
+const CanaryUser = "qmtui-canary"
 
 // Learned is what a run showed of a node class. Plain says that it saves outside
 // the attempt's own folder, with its inputs left as the user wrote them, so that
@@ -127,6 +160,14 @@ type System struct {
 	Devices         []Device `json:"devices,omitempty"`
 }
 
+// OwnOutput reports a ComfyUI that writes into an output folder of its own
+// choice. One whose command line is not known does not.
+func (s *System) OwnOutput() bool {
+	return s != nil && len(s.Argv) > 0 && s.OutputDirectory == "" && !slices.ContainsFunc(s.Argv, func(a string) bool {
+		return a == "--base-directory" || strings.HasPrefix(a, "--base-directory=")
+	})
+}
+
 // Device is one GPU of a worker, sizes in bytes.
 type Device struct {
 	Name      string `json:"name"`
@@ -173,4 +214,6 @@ type Flight struct {
 	// leaves open whether the run has ended, so that its history should be asked
 	// for soon.
 	Wrote int
+	// Usual is how long half of such runs take there; zero when unknown.
+	Usual time.Duration
 }

@@ -178,6 +178,8 @@ type QueueStatus struct {
 	Share     ShareStatus `json:"share"`
 	Ledger    *Error      `json:"ledger,omitempty"` // why the ledger takes nothing now; nil when it does
 	Warnings  []Warning   `json:"warnings,omitempty"`
+	// Stopped is why nothing is sent to the active deployment; nil while jobs are sent.
+	Stopped *Stopped `json:"stopped,omitempty"`
 }
 
 // Occupied counts the slots of the active deployment that are in use.

@@ -71,6 +71,9 @@ func obstacles(st job.QueueStatus) []api.Reason {
 	case !share.Mounted:
 		add("share_not_mounted", fmt.Sprintf("%s is not mounted", share.Path), `run "qmtui doctor"`)
 	}
+	if e := st.Stopped; e != nil {
+		add(e.Code, e.Message, e.Hint)
+	}
 	if st.Active == "" {
 		add("no_active_worker", "no deployment is active, so nothing is rendered", `run "qmtui workers use NAME"`)
 	}

@@ -27,6 +27,7 @@ type fake struct {
 	header  http.Header                 // of the answer to a prompt
 	broken  func(r *http.Request) error // an error of the transport after connecting
 	argv    string
+	nodes   string // what /object_info answers; "" for three classes
 
 	mu       sync.Mutex
 	warm     bool
@@ -109,6 +110,8 @@ func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
 	case path == "/system_stats":
 		fmt.Fprintf(w, `{"system":{"comfyui_version":"0.8.0","python_version":"3.13.5","argv":[%s]},
 			"devices":[{"name":"cuda:0 H200","type":"cuda","vram_total":150,"vram_free":140}]}`, f.argv)
+	case path == "/object_info" && f.nodes != "":
+		io.WriteString(w, f.nodes)
 	case path == "/object_info":
 		io.WriteString(w, `{"PrimitiveString":{"input":{"required":{"value":["STRING",{}]}},"output":["STRING"],"output_node":false},
 			"MyImage":{"input":{"required":{}},"output":["IMAGE"],"output_node":false},

@@ -38,6 +38,7 @@ type nodeList struct {
 	union    *comfy.ObjectInfo
 	readAt   time.Time // when a whole list last came
 	triedAt  time.Time // when a check last asked in vain
+	emptyAt  time.Time // when the last whole list came, if it was empty; else zero
 	replaced []string
 	wanted   bool // a prompt was accepted since somebody last thought of reading the list
 	// servers are the versions and command lines of servers that answered since
@@ -170,9 +171,6 @@ func (s *site) askNodes(ctx context.Context) error {
 	if err != nil {
 		s.opts.Logger.Debug("ask for node replacements", "deployment", s.spec.Name, "error", err)
 	}
-	if nodes.Len() == 0 {
-		return nil
-	}
 	s.keepNodes(s.takeNodes(nodes, replaced))
 	return nil
 }
@@ -183,6 +181,11 @@ func (s *site) takeNodes(nodes *comfy.ObjectInfo, replaced []string) *keptNodes 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.opts.Now()
+	if nodes.Len() == 0 {
+		s.list.emptyAt = now
+		return nil
+	}
+	s.list.emptyAt = time.Time{}
 	s.list.add(nodes, now, s.solo.is())
 	if len(replaced) > 0 && !slices.Equal(replaced, s.list.replaced) {
 		s.list.replaced = replaced

@@ -118,7 +118,7 @@ func (s *site) snapshot() job.Deployment {
 		Cold: timing(s.cold), Usual: usual, Warm: timing(s.warm), System: cloneSystem(s.system), SystemAt: s.systemAt,
 		Nodes: s.list.union.Len(), NodesAt: s.list.readAt,
 	}
-	d.Single = s.solo.is()
+	d.Single, d.Answered, d.NoNodes = s.solo.is(), s.health.answered, !s.list.emptyAt.IsZero()
 	if d.Error == nil {
 		d.Error = replicasDiffer(s.writesTo, now)
 	}

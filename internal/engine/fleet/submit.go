@@ -40,6 +40,10 @@ func (f *Fleet) Submit(ctx context.Context, s job.Submission) job.Fact {
 	fact.At = f.opts.Now()
 	if err != nil {
 		fact = settle(fact, err, s.Timeout)
+		if fact.Kind == job.Refused && missingClass(err) != "" && at.lacksAll(ctx) {
+			fact.Error = &job.Error{Code: "no_nodes", Class: job.Unavailable, Transient: true,
+				Message: "ComfyUI lists no nodes, so it refuses every prompt", Hint: "see in the worker's log why, and restart it"}
+		}
 	} else {
 		nodes := at.knownNodes()
 		outputs := p.Outputs(nodes)
@@ -57,6 +61,25 @@ func (f *Fleet) Submit(ctx context.Context, s job.Submission) job.Fact {
 func (f *Fleet) notSent(fact job.Fact, err error) job.Fact {
 	fact.Kind, fact.At, fact.Evidence, fact.Error = job.Refused, f.opts.Now(), job.ByManager, job.AsError(err)
 	return fact
+}
+
+// lacksAll reports a worker that has just refused a prompt for a class that it
+// lacks, and that lists no class at all.
+func (s *site) lacksAll(ctx context.Context) bool {
+	s.mu.Lock()
+	read := s.opts.Now().Sub(s.list.readAt) < justRead
+	s.mu.Unlock()
+	if read { // and it was not empty
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, confirmTimeout)
+	defer cancel()
+	if err := s.askNodes(ctx); err != nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.list.emptyAt.IsZero()
 }
 
 func (f *Fleet) use(s *site) {

@@ -28,7 +28,8 @@ func submitError(e *comfy.SubmitError, timeout time.Duration) *job.Error {
 
 func refusedForGood(out *job.Error) *job.Error {
 	switch out.Code {
-	case "endpoint_or_key":
+	case "endpoint_or_key": // whoever asks gets this answer
+		out.Transient = true
 		return out
 	case "too_large":
 		out.Class = job.TooLarge

@@ -54,7 +54,7 @@ func TestSubmitFates(t *testing.T) {
 				"node_errors":{"9":{"errors":[{"type":"required_input_missing","message":"Required input is missing","details":"images","extra_info":{"x":NaN}}],"dependent_outputs":["9"],"class_type":"SaveImage"}}}`},
 		"wrong shape": {status: 500, body: "500 Internal Server Error\n\nServer got itself in trouble", kind: job.Refused, code: "malformed_prompt",
 			header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}}, class: job.Invalid, state: job.WarmthWarm},
-		"missing key":   {status: 404, body: "not found", kind: job.Refused, code: "endpoint_or_key", class: job.Unavailable, state: job.WarmthFailing},
+		"missing key":   {status: 404, body: "not found", kind: job.Refused, code: "endpoint_or_key", class: job.Unavailable, transient: true, state: job.WarmthFailing},
 		"a proxy's 413": {status: 413, kind: job.Refused, code: "too_large", class: job.TooLarge, state: job.WarmthUnknown},
 		"busy": {status: 503, header: http.Header{"Retry-After": {"17"}}, kind: job.Refused, code: "try_later", class: job.Unavailable,
 			transient: true, retryAfter: 17, state: job.WarmthUnknown},
@@ -244,8 +244,28 @@ func TestSubmitDoesNotRepeatForTheUsersOwnMissingNode(t *testing.T) {
 		if got.Kind != job.Refused || got.Error.Code != "worker_refused" || !strings.Contains(got.Error.Message, "MySave") {
 			t.Errorf("fact = %+v, %v", got, got.Error)
 		}
-		if n := f.count(""); n != 1 {
+		if n := f.count("POST /prompt"); n != 1 {
 			t.Errorf("requests: %v", f.requests)
+		}
+	})
+}
+
+// A worker without nodes refuses every prompt: that is told apart from a prompt
+// with a node that the worker lacks.
+func TestSubmitToAWorkerWithoutNodes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{prompt: refusing(false, "MySave"), nodes: "{}"}
+		fl := open(t, f, spec())
+		got := fl.Submit(t.Context(), submission(1))
+		if got.Kind != job.Refused || got.Error.Code != "no_nodes" || !got.Error.Transient || got.Error.Hint == "" {
+			t.Errorf("fact = %+v, %v", got, got.Error)
+		}
+		if d := fl.Deployments()[0]; !d.NoNodes || d.Answered.IsZero() {
+			t.Errorf("deployment = %+v", d)
+		}
+		f.nodes = `{"SaveImage":{}}`
+		if d, err := fl.Refresh(t.Context(), spec().Name); err != nil || d.NoNodes {
+			t.Errorf("after it has nodes: %+v, %v", d, err)
 		}
 	})
 }

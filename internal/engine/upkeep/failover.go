@@ -60,7 +60,7 @@ func (r Rules) Handover(s Situation) Handover {
 
 // troubled says that nothing should be handed over to it.
 func troubled(d job.Deployment) bool {
-	return d.State == job.WarmthFailing || d.Lost > 0 || reachedQuota(d)
+	return d.State == job.WarmthFailing || d.Stopped != nil || d.Lost > 0 || reachedQuota(d)
 }
 
 func reachedQuota(d job.Deployment) bool { return d.Error != nil && d.Error.Code == "quota_reached" }
@@ -77,6 +77,8 @@ func (f Failover) fits(d job.Deployment, s Situation) (Trouble, string) {
 		return QuotaReached, fmt.Sprintf("%s has reached its quota", d.Name)
 	case f.on(SpotLost) && d.Lost > 0 && d.LostAt.After(s.Chosen):
 		return SpotLost, fmt.Sprintf("the platform took replicas of %s away while they rendered, %d lately", d.Name, d.Lost)
+	case f.on(Failing) && d.Stopped != nil && s.Now.Sub(later(d.Stopped.Since, s.Chosen)) >= patience:
+		return Failing, d.Stopped.Message
 	case f.on(Failing) && d.State == job.WarmthFailing && !d.Since.IsZero() && since >= patience:
 		return Failing, fmt.Sprintf("%s has been failing for %s: %s", d.Name, span(since), d.Because)
 	case f.on(WaitOver) && f.Wait > 0 && !d.WaitingSince.IsZero() && waiting > f.Wait:

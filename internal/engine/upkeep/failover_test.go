@@ -34,6 +34,12 @@ func waiting(since time.Duration) func(*job.Deployment) {
 	return func(d *job.Deployment) { d.State, d.WaitingSince = job.Warming, ago(since) }
 }
 
+func stopped(since time.Duration) func(*job.Deployment) {
+	return func(d *job.Deployment) {
+		d.Stopped = &job.Stopped{Code: EndpointRefuses, Message: "nothing is sent there", Since: ago(since)}
+	}
+}
+
 func costing(amount float64) func(*job.Deployment) {
 	return func(d *job.Deployment) { d.Today.Amount = amount }
 }
@@ -73,6 +79,9 @@ func TestHandover(t *testing.T) {
 		"a wait that no rule limits":     {"big", 0, []job.Deployment{spot, like("big", waiting(5*time.Hour))}, "", ""},
 		"the other is not configured":    {"spot", 0, []job.Deployment{like("spot", lost(0))}, "", ""},
 		"the active one is not known":    {"gone", 0, []job.Deployment{spot}, "", ""},
+		"nothing is sent there":          {"spot", 0, []job.Deployment{like("spot", stopped(2*time.Minute)), demand}, "demand", Failing},
+		"for a moment only":              {"spot", 0, []job.Deployment{like("spot", stopped(30*time.Second)), demand}, "", ""},
+		"nor to the other":               {"spot", 0, []job.Deployment{like("spot", stopped(2*time.Minute)), like("demand", stopped(0)), big}, "big", Failing},
 		"trouble elsewhere":              {"spot", 0, []job.Deployment{spot, like("demand", failing("x", time.Hour))}, "", ""},
 		"not back and forth":             {"big", 0, []job.Deployment{like("spot", lost(time.Minute)), like("big", lost(0))}, "", ""},
 	} {

@@ -38,7 +38,7 @@ func (r Rules) Holds(s Situation) map[string]Holding {
 func (r Rules) holding(d job.Deployment, s Situation) (Holding, bool) {
 	hold := r.Deployments[d.Name].Hold
 	i := slices.IndexFunc(hold.Windows, func(w calendar.Window) bool { return w.Contains(s.Now) })
-	takes := d.Name == s.Active && !r.Judge(s, d.Name).Pause
+	takes := d.Name == s.Active && d.Stopped == nil && !r.Judge(s, d.Name).Pause
 	switch {
 	case i >= 0 && takes && s.Idle == "":
 		until, _ := hold.Windows[i].Until(s.Now)

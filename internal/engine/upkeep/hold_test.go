@@ -40,6 +40,7 @@ func TestHolds(t *testing.T) {
 		"jobs wait for another":        {hold: Hold{WhileBusy: true}, d: like("spot"), at: midday, queue: 1, other: true},
 		"between the last of a drain":  {hold: Hold{WhileBusy: true}, d: like("spot"), at: midday, queue: 1, idle: "the queue is draining", want: true},
 		"jobs wait for midnight":       {hold: Hold{WhileBusy: true}, d: like("spot"), at: midday, queue: 1, spent: true},
+		"nothing is sent there":        {hold: Hold{WhileBusy: true, Windows: hours.Windows}, d: like("spot", stopped(0)), at: midday, queue: 1},
 		"in the window":                {hold: hours, d: like("spot"), at: midday, want: true, until: midday.Add(5 * time.Hour)},
 		"after it":                     {hold: hours, d: like("spot", busy), at: midday.Add(5 * time.Hour)},
 		"on another day":               {hold: hours, d: like("spot"), at: midday.Add(72 * time.Hour)},

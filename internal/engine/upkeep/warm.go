@@ -95,6 +95,8 @@ func (r Rules) guard(w Warmup, d job.Deployment, s Situation, done Warmed) (skip
 		return "jobs do not go there: " + s.Active + " is active", false
 	case s.Idle != "":
 		return s.Idle, false
+	case d.Stopped != nil:
+		return d.Stopped.Message, false
 	case r.Judge(s, d.Name).Pause:
 		return "today's budget is spent", false
 	case today+w.Cost > limit+1e-9:

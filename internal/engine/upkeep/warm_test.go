@@ -63,6 +63,7 @@ func TestWarmups(t *testing.T) {
 		"jobs go elsewhere":             {at: ten, limit: 1, other: true, due: true, skip: "demand is active"},
 		"the queue is paused":           {at: ten, limit: 1, idle: "the queue is paused", due: true, skip: "paused"},
 		"the budget of the day is gone": {at: ten, limit: 1, spent: true, due: true, skip: "budget"},
+		"nothing is sent there":         {at: ten, limit: 1, change: stopped(0), due: true, skip: "nothing is sent"},
 		"somebody works there already":  {at: ten, limit: 1, change: busy, due: true, skip: "in flight", needless: true},
 	} {
 		r := Rules{Calendar: c, Deployments: map[string]Care{"spot": {Warm: warming(t, c, x.limit, "workshop 09:50", "workshop 09:45")}}}
