@@ -52,7 +52,7 @@ const maxForeignCodes = 16
 var knownCodes = []string{
 	"accept_timeout", "never_appeared", "run_timeout", "no_files", "broken_off", "saved_nothing", "file_undecided", "file_elsewhere", "half_file", "decided_elsewhere", "worker_restarted", "restarted_while_submitting", "replica_vanished",
 	"execution_error", "interrupted", "dead_worker", "worker_restarted", "replicas_differ", "node_list_old", "inputs_doubtful", "deployment_paused", "deployment_unhealthy", "quota_reached", "endpoint_or_key",
-	"unreachable", "no_answer", "unreadable_answer", "request_failed", "no_prompt_id", "no_output_directory", "no_token",
+	"unreachable", "no_answer", "unreadable_answer", "request_failed", "no_prompt_id", "no_token",
 	"partial", "late_files", "worker_refused", "cold_start_long", "control_api", "clock_skew", "disk_low", "share_changed", "share_not_looked_at",
 	"folder_blocked", "hostile_file", "not_looked_at", "input_changed", "input_changing", "input_missing", "input_refused", "inputs_not_mounted", "came_late", "nodes_dropped", "outputs_dropped", "outputs_unknown", "no_own_folder", "writes_elsewhere", "previews_saved", "orphans",
 	"copy_failed", "dest_taken", "disk_full", "hostile_source", "no_free_name", "not_readable", "not_whole", "not_writable", "source_vanished",
@@ -65,7 +65,7 @@ var (
 	deadlineCodes = []string{"accept_timeout", "never_appeared", "run_timeout", "no_files"}
 	copyCodes     = []string{"copy_failed", "disk_full", "not_readable", "not_writable", "share_not_mounted", "share_stalled", "source_vanished"}
 	inputCodes    = []string{"disk_full", "input_changed", "inputs_not_mounted", "not_readable", "not_writable"}
-	warningCodes  = []string{"budget_lifted", "budget_near", "budget_reached", "failed_over", "replica_held", "warmup_failed", "warmup_skipped", "disk_full", "endpoint_or_key",
+	warningCodes  = []string{"budget_lifted", "budget_near", "budget_reached", "failed_over", "replica_held", "warmup_failed", "warmup_skipped", "disk_full", "endpoint_or_key", "no_nodes", "no_output_directory", "other_volume",
 		"inputs_not_mounted", "not_writable", "orphans", "share_changed", "share_not_mounted", "share_stalled", "state_failed", "state_not_writable", "unreachable"}
 )
 

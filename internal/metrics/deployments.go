@@ -25,6 +25,7 @@ var (
 	descBudget    = desc("qmtui_deployment_budget_per_day", "What a day may cost on a deployment, where there is a cap, in the currency of the bill.", "deployment")
 	descBilled    = desc("qmtui_deployment_billed_today_seconds", "GPU time of a deployment that is billed for today so far, estimated in billing steps.", "deployment")
 	descHeld      = desc("qmtui_deployment_held", "1 while one replica of a deployment is held by min_replica_count.", "deployment")
+	descStopped   = desc("qmtui_deployment_stopped", "1 while nothing is sent to a deployment, because nothing can be rendered there.", "deployment")
 	descLost      = desc("qmtui_deployment_lost_replicas", "Replicas that the platform took away under their jobs in the last ten minutes.", "deployment")
 	descSilent    = desc("qmtui_silent_attempts", "Attempts in flight on a deployment that give no sign for clearly longer than usual.", "deployment")
 	descLearned   = desc("qmtui_learned_classes", "Node classes of which runs on a deployment showed that they save nothing in the folder that they are given.", "deployment")
@@ -33,7 +34,7 @@ var (
 
 	deploymentDescs = []*prometheus.Desc{descDeploymentState, descDeploymentSince, descDeploymentEvidence, descDeploymentActive, descDeploymentFlight,
 		descDeploymentCapacity, descDeploymentPrice, descColdSamples, descColdMedian, descColdP90, descWarmMedian,
-		descSpend, descBudget, descBilled, descHeld, descLost, descSilent, descLearned, descUsualLow, descUsualHigh}
+		descSpend, descBudget, descBilled, descHeld, descStopped, descLost, descSilent, descLearned, descUsualLow, descUsualHigh}
 )
 
 // warmths are all states of a deployment.
@@ -64,6 +65,7 @@ func (c *moment) deployment(ch chan<- prometheus.Metric, d job.Deployment) {
 	}
 	gauge(ch, descBilled, d.Today.Billed, name)
 	gauge(ch, descHeld, truth(d.Held != nil), name)
+	gauge(ch, descStopped, truth(d.Stopped != nil), name)
 	gauge(ch, descLost, float64(d.Lost), name)
 	gauge(ch, descSilent, float64(d.Silent), name)
 	gauge(ch, descLearned, float64(len(d.Learned)), name)
