@@ -23,6 +23,16 @@ func (c *Client) Queue(ctx context.Context) (running, pending []string, err erro
 	return queuedIDs(wire.Running), queuedIDs(wire.Pending), nil
 }
 
+// CheckpointFolders lists where a server looks for checkpoints. The folder
+// "checkpoints" below its output folder is always one of them (0.8.0 and 0.33.0).
+func (c *Client) CheckpointFolders(ctx context.Context) ([]string, error) {
+	var folders map[string][]string
+	if err := c.get(ctx, "/internal/folder_paths", smallBody, &folders); err != nil {
+		return nil, fmt.Errorf("ask for folders: %w", err)
+	}
+	return folders["checkpoints"], nil
+}
+
 // queuedIDs takes the second element of each [number, id, prompt, extra_data, outputs].
 func queuedIDs(items []json.RawMessage) []string {
 	var ids []string

@@ -166,9 +166,11 @@ func (o CanarySeen) nothingCame() Result {
 		return c.say("stopped", "%s took it, and nobody waited for its file", name)
 	case s != nil && judgeOutputDirectory(WorkerSeen{Name: name, System: s}).Code == "missing":
 		return c.say("no_output_directory", "%s took it and no file came: it runs without --output-directory, so its picture went to a disk of its own", name)
-	case e != nil && e.Code == "no_files" && s != nil && s.OutputDirectory != "":
+	case e != nil && (e.Code == "no_files" || e.Code == "other_volume") && s != nil && s.OutputDirectory != "":
 		return c.say("elsewhere", "%s says that it rendered it, into %s as it sees it, and no file came to the share: that is another volume", name, s.OutputDirectory)
-	case e != nil && e.Code == "no_files":
+	case e != nil && e.Code == "no_output_directory":
+		return c.say("no_output_directory", "%s took it and no file came: it runs without --output-directory, so its picture went to a disk of its own", name)
+	case e != nil && (e.Code == "no_files" || e.Code == "other_volume"):
 		return c.say("elsewhere", "%s says that it rendered it, and no file came to the share", name)
 	case e != nil:
 		return c.say("never", "%s took it and no file came: %s", name, e.Message)

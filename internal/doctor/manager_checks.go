@@ -24,6 +24,7 @@ var (
 		Rulings: []Ruling{
 			{"none", OK, "it warns of nothing", ""},
 			{"warns", Warn, "it warns", "see qmtui queue status"},
+			{"stopped", Fail, "it sends nothing to a deployment, because nothing can be rendered there now", "see qmtui queue status"},
 			{"halted", Warn, "the queue is paused or drains", "run qmtui queue resume"},
 			{"vanishing", Warn, "jobs never appeared, or ended without files, lately", "see qmtui jobs list --state lost, then run qmtui doctor --canary"},
 			{"not_known", Skip, "no manager answers", ""},
@@ -110,6 +111,7 @@ type WarningsSeen struct {
 	Answers   bool
 	Mode      job.Mode
 	Warnings  []job.Warning
+	Stopped   []job.Stopped
 	Vanishing int // recent jobs that never appeared or ended without files
 	Looked    int // recent jobs
 }
@@ -119,6 +121,9 @@ func judgeWarnings(o WarningsSeen) Result {
 	switch {
 	case !o.Answers:
 		return c.say("not_known", "no manager answers")
+	case len(o.Stopped) > 0:
+		s := o.Stopped[0]
+		return c.say("stopped", "%s: %s; %d jobs wait%s", s.Code, s.Message, s.Waiting, more(len(o.Stopped)-1)).next("%s", s.Hint)
 	case o.Vanishing > 0:
 		return c.say("vanishing", "%d of the %d newest jobs never appeared or ended without files", o.Vanishing, o.Looked)
 	case len(o.Warnings) > 0:

@@ -58,7 +58,7 @@ var (
 		Rulings: []Ruling{
 			{"same", OK, "sources of delivered outputs stand here", ""},
 			{"elsewhere", Fail, "not one source of the newest outputs stands here", "compare the volume ids of this mount and of the workers': one of them is a clone, or another volume"},
-			{"nothing_comes", Warn, "jobs end without files, and none was ever delivered", "compare the volume ids of this mount and of the workers', then run qmtui doctor --canary"},
+			{"nothing_comes", Warn, "jobs end without files, and none was ever delivered, or the manager sends nothing to a deployment for that", "compare the volume ids of this mount and of the workers', then run qmtui doctor --canary"},
 			{"not_known", Skip, "nothing was delivered yet, or sources are cleaned away", ""},
 		}}
 	shareView = &Check{Name: "share-view", Looks: "whether the manager's process sees the same mount as this one: its mount table by /proc/PID/mountinfo, and what it says of the share itself", Cases: []int{5},

@@ -185,6 +185,7 @@ func sameCases() []ruled {
 		{"cleaned", judgeSame(SameSeen{Answers: true, Looked: 5, Cleaned: true}), "not_known"},
 		{"nothing yet", judgeSame(SameSeen{Answers: true}), "not_known"},
 		{"only lost ones", judgeSame(SameSeen{Answers: true, Fruitless: 3}), "nothing_comes"},
+		{"files do not come any more", judgeSame(SameSeen{Answers: true, Looked: 5, Found: 5, Lost: "nothing is sent"}), "nothing_comes"},
 		{"no manager", judgeSame(SameSeen{}), "not_known"},
 		{"no share", judgeSame(SameSeen{Answers: true, Gone: true, Looked: 3}), "not_known"},
 	}

@@ -71,6 +71,7 @@ func warningsCases() []ruled {
 		{"healthy", judgeWarnings(WarningsSeen{Answers: true, Mode: job.ModeRunning}), "none"},
 		{"warns", judgeWarnings(WarningsSeen{Answers: true, Warnings: warn}), "warns"},
 		{"paused", judgeWarnings(WarningsSeen{Answers: true, Mode: job.ModePaused}), "halted"},
+		{"sends nothing", judgeWarnings(WarningsSeen{Answers: true, Warnings: warn, Stopped: []job.Stopped{{Code: "endpoint_or_key", Message: "401", Hint: "mend the key", Waiting: 2}}}), "stopped"},
 		{"lost jobs", judgeWarnings(WarningsSeen{Answers: true, Vanishing: 2, Looked: 9}), "vanishing"},
 		{"nobody", judgeWarnings(WarningsSeen{}), "not_known"},
 	}

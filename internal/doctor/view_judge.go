@@ -78,6 +78,7 @@ type SameSeen struct {
 	// accepted them: no_files, never_appeared.
 	Fruitless int
 	Newest    time.Duration // age of the newest delivered output
+	Lost      string        // why nothing is sent to a deployment whose files do not come; empty for none
 }
 
 func judgeSame(o SameSeen) Result {
@@ -87,6 +88,8 @@ func judgeSame(o SameSeen) Result {
 		return c.say("not_known", "no manager answers, so nothing is known of what was delivered")
 	case o.Gone:
 		return c.say("not_known", "the share cannot be looked at from here")
+	case o.Lost != "":
+		return c.say("nothing_comes", "%s", o.Lost)
 	case o.Looked == 0 && o.Fruitless > 0:
 		return c.say("nothing_comes", "%d jobs ended without files, and none was ever delivered: the workers may write to another volume", o.Fruitless)
 	case o.Looked == 0:

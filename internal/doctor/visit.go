@@ -2,6 +2,8 @@ package doctor
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/comfyume/qmtui/internal/api"
@@ -126,9 +128,27 @@ func (v Visit) fill(ctx context.Context, k *known) *job.Error {
 func (k known) fruitless() int {
 	n := 0
 	for _, j := range k.recent {
-		if e := j.ErrorDetail; e != nil && (e.Code == "never_appeared" || e.Code == "no_files") {
+		broughtNothing := func(e *api.Error) bool {
+			return e != nil && (e.Code == "never_appeared" || e.Code == "no_files" || losesFiles(e.Code))
+		}
+		// One that was put back to the queue waits, and has no error of its own.
+		if broughtNothing(j.ErrorDetail) || j.State == job.Queued && slices.ContainsFunc(j.Attempts, func(a api.Attempt) bool { return broughtNothing(a.Error) }) {
 			n++
 		}
 	}
 	return n
+}
+
+// losesFiles reports the code of a run that reported files of which none came.
+func losesFiles(code string) bool { return code == "other_volume" || code == "no_output_directory" }
+
+// stopped lists why nothing is sent to deployments, in the order of their names.
+func (k known) stopped() []job.Stopped {
+	var out []job.Stopped
+	for _, name := range slices.Sorted(maps.Keys(k.workers)) {
+		if s := k.workers[name].Stopped; s != nil {
+			out = append(out, *s)
+		}
+	}
+	return out
 }

@@ -21,7 +21,7 @@ import (
 
 func (v Visit) managerStage(k known) stage {
 	return stage{name: "manager", checks: []*Check{managerSocket, managerWarnings}, run: func(context.Context) []Result {
-		w := WarningsSeen{Answers: k.answers(), Mode: k.status.Mode, Warnings: k.status.Warnings, Vanishing: k.fruitless(), Looked: len(k.recent)}
+		w := WarningsSeen{Answers: k.answers(), Mode: k.status.Mode, Warnings: k.status.Warnings, Stopped: k.stopped(), Vanishing: k.fruitless(), Looked: len(k.recent)}
 		return []Result{judgeSocket(v.seeSocket(k)), judgeWarnings(w)}
 	}}
 }

@@ -97,6 +97,11 @@ func (v Visit) seeView(k known, o ShareSeen) ViewSeen {
 
 func (v Visit) seeSame(k known, o ShareSeen) SameSeen {
 	s := SameSeen{Answers: k.answers(), Gone: o.gone(), Cleaned: o.Clean, Fruitless: k.fruitless()}
+	for _, x := range k.stopped() {
+		if losesFiles(x.Code) {
+			s.Lost = x.Message
+		}
+	}
 	sources, newest := newestSources(k.recent, 10)
 	if s.Gone || len(sources) == 0 {
 		return s

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -53,13 +56,13 @@ func (v Visit) seeWorker(ctx context.Context, k known, d config.Deployment) Work
 		// says of a failure is found out again below.
 		_, _ = v.Manager.WarmWorker(ctx, d.Name)
 	}
-	o.ask(ctx, d, v.Prompts, v.Wake && d.ScaleToZero)
+	o.ask(ctx, d, v.Prompts, v.Config.Share.Outputs, v.Wake && d.ScaleToZero)
 	return o
 }
 
 // ask asks a deployment with its own address and key. With wait it asks again
 // for as long as a machine may be starting.
-func (o *WorkerSeen) ask(ctx context.Context, d config.Deployment, prompts map[string][]byte, wait bool) {
+func (o *WorkerSeen) ask(ctx context.Context, d config.Deployment, prompts map[string][]byte, share string, wait bool) {
 	dates := &dateKeeper{}
 	c := &comfy.Client{Base: d.URL, Key: d.Key.Reveal(), HTTP: &http.Client{Transport: dates, Timeout: 30 * time.Second}}
 	stats, err := c.SystemStats(ctx)
@@ -72,13 +75,31 @@ func (o *WorkerSeen) ask(ctx context.Context, d config.Deployment, prompts map[s
 		return
 	}
 	o.System, o.At = systemOf(stats), o.Now
+	if o.MachineIsLocal && o.System.OwnOutput() {
+		o.OnShare = ownsFolder(ctx, c, share)
+	}
 	if info, err := c.ObjectInfo(ctx); err == nil {
+		o.NoNodes = info.Len() == 0
 		need := needsOf(prompts)
 		o.NodesKnown, o.Prompts = true, need.prompts
 		o.Classes, o.Models = need.missing(info)
 	} else {
 		o.WhyNotAsked = "its node list could not be read: " + rootCause(err)
 	}
+}
+
+// ownsFolder reports whether a server on this machine writes to that folder: its
+// models may stand below its output folder as well, and it tells where.
+func ownsFolder(ctx context.Context, c *comfy.Client, folder string) bool {
+	want, err := os.Stat(folder)
+	if err != nil {
+		return false
+	}
+	folders, err := c.CheckpointFolders(ctx)
+	return err == nil && slices.ContainsFunc(folders, func(f string) bool {
+		is, err := os.Stat(filepath.Dir(f))
+		return err == nil && os.SameFile(is, want)
+	})
 }
 
 // mayWakeUp reports an error that a starting machine may cause: the platform

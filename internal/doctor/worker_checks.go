@@ -22,15 +22,19 @@ var (
 			{"key", Fail, "404, 401 or 403: the platform says 404 for a missing key", "check the deployment's key first, then its url"},
 			{"unreachable", Fail, "nobody answers at the address", "check the deployment's url and the way out of this machine"},
 			{"errors", Fail, "it answers with errors", "look at the deployment's log on the platform"},
+			{"refused", Fail, "the manager sends nothing there, since its prompts are refused", "check the deployment's key, then its url; restart the manager after a change of either"},
 			{"failing", Warn, "it was not asked, and failed when the manager last did", "run qmtui doctor --wake, which costs money when it is asleep"},
 			{"stuck", Warn, "it has taken prompts and answers nothing of them", "look at the deployment's log on the platform; restart the replica"},
 		}}
 	workerOutput = &Check{Name: "output-directory", Looks: "argv of the worker in /system_stats: --output-directory", Cases: []int{3},
 		Rulings: []Ruling{
 			{"set", OK, "it is there", ""},
-			{"missing", Fail, "it is not: results go to the container's own disk and vanish with it", "add --output-directory with the mounted share to the deployment's command line"},
+			{"delivers", OK, "it is not, and files from there come to the share", ""},
+			{"missing", Fail, "it is not: results go to a disk of the worker's own, and vanish with it where that is a container", "add --output-directory with the mounted share to the deployment's command line"},
+			{"elsewhere", Fail, "files that workers reported did not come to the share: they write to another volume or folder", "let the workers mount the volume that share.outputs is, and compare the folder of --output-directory"},
 			{"differ", Fail, "replicas have different ones: files of some never come", "give all replicas the same --output-directory, and start those anew that have another"},
-			{"local", OK, "it is not, and the server runs on this machine with a folder of its own", ""},
+			{"local", OK, "it is not, and the server runs on this machine with the share as its own folder", ""},
+			{"unproven", Warn, "it is not, and nothing shows whether the folder of the server on this machine is the share", "run qmtui doctor --canary, or start the server with --output-directory and the folder of share.outputs"},
 			{"not_known", Skip, "nobody has asked the worker yet", ""},
 		}}
 	workerAssets = &Check{Name: "assets", Looks: "argv of the worker in /system_stats: --enable-assets, with which ComfyUI keeps track of all files (0.33 and later)",
@@ -57,6 +61,7 @@ var (
 		Rulings: []Ruling{
 			{"there", OK, "all are there", ""},
 			{"models", Warn, "model files are missing", "put them into the models folder of the workers, or choose other prompts"},
+			{"empty", Fail, "its list of nodes is empty, so it refuses every prompt", "see in the worker's log why ComfyUI has no nodes, and restart it"},
 			{"classes", Warn, "node classes are missing", "install the custom nodes on the workers, or choose other prompts"},
 			{"not_known", Skip, "nobody may ask: it could wake a machine", ""},
 		}}
@@ -97,6 +102,8 @@ type WorkerSeen struct {
 	DateAt time.Time // when it was read
 
 	NodesKnown     bool
+	NoNodes        bool     // the list was empty
+	OnShare        bool     // one of its folders for files is share.outputs
 	Classes        []string // that are missing
 	Models         []string // that are missing
 	Prompts        int      // that were looked at
@@ -119,6 +126,8 @@ func judgeAnswer(o WorkerSeen) Result {
 		return judgeHearsay(o)
 	}
 	switch e := o.Error; {
+	case e == nil && o.stopped("endpoint_or_key"):
+		return c.say("refused", "%s answers doctor with the key of this configuration, and the manager's prompts were refused%s: %s", o.Name, o.age(o.Report.Stopped.At), o.Report.Stopped.Message)
 	case e == nil:
 		return c.say("answers", "%s answers", o.Name)
 	case e.Code == "endpoint_or_key":
@@ -139,12 +148,19 @@ func judgeHearsay(o WorkerSeen) Result {
 		return c.say("not_known", "%s was not asked (%s), and no manager knows of it", o.Name, why)
 	case r.Error != nil && r.Error.Code == "dead_worker":
 		return c.say("stuck", "%s: %s", o.Name, r.Error.Message)
+	case o.stopped("endpoint_or_key"), o.stopped("no_nodes"):
+		return c.say("refused", "%s was not asked (%s), and the manager's prompts were refused%s: %s", o.Name, why, o.age(r.Stopped.At), r.Stopped.Message).next("%s", r.Stopped.Hint)
 	case r.State == job.WarmthFailing:
 		return c.say("failing", "%s was not asked (%s); the manager knows it as failing%s%s", o.Name, why, because(r), o.age(r.At))
 	case r.At.IsZero():
 		return c.say("not_known", "%s was not asked (%s), and the manager has not heard of it yet", o.Name, why)
 	}
 	return c.say("asleep", "%s was not asked (%s); the manager knows it as %s%s", o.Name, why, r.State, o.age(r.At))
+}
+
+// stopped reports that the manager sends nothing there for that reason.
+func (o WorkerSeen) stopped(code string) bool {
+	return o.Report.Stopped != nil && o.Report.Stopped.Code == code
 }
 
 func because(d job.Deployment) string {
@@ -169,6 +185,10 @@ func judgeOutputDirectory(o WorkerSeen) Result {
 	switch {
 	case o.Report.Error != nil && o.Report.Error.Code == "replicas_differ":
 		return c.say("differ", "%s: %s", o.Name, o.Report.Error.Message)
+	case o.stopped("other_volume"):
+		return c.say("elsewhere", "%s: %s", o.Name, o.Report.Stopped.Message)
+	case o.stopped("no_output_directory"):
+		return c.say("missing", "%s: %s", o.Name, o.Report.Stopped.Message)
 	case o.System == nil:
 		return c.say("not_known", "nobody has asked %s for its command line yet", o.Name)
 	case o.System.OutputDirectory != "":
@@ -177,10 +197,21 @@ func judgeOutputDirectory(o WorkerSeen) Result {
 		return c.say("set", "%s has --base-directory%s", o.Name, o.heard())
 	case len(o.System.Argv) == 0:
 		return c.say("not_known", "%s does not tell its command line", o.Name)
+	case o.delivers():
+		return c.say("delivers", "%s runs without --output-directory, and its files come to the share%s", o.Name, o.age(o.Report.Delivers))
+	case o.OnShare:
+		return c.say("local", "%s runs on this machine, and its own output folder is the share", o.Name)
 	case o.MachineIsLocal:
-		return c.say("local", "%s runs on this machine with an output folder of its own; make that the share", o.Name)
+		return c.say("unproven", "%s runs on this machine without --output-directory, and nothing shows that its own folder is the share", o.Name)
 	}
 	return c.say("missing", "%s runs without --output-directory%s", o.Name, o.heard())
+}
+
+// delivers reports a worker without --output-directory of which files came while it
+// was that already, as far as the manager asked: it does so once a minute.
+func (o WorkerSeen) delivers() bool {
+	r := o.Report
+	return !r.Delivers.IsZero() && r.System.OwnOutput() && r.Delivers.Add(2*time.Minute).After(r.SystemAt)
 }
 
 func judgeAssets(o WorkerSeen) Result {
@@ -258,6 +289,8 @@ func olderThan(v, than string) bool {
 func judgeModels(o WorkerSeen) Result {
 	c := workerModels
 	switch {
+	case o.NoNodes || o.stopped("no_nodes"):
+		return c.say("empty", "%s lists no nodes", o.Name)
 	case !o.NodesKnown:
 		return c.say("not_known", "nobody asked %s for its nodes (%s)", o.Name, o.WhyNotAsked)
 	case len(o.Classes) > 0:

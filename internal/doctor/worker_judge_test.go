@@ -90,6 +90,8 @@ func workerCases() []ruled {
 	return []ruled{
 		{"healthy", with(a, nothing), "answers"},
 		{"404", with(a, fails("endpoint_or_key", job.Unavailable)), "key"},
+		{"it answers doctor, and refused the manager", with(a, func(o *WorkerSeen) { o.Report.Stopped = &job.Stopped{Code: "endpoint_or_key", Message: "401"} }), "refused"},
+		{"not asked, and refused the manager", with(a, heard(job.Deployment{State: job.WarmthFailing, At: old, Stopped: &job.Stopped{Code: "endpoint_or_key", Message: "401", Hint: "mend the key"}})), "refused"},
 		{"nobody", with(a, fails("unreachable", job.Unavailable)), "unreachable"},
 		{"503", with(a, fails("busy", job.Unavailable)), "errors"},
 		{"500", with(a, fails("server_error", job.Unavailable)), "errors"},
@@ -111,7 +113,25 @@ func workerCases() []ruled {
 		}), "differ"},
 		{"on this machine", with(dir, func(o *WorkerSeen) {
 			o.System.OutputDirectory, o.System.Argv, o.MachineIsLocal = "", []string{"main.py"}, true
+		}), "unproven"},
+		{"on this machine, with the share as its own folder", with(dir, func(o *WorkerSeen) {
+			o.System.OutputDirectory, o.System.Argv, o.MachineIsLocal, o.OnShare = "", []string{"main.py"}, true, true
 		}), "local"},
+		{"on this machine, and the manager saw its files get lost", with(dir, func(o *WorkerSeen) {
+			o.System.OutputDirectory, o.System.Argv, o.MachineIsLocal = "", []string{"main.py"}, true
+			o.Report.Stopped = &job.Stopped{Code: "no_output_directory", Message: "nothing is sent"}
+		}), "missing"},
+		{"the manager saw its files come", with(dir, func(o *WorkerSeen) {
+			o.System.OutputDirectory, o.System.Argv = "", []string{"main.py"}
+			o.Report.System, o.Report.SystemAt, o.Report.Delivers = o.System, o.Now.Add(-time.Minute), o.Now.Add(-90*time.Second)
+		}), "delivers"},
+		{"files came before it was started without", with(dir, func(o *WorkerSeen) {
+			o.System.OutputDirectory, o.System.Argv = "", []string{"main.py"}
+			o.Report.System, o.Report.Delivers = &job.System{Argv: []string{"main.py", "--output-directory", "/mnt"}, OutputDirectory: "/mnt"}, o.Now.Add(-time.Second)
+		}), "missing"},
+		{"the manager saw its files go elsewhere", with(dir, func(o *WorkerSeen) {
+			o.Report.Stopped = &job.Stopped{Code: "other_volume", Message: "nothing is sent"}
+		}), "elsewhere"},
 		{"tells no argv", with(dir, func(o *WorkerSeen) { o.System.OutputDirectory, o.System.Argv = "", nil }), "not_known"},
 		{"never asked", with(dir, func(o *WorkerSeen) { o.System = nil }), "not_known"},
 
@@ -135,6 +155,7 @@ func workerCases() []ruled {
 		{"never asked", with(ver, func(o *WorkerSeen) { o.System = nil }), "not_known"},
 
 		{"healthy", with(mod, nothing), "there"},
+		{"no nodes", with(mod, func(o *WorkerSeen) { o.NoNodes = true }), "empty"},
 		{"models", with(mod, func(o *WorkerSeen) { o.Models = []string{"wan.safetensors"} }), "models"},
 		{"classes", with(mod, func(o *WorkerSeen) { o.Classes = []string{"SaveGLB"} }), "classes"},
 		{"not asked", with(mod, func(o *WorkerSeen) { o.NodesKnown, o.WhyNotAsked = false, "it may be asleep" }), "not_known"},
