@@ -102,7 +102,11 @@ func (a *app) showQueue(s api.QueueStatus, now time.Time) {
 	switch {
 	case s.Stopped != nil:
 		a.printf("wait      %s%s\n", printable(s.Stopped.Message), since(s.Stopped.Since, now))
-		a.printf("waiting   %s; one is sent to try it at %s\n", plural(s.Stopped.Waiting, "job"), s.Stopped.Next.Local().Format("15:04:05"))
+		try := "one is sent to try it at " + s.Stopped.Next.Local().Format("15:04:05")
+		if s.Stopped.Trying {
+			try = "another one tries it now"
+		}
+		a.printf("waiting   %s; %s\n", plural(s.Stopped.Waiting, "job"), try)
 	case s.Wait == nil || *s.Wait < 0:
 	case *s.Wait < 1:
 		a.printf("wait      none: a job submitted now is sent at once\n")

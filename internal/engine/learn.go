@@ -170,8 +170,9 @@ func (v View) noFiles(j job.Job, a job.Attempt) *job.Error {
 		return found
 	case len(a.Files) > 0:
 		e.Transient = v.delivers(a.Deployment)
-		if _, differ := v.Differ[a.Deployment]; !e.Transient && !differ && reportsOwnFile(j, a) {
-			return lostRun(a, v.Deployments[a.Deployment].OwnOutput)
+		d, differ := v.Deployments[a.Deployment], v.Differ[a.Deployment] != ""
+		if (d.Losing || !e.Transient && !differ) && reportsOwnFile(j, a) {
+			return lostRun(a, d.OwnOutput)
 		}
 		e.Message = fmt.Sprintf("the worker on %s reported %s, and no new %s came to the share", a.Deployment, count(len(a.Files), "file"), a.Files[0])
 		e.Hint = `it writes elsewhere: check that its --output-directory is on the same share: "qmtui workers list", then "qmtui doctor --canary"`

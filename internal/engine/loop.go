@@ -440,7 +440,13 @@ func (l *loop) slots(v View) []Slot {
 		if d.State == job.WarmthFailing {
 			d.Capacity = min(d.Capacity, 1)
 		}
-		all = append(all, Slot{Deployment: d.Name, Free: d.Capacity - occupied, ByName: d.Name != l.active})
+		s := Slot{Deployment: d.Name, Free: d.Capacity - occupied, ByName: d.Name != l.active}
+		if d.System.OwnOutput() && l.keeper.seen[d.Name].Came.IsZero() { // its first file shows whether the others come
+			if s.Free = min(s.Free, 1); l.tries(d.Name, time.Time{}) {
+				s.Free = 0
+			}
+		}
+		all = append(all, s)
 	}
 	return all
 }

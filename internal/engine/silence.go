@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/comfyume/qmtui/internal/engine/upkeep"
 	"github.com/comfyume/qmtui/internal/job"
 )
 
@@ -16,6 +17,8 @@ type Deployment struct {
 	ScaleToZero bool
 	Single      bool // one server answers there: see job.Deployment
 	OwnOutput   bool // ComfyUI writes into an output folder of its own choice
+	// Losing says that nothing is sent there since files that it reports do not come.
+	Losing bool
 	// Warm says that it answered lately, WarmSince since when; zero for longer
 	// than anybody knows.
 	Warm      bool
@@ -237,6 +240,9 @@ func (l *loop) deploymentViews(now time.Time) map[string]Deployment {
 	out := map[string]Deployment{}
 	for _, d := range l.fleet.Deployments() {
 		x := Deployment{Name: d.Name, Capacity: d.Capacity, ScaleToZero: d.ScaleToZero, Single: d.Single, OwnOutput: d.System.OwnOutput(), Sign: percentile(l.delays.Sign[d.Name], 0.95)}
+		if s := l.keeper.kept.Stopped[d.Name]; s != nil {
+			x.Losing = upkeep.Loses(s.Code)
+		}
 		if cold := l.fleet.ColdStart(d.Name, nil, now); cold.Count > 0 {
 			x.Cold = time.Duration(cold.High * float64(time.Second))
 		}

@@ -101,6 +101,7 @@ func (l *loop) judgeStops() {
 		case next == nil:
 			l.log.Info("sending resumes", "deployment", name, "code", was.Code, "since", was.Since)
 			l.audit(byRule, "resume sending", name, was.Code)
+			l.refresh(name) // what was known of its workers may be over
 		case was == nil || was.Code != next.Code:
 			l.log.Warn("sending stops", "deployment", name, "code", next.Code, "error", next.Message)
 			l.audit(byRule, "stop sending", name, next.Code)
@@ -113,7 +114,7 @@ func (l *loop) stoppedFor() map[string]*job.Stopped {
 	out := map[string]*job.Stopped{}
 	for name, s := range l.keeper.kept.Stopped {
 		if x, known := l.keeper.seen[name]; known {
-			out[name] = s.Told(name, x, l.waitFor(name))
+			out[name] = s.Told(name, x, l.waitFor(name), l.tries(name, s.At))
 		}
 	}
 	return out
@@ -133,12 +134,19 @@ func (l *loop) waitFor(deployment string) (n int) {
 // try it when that is due, and for a canary at any time.
 func (l *loop) trySlot(name string, s *upkeep.Stop, now time.Time) Slot {
 	slot := Slot{Deployment: name, Free: 1, ByName: name != l.active, CanaryOnly: now.Before(s.TryAt(l.keeper.seen[name]))}
-	for _, j := range l.order {
-		if a := j.Current(); a.Deployment == name && a.State.InFlight() && a.When(job.Assigned).After(s.At) {
-			slot.Free = 0
-		}
+	if l.tries(name, s.At) {
+		slot.Free = 0
 	}
 	return slot
+}
+
+// tries reports a job that was sent to the deployment after that time and of
+// which it is not known yet whether its files come.
+func (l *loop) tries(name string, since time.Time) bool {
+	return slices.ContainsFunc(l.order, func(j *job.Job) bool {
+		a := j.Current()
+		return a.Deployment == name && a.State != job.Queued && !a.State.Terminal() && a.When(job.Assigned).After(since)
+	})
 }
 
 // questions counts those to a deployment since the newest evidence against it.
@@ -169,17 +177,22 @@ func (l *loop) askStopped(now time.Time) {
 			continue
 		}
 		q.n, q.open = q.n+1, true
-		l.acts.Go(func() {
-			ctx, cancel := context.WithTimeout(l.kill, l.policy.AcceptTimeout)
-			defer cancel()
-			_, err := l.fleet.Refresh(ctx, name)
-			l.log.Debug("asked a deployment to which nothing is sent", "deployment", name, "error", err)
-			l.report(message{do: func(l *loop) func() {
-				if q := l.keeper.asked[name]; q != nil {
-					q.open = false
-				}
-				return func() {}
-			}})
-		})
+		l.refresh(name)
 	}
+}
+
+// refresh asks a deployment how it is, and waits for nothing.
+func (l *loop) refresh(name string) {
+	l.acts.Go(func() {
+		ctx, cancel := context.WithTimeout(l.kill, l.policy.AcceptTimeout)
+		defer cancel()
+		_, err := l.fleet.Refresh(ctx, name)
+		l.log.Debug("asked a deployment that was stopped", "deployment", name, "error", err)
+		l.report(message{do: func(l *loop) func() {
+			if q := l.keeper.asked[name]; q != nil {
+				q.open = false
+			}
+			return func() {}
+		}})
+	})
 }

@@ -126,9 +126,12 @@ func TestOtherVolumeHoldsTheQueueAndPutsTheJobsBack(t *testing.T) {
 				a, b := h.submit("user001", 1), h.submit("user002", 1)
 				h.pass(time.Second)
 				h.lose(a)
-				h.lose(b)
-				h.pass(59 * time.Second) // it may still hide behind the share's caches
-				h.pass(5 * time.Second)
+				if name == "other_volume" {
+					h.lose(b)
+				} else if h.pass(20 * time.Second); h.want(b, job.Queued).Current().N != 1 {
+					t.Error("a second one was sent before it is known whether files come from there")
+				}
+				h.pass(65 * time.Second) // until then it may hide behind the share's caches
 				c := h.submit("user003", 1)
 				h.pass(time.Second)
 				for _, j := range []job.Job{a, b, c} {
@@ -145,6 +148,15 @@ func TestOtherVolumeHoldsTheQueueAndPutsTheJobsBack(t *testing.T) {
 					t.Fatalf("%d POSTs after %d: want one job that tries", n, posts)
 				}
 				tried := h.fleet.posted()[posts]
+				if s := h.Workers()[0].Stopped; !s.Trying || !strings.HasPrefix(s.Message, "one job tries h200-spot") || s.Waiting != 2 {
+					t.Errorf("%+v", s)
+				}
+				h.fleet.report(job.Fact{Job: tried.Job, Attempt: tried.Attempt, PromptID: tried.PromptID, Kind: job.Finished, At: time.Now(), Evidence: job.ByHistory,
+					Files: []job.Path{job.Path("qm/" + tried.PromptID + "/9/out_00001_.png")}})
+				h.pass(30 * time.Second) // it has rendered, and its file may still come
+				if n := len(h.fleet.posted()); n != posts+1 {
+					t.Fatalf("%d POSTs after %d while the first is not decided", n, posts)
+				}
 				h.see(tried.PromptID, job.MarkWhole, "out_00001_.png")
 				h.pass(2 * time.Second)
 				if d := h.Workers()[0]; d.Stopped != nil || d.Delivers.IsZero() {
@@ -159,6 +171,35 @@ func TestOtherVolumeHoldsTheQueueAndPutsTheJobsBack(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A worker that was restarted with another wrong folder looks like two replicas
+// that differ; that must not use up the retries of the jobs that try it.
+func TestTriesAreNotRetries(t *testing.T) {
+	open(t, 1, engine.Policy{Retries: -1}, func(h *house) {
+		h.fleet.tell("h200-spot", func(d *job.Deployment) { d.System = &job.System{Argv: []string{"main.py"}} })
+		j := h.submit("user001", 1)
+		h.pass(time.Second)
+		h.lose(j)
+		h.pass(65 * time.Second)
+		h.want(j, job.Queued)
+		h.fleet.tell("h200-spot", func(d *job.Deployment) {
+			d.System = &job.System{Argv: []string{"main.py", "--output-directory", "/elsewhere"}, OutputDirectory: "/elsewhere"}
+			d.Error = &job.Error{Code: "replicas_differ", Message: "its own folder and /elsewhere"}
+		})
+		for range 4 {
+			for h.now(j).State() == job.Queued {
+				h.pass(time.Second)
+			}
+			h.pass(time.Second)
+			h.lose(j)
+			h.pass(65 * time.Second)
+			h.want(j, job.Queued)
+		}
+		if w, ok := h.warning("other_volume"); !ok {
+			t.Errorf("%+v", w)
+		}
+	})
 }
 
 // Files that come late after all spare the second run, and heal.

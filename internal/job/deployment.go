@@ -91,11 +91,13 @@ type Deployment struct {
 type Stopped struct {
 	Code    string    `json:"code"`
 	Message string    `json:"message"`
-	Hint    string    `json:"hint"`    // what heals it, and that it goes on by itself
-	Since   time.Time `json:"since"`   // of the first evidence
-	At      time.Time `json:"at"`      // of the newest evidence
-	Next    time.Time `json:"next"`    // when one job is sent there to try it
-	Waiting int       `json:"waiting"` // jobs that wait for it
+	Hint    string    `json:"hint"`  // what heals it, and that it goes on by itself
+	Since   time.Time `json:"since"` // of the first evidence
+	At      time.Time `json:"at"`    // of the newest evidence
+	Next    time.Time `json:"next"`  // when one job is sent there to try it
+	// Trying says that one was sent there, and that it is not known yet what comes of it.
+	Trying  bool `json:"trying,omitempty"`
+	Waiting int  `json:"waiting"` // jobs that wait for it
 }
 
 // Error is the reason as an error of the deployment.

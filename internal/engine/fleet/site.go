@@ -28,6 +28,7 @@ type site struct {
 	system     *job.System
 	systemAt   time.Time
 	writesTo   map[string]time.Time // output folders that replicas named, by when they last did
+	agreed     int                  // answers in a row that named the same output folder
 	lookedAt   time.Time            // when an attempt was last asked about
 	examinedAt time.Time            // when a worker was last asked about itself, whatever it answered
 	comparedAt time.Time            // when several were, one after the other

@@ -48,7 +48,14 @@ func (s *site) askStats(ctx context.Context) error {
 	defer s.mu.Unlock()
 	s.system, s.systemAt = systemOf(stats), s.opts.Now()
 	if folder := writesTo(s.system); folder != "" {
-		if s.writesTo == nil || s.solo.is() { // one server has only one
+		last := s.writesTo[folder]
+		for _, at := range s.writesTo {
+			if at.After(last) {
+				s.agreed = 0
+			}
+		}
+		s.agreed++
+		if s.writesTo == nil || s.solo.is() || s.agreed >= enoughReplies { // one server has only one, and a mended one no other
 			s.writesTo = map[string]time.Time{}
 		}
 		s.writesTo[folder] = s.systemAt
@@ -77,6 +84,13 @@ func (s *site) compareReplicas(ctx context.Context) {
 // folderKept is for how long a replica counts that named another output folder
 // than the rest: one that was mended or replaced says so no more.
 const folderKept = 30 * time.Minute
+
+// differs reports replicas that named different output folders lately.
+func (s *site) differs() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return replicasDiffer(s.writesTo, s.opts.Now()) != nil
+}
 
 // writesTo is the folder that a server writes to, for people; empty when its
 // command line is not known.
@@ -248,6 +262,11 @@ func (f *Fleet) rouse(ctx context.Context, name string, persist bool) (job.Deplo
 		return s.snapshot(), troubleOf("GET /system_stats", outcomeKind(err), err)
 	}
 	s.measureCold(before, began, s.opts.Now(), nil)
+	for range enoughReplies {
+		if s.differs() && s.askStats(ctx) != nil {
+			break
+		}
+	}
 	if err := s.askNodes(ctx); err != nil {
 		s.opts.Logger.Debug("ask for nodes", "deployment", name, "error", err)
 	}

@@ -400,3 +400,19 @@ func TestWritesTo(t *testing.T) {
 		}
 	}
 }
+
+// A worker that was restarted with another folder is no second replica: asked on
+// purpose, it is asked until that is known.
+func TestAMendedWorkerDoesNotDiffer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{argv: `"main.py"`, warm: true}
+		fl := open(t, f, spec())
+		if _, err := fl.Refresh(t.Context(), spec().Name); err != nil {
+			t.Fatal(err)
+		}
+		f.argv = `"main.py","--output-directory","/mnt/outputs"`
+		if d, err := fl.Refresh(t.Context(), spec().Name); err != nil || codeOf(d.Error) == "replicas_differ" {
+			t.Errorf("%v, %v", d.Error, err)
+		}
+	})
+}

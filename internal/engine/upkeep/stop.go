@@ -19,11 +19,11 @@ const (
 
 // Stops reports the code of such a reason.
 func Stops(code string) bool {
-	return code == EndpointRefuses || code == NoNodes || loses(code)
+	return code == EndpointRefuses || code == NoNodes || Loses(code)
 }
 
-// loses reports a reason for which prompts are run, paid for and lost.
-func loses(code string) bool { return code == NoOutputDirectory || code == OtherVolume }
+// Loses reports a reason for which prompts are run, paid for and lost.
+func Loses(code string) bool { return code == NoOutputDirectory || code == OtherVolume }
 
 // Stop is that nothing is sent to a deployment. It survives a restart.
 type Stop struct {
@@ -75,19 +75,19 @@ func (was *Stop) After(x Seen) *Stop {
 		was = nil
 	}
 	signs := slices.DeleteFunc(slices.Clone(x.Signs), func(s Sign) bool {
-		return loses(s.Code) && !s.Sent.After(x.Came) || !loses(s.Code) && !s.At.After(x.Accepted) || was != nil && !s.At.After(was.At)
+		return Loses(s.Code) && !s.Sent.After(x.Came) || !Loses(s.Code) && !s.At.After(x.Accepted) || was != nil && !s.At.After(was.At)
 	})
 	slices.SortStableFunc(signs, func(a, b Sign) int { return a.At.Compare(b.At) })
 	if len(signs) == 0 {
 		return was
 	}
 	last := signs[len(signs)-1]
-	alike := slices.DeleteFunc(signs, func(s Sign) bool { return loses(s.Code) != loses(last.Code) })
+	alike := slices.DeleteFunc(signs, func(s Sign) bool { return Loses(s.Code) != Loses(last.Code) })
 	next := &Stop{Code: last.Code, Message: last.Message, Since: alike[0].At, At: last.At, Argv: x.Argv}
 	switch {
 	case was == nil && x.Now.Sub(last.At) > news:
 		return nil
-	case was == nil && loses(last.Code) && !x.Came.IsZero() && len(alike) < 2:
+	case was == nil && Loses(last.Code) && !x.Came.IsZero() && len(alike) < 2:
 		return nil
 	case was != nil && was.Code == last.Code:
 		next.Since, next.Tried, next.Misled = was.Since, was.Tried, was.Misled
@@ -103,7 +103,7 @@ func (was *Stop) After(x Seen) *Stop {
 
 // good is when the opposite of a reason was last seen.
 func (x Seen) good(code string) time.Time {
-	if loses(code) {
+	if Loses(code) {
 		return x.Came
 	}
 	return x.Accepted
@@ -119,7 +119,7 @@ func (s Stop) TryAt(x Seen) time.Time {
 		return s.At
 	case s.changed(x):
 		first, most, tried = 30*time.Second, 5*time.Minute, s.Misled-1
-	case loses(s.Code) && x.Sleeps:
+	case Loses(s.Code) && x.Sleeps:
 		first, most = 10*time.Minute, time.Hour
 	}
 	return s.At.Add(min(first<<min(tried, 10), most))
@@ -128,7 +128,7 @@ func (s Stop) TryAt(x Seen) time.Time {
 // changed reports that something speaks for trying it: since the newest evidence
 // it answered, or its worker has another command line.
 func (s Stop) changed(x Seen) bool {
-	if loses(s.Code) {
+	if Loses(s.Code) {
 		return x.Argv != "" && x.Argv != s.Argv
 	}
 	return x.Answered.After(s.At) && !(s.Code == NoNodes && x.NoNodes)
@@ -138,7 +138,7 @@ func (s Stop) changed(x Seen) bool {
 // questions since the newest evidence; false when it is not to be asked. Where
 // that may wake a machine it is asked only when jobs wait and an answer helps them.
 func (s Stop) AskAt(asked int, x Seen, waiting int) (time.Time, bool) {
-	if x.Sleeps && (loses(s.Code) || waiting == 0) {
+	if x.Sleeps && (Loses(s.Code) || waiting == 0) {
 		return time.Time{}, false
 	}
 	at := s.At
@@ -150,7 +150,7 @@ func (s Stop) AskAt(asked int, x Seen, waiting int) (time.Time, bool) {
 
 // Hint is what heals it.
 func (s Stop) Hint(deployment string) string {
-	now := `; it goes on by itself; to try it now: "qmtui doctor --canary --deployment ` + deployment + `"`
+	now := `; sending goes on by itself then; to try it now: "qmtui doctor --canary --deployment ` + deployment + `"`
 	switch s.Code {
 	case EndpointRefuses:
 		return "check the deployment's key, then its url; after a change of either restart the manager" + now
@@ -163,7 +163,10 @@ func (s Stop) Hint(deployment string) string {
 }
 
 // Told is the stop for people.
-func (s Stop) Told(deployment string, x Seen, waiting int) *job.Stopped {
-	return &job.Stopped{Code: s.Code, Message: "nothing is sent to " + deployment + ": " + s.Message, Hint: s.Hint(deployment),
-		Since: s.Since, At: s.At, Next: s.TryAt(x), Waiting: waiting}
+func (s Stop) Told(deployment string, x Seen, waiting int, trying bool) *job.Stopped {
+	message := "nothing is sent to " + deployment + ": " + s.Message
+	if trying {
+		message = "one job tries " + deployment + ", to which nothing else is sent: " + s.Message + ", when this was last tried"
+	}
+	return &job.Stopped{Code: s.Code, Message: message, Hint: s.Hint(deployment), Since: s.Since, At: s.At, Next: s.TryAt(x), Trying: trying, Waiting: waiting}
 }

@@ -122,9 +122,9 @@ func TestStopAskAt(t *testing.T) {
 
 func TestStopIsTold(t *testing.T) {
 	for _, code := range []string{upkeep.EndpointRefuses, upkeep.NoNodes, upkeep.NoOutputDirectory, upkeep.OtherVolume} {
-		s := upkeep.Stop{Code: code, Message: "because of that", Since: at(1), At: at(2)}.Told("gpu", upkeep.Seen{}, 3)
+		s := upkeep.Stop{Code: code, Message: "because of that", Since: at(1), At: at(2)}.Told("gpu", upkeep.Seen{}, 3, false)
 		if !upkeep.Stops(code) || s.Message != "nothing is sent to gpu: because of that" || s.Waiting != 3 || s.Next.IsZero() ||
-			!strings.Contains(s.Hint, "goes on by itself") || !strings.Contains(s.Hint, "qmtui doctor --canary --deployment gpu") {
+			!strings.Contains(s.Hint, "sending goes on by itself") || !strings.Contains(s.Hint, "qmtui doctor --canary --deployment gpu") {
 			t.Errorf("%s: %+v", code, s)
 		}
 	}
