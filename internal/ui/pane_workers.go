@@ -47,7 +47,7 @@ func (p *workersPane) cell(i int, column string) cell {
 	case "name":
 		return cell{p.m.w.text(d.Name), st.Row}
 	case "state":
-		return cell{p.m.warmth(d), st.warmthInk(d.State)}
+		return cell{p.m.warmth(d), st.workerInk(d)}
 	case "evidence":
 		return cell{strings.TrimSpace(p.m.w.text(string(d.Evidence)) + " " + since(p.m.w.now, d.At)), st.Quiet}
 	case "load":
@@ -88,7 +88,18 @@ func (m *Model) warmth(d *api.Worker) string {
 			s += " of about " + seconds(d.Usual.Mid)
 		}
 	}
+	if d.Stopped != nil {
+		s += ", nothing is sent"
+	}
 	return s
+}
+
+// workerInk is that of the state, or of a deployment to which nothing is sent.
+func (s *Styles) workerInk(d *api.Worker) Ink {
+	if d.Stopped != nil {
+		return s.Bad
+	}
+	return s.warmthInk(d.State)
 }
 
 func (s *Styles) warmthInk(w job.Warmth) Ink {
@@ -151,7 +162,7 @@ func (s *sheet) tell(label, text string, k Ink, w int) {
 func (p *workersPane) facts(d *api.Worker, w int) []string {
 	m, st := p.m, p.m.w.st
 	s := &sheet{st: st}
-	s.say("state", st.warmthInk(d.State).On(m.warmth(d))+st.Quiet.On("  since "+clock(d.Since)))
+	s.say("state", st.workerInk(d).On(m.warmth(d))+st.Quiet.On("  since "+clock(d.Since)))
 	s.tell("because", m.w.text(d.Because), st.Row, w)
 	ev := "nobody has asked yet"
 	if d.Evidence != "" {
@@ -207,11 +218,23 @@ func (p *workersPane) system(s *sheet, d *api.Worker, w int) {
 		s.say("VRAM", meter(st, used, min(24, w-64))+st.Row.On(" "+bytesText(g.VRAMTotal-g.VRAMFree)+" of "+bytesText(g.VRAMTotal))+
 			st.Quiet.On("  "+m.w.text(g.Name)))
 	}
-	if x.OutputDirectory == "" {
-		s.tell("outputs", st.glyphs.warn+" started without --output-directory: its files stay on its own disk and vanish", st.Bad, w)
-		return
+	where, good := "--output-directory "+m.w.text(x.OutputDirectory), true
+	switch own := x.OwnOutput(); {
+	case own && d.Delivers.IsZero():
+		where, good = "started without --output-directory: no file of it was seen on the share lately", false
+	case own:
+		where = "started without --output-directory, and its files come to the share"
+	case x.OutputDirectory == "":
+		where = "as its command line says"
 	}
-	s.tell("outputs", st.glyphs.state[job.Done]+" --output-directory "+m.w.text(x.OutputDirectory), st.Good, w)
+	if d.Stopped != nil && (d.Stopped.Code == "other_volume" || d.Stopped.Code == "no_output_directory") {
+		where, good = where+": its files do not come to the share", false
+	}
+	if good {
+		s.tell("outputs", st.glyphs.state[job.Done]+" "+where, st.Good, w)
+	} else {
+		s.tell("outputs", st.glyphs.warn+" "+where, st.Bad, w)
+	}
 }
 
 func firstWord(s string) string {

@@ -29,6 +29,24 @@ func TestWorkersActions(t *testing.T) {
 	}
 }
 
+// A deployment to which nothing is sent is told in the header, the workers' pane
+// and the warnings, and nothing there says that it is well.
+func TestSendingIsStopped(t *testing.T) {
+	f := fixture()
+	d := &f.workers[0]
+	d.Stopped = &job.Stopped{Code: "other_volume", Message: "nothing is sent to h200-spot: it writes to another volume", Hint: "mount the right one", Since: epoch, At: epoch, Next: epoch, Waiting: 4}
+	d.Error = d.Stopped.Error()
+	f.status.Stopped = d.Stopped
+	f.status.Warnings = []job.Warning{{Code: d.Stopped.Code, Message: d.Stopped.Message, Hint: d.Stopped.Hint, At: epoch}}
+	x := start(t, f)
+	x.sees("h200-spot warm, nothing is sent")
+	x.press("3")
+	x.sees("its files do not come to the share", "mount the right one")
+	x.misses("✓ --output-directory")
+	x.press("4")
+	x.sees("nothing is sent to h200-spot: it writes to")
+}
+
 func TestAcknowledgeAWarning(t *testing.T) {
 	x := start(t, fixture())
 	x.press("4")

@@ -203,12 +203,14 @@ func (m *Model) headDeployment() string {
 		return st.BarWarn.On("no active deployment ")
 	}
 	k := st.Bar
-	switch d.State {
-	case job.WarmthWarm:
+	switch {
+	case d.Stopped != nil:
+		k = st.BarBad
+	case d.State == job.WarmthWarm:
 		k = st.BarGood
-	case job.Warming, job.WarmthUnknown:
+	case d.State == job.Warming || d.State == job.WarmthUnknown:
 		k = st.BarWarn
-	case job.WarmthFailing:
+	case d.State == job.WarmthFailing:
 		k = st.BarBad
 	}
 	out := st.Bar.On(m.w.text(d.Name)+" ") + k.On(m.warmth(d))

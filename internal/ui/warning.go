@@ -56,7 +56,7 @@ func (w *world) gather() {
 
 // grave reports codes that keep results from people.
 func grave(code string) bool {
-	return strings.HasPrefix(code, "share_") || code == "disk_full" || code == "no_output_directory" || code == "not_delivered"
+	return strings.HasPrefix(code, "share_") || code == "disk_full" || code == "no_output_directory" || code == "other_volume" || code == "endpoint_or_key" || code == "no_nodes" || code == "not_delivered"
 }
 
 func (w *world) told(code string) bool { return w.toldWarning(code) != nil }
@@ -98,7 +98,7 @@ func oldestOrphan(w *world) (t time.Time) {
 
 func (w *world) judgeWorkers(add func(warning)) {
 	for _, d := range w.workers {
-		if d.State == job.WarmthFailing {
+		if d.State == job.WarmthFailing && d.Stopped == nil { // else the manager tells it
 			x := warning{code: "deployment_failing", key: d.Name, text: d.Name + " fails: " + d.Because, since: d.Since,
 				hint: "look at the platform, or make another deployment active", bad: d.Active}
 			if d.Error != nil {
