@@ -137,7 +137,7 @@ func (l *loop) lookAndAsk() {
 			folders = append(folders, job.Folder{PromptID: a.PromptID, Live: !a.State.Terminal(), Paths: lookedAt(*j, a)})
 			if asking(a) || l.teaches(*j, a) {
 				flights = append(flights, job.Flight{Job: j.ID, Attempt: a.N, PromptID: a.PromptID, Deployment: a.Deployment, State: a.State,
-					Wrote: mayHaveEnded(*j, a, l.traces[a.PromptID])})
+					Wrote: mayHaveEnded(*j, a, l.traces[a.PromptID]), Due: l.due(*j, a)})
 			}
 		}
 	}
@@ -149,6 +149,19 @@ func (l *loop) lookAndAsk() {
 		l.followed = flights
 		l.fleet.Follow(slices.Clone(flights))
 	}
+}
+
+// due is when half of the runs like this one have ended; zero for one that does not
+// run, and when too few are known.
+func (l *loop) due(j job.Job, a job.Attempt) time.Time {
+	if a.State != job.Running {
+		return time.Time{}
+	}
+	usual := percentile(l.delays.Runs[runKey(a.Deployment, kindOf(j))], 0.5)
+	if usual == 0 {
+		return time.Time{}
+	}
+	return firstSign(a).Add(usual)
 }
 
 // lookedAt are the files outside the attempts' own folders that a history of the

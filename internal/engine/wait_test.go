@@ -72,3 +72,29 @@ func TestHoldWhileBusyLastsThroughTheQueue(t *testing.T) {
 		want("a job waits for its next try in a drain", true)
 	})
 }
+
+// A run is due when half of those like it have ended.
+func TestARunIsDueAtItsUsualTime(t *testing.T) {
+	open(t, 1, engine.Policy{}, func(h *house) {
+		var due, began time.Time
+		for range 4 {
+			j := h.submit("user001", 1)
+			h.pass(time.Second)
+			began = time.Now()
+			h.hear(j, job.Started, nil)
+			h.pass(time.Second)
+			h.fleet.set(func(f *fakeFleet) {
+				if due = (time.Time{}); len(f.flights) > 0 {
+					due = f.flights[0].Due
+				}
+			})
+			h.pass(19 * time.Second)
+			h.see(h.prompt(j), job.MarkWhole, "out_00001_.png")
+			h.pass(2 * time.Second)
+			h.want(j, job.Done)
+		}
+		if d := due.Sub(began); d < 18*time.Second || d > 22*time.Second {
+			t.Errorf("due after %s, and runs take 20s", d)
+		}
+	})
+}

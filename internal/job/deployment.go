@@ -216,6 +216,6 @@ type Flight struct {
 	// leaves open whether the run has ended, so that its history should be asked
 	// for soon.
 	Wrote int
-	// Usual is how long half of such runs take there; zero when unknown.
-	Usual time.Duration
+	// Due is when half of such runs have ended; zero when unknown or not running.
+	Due time.Time
 }

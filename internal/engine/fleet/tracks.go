@@ -25,6 +25,7 @@ type tracks struct {
 	told    map[string]acceptance
 	stuck   map[string]int // prompt ids seen waiting where nothing runs: in how many looks in a row
 	wrote   map[string]writing
+	late    map[string]int // prompt ids: how often each was asked about since it was due
 }
 
 // writing is how much an attempt had written when the share last left open
@@ -47,9 +48,14 @@ type acceptance struct {
 	asked int
 }
 
-// early are the times after acceptance at which one server is asked about a
-// prompt, before it comes to its turn like all others: short runs end by then.
-var early = []time.Duration{time.Second, 2 * time.Second, 4 * time.Second}
+// early are the seconds after acceptance at which a prompt is asked about before
+// it comes to its turn like all others: short runs and many faults end by then.
+// late are those after its usual time is over. A random replica may answer, so
+// that one answer that knows nothing says nothing.
+var (
+	early = []int{1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20}
+	late  = []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 17, 20, 25, 30}
+)
 
 // load is what a prompt whose POST waits will make a machine load.
 type load struct {
@@ -59,7 +65,7 @@ type load struct {
 
 func newTracks() tracks {
 	return tracks{waiting: map[string]bool{}, ended: map[string]time.Time{}, stopped: map[string]bool{},
-		told: map[string]acceptance{}, stuck: map[string]int{}, wrote: map[string]writing{}}
+		told: map[string]acceptance{}, stuck: map[string]int{}, wrote: map[string]writing{}, late: map[string]int{}}
 }
 
 // follow replaces the flights and forgets what was known of others.
@@ -78,6 +84,7 @@ func (t *tracks) follow(flights []job.Flight, now time.Time) {
 	maps.DeleteFunc(t.stopped, func(id string, _ bool) bool { return left(id) })
 	maps.DeleteFunc(t.told, func(id string, _ acceptance) bool { return left(id) })
 	maps.DeleteFunc(t.stuck, func(id string, _ int) bool { return gone(id) })
+	maps.DeleteFunc(t.late, func(id string, _ int) bool { return gone(id) })
 	maps.DeleteFunc(t.wrote, func(id string, _ writing) bool { return gone(id) })
 }
 
@@ -91,13 +98,20 @@ func (t *tracks) awaits(id string) bool {
 // false for none.
 func (t *tracks) soon(now time.Time) (f job.Flight, due time.Time, ok bool) {
 	for _, x := range t.flights {
-		a, told := t.told[x.PromptID]
-		if !told || a.asked >= len(early) || !t.open(x, now) {
+		if !t.open(x, now) {
 			continue
 		}
-		if at := a.at.Add(early[a.asked]); !ok || at.Before(due) {
-			f, due, ok = x, at, true
+		next := func(from time.Time, after []int, asked int) {
+			if from.IsZero() || asked >= len(after) {
+				return
+			}
+			if at := from.Add(time.Duration(after[asked]) * time.Second); !ok || at.Before(due) {
+				f, due, ok = x, at, true
+			}
 		}
+		a := t.told[x.PromptID]
+		next(a.at, early, a.asked)
+		next(x.Due, late, t.late[x.PromptID])
 	}
 	return f, due, ok
 }
@@ -118,7 +132,10 @@ func (t *tracks) written(now time.Time) (f job.Flight, due time.Time, ok bool) {
 }
 
 // asks counts a question about a prompt.
-func (t *tracks) asks(id string) {
+func (t *tracks) asks(id string, now time.Time) {
+	if f, ok := t.of(id); ok && !f.Due.IsZero() && !now.Before(f.Due) {
+		t.late[id]++
+	}
 	if w, ok := t.wrote[id]; ok {
 		w.asked++
 		t.wrote[id] = w

@@ -36,21 +36,32 @@ func (s *site) watch(ctx context.Context, report func(job.Fact)) {
 	}
 }
 
+// leastGap is the least time between two questions about attempts that are young
+// or due, so that many of them do not flood a balancer.
+const leastGap = 500 * time.Millisecond
+
 // upcoming is when to look next, and at which attempt, if not simply the one
-// whose turn it is: an attempt that may just have ended is asked about sooner.
-// Where one server may answer, so is a young one, and any while that server may
-// have restarted.
+// whose turn it is: an attempt that may just have ended is asked about sooner, and
+// so is a young one and one whose usual time is over, as long as the deployment
+// has answered lately: such a question wakes nothing. Where one server may answer,
+// so is any while that server may have restarted.
 func (s *site) upcoming(next time.Time) (f job.Flight, due time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if x, at, ok := s.tracks.written(s.opts.Now()); ok && at.Before(next) {
 		f, next = x, at
 	}
+	now := s.opts.Now()
+	if x, at, ok := s.tracks.soon(now); ok && now.Sub(s.health.answered) < s.rules.idle/2 {
+		if gap := s.lookedAt.Add(leastGap); at.Before(gap) {
+			at = gap
+		}
+		if at.Before(next) {
+			f, next = x, at
+		}
+	}
 	if !s.mayBeSingle() {
 		return f, next
-	}
-	if x, at, ok := s.tracks.soon(s.opts.Now()); ok && at.Before(next) {
-		f, next = x, at
 	}
 	if every := s.solo.suspects(); every > 0 && s.lookedAt.Add(every).Before(next) {
 		f, next = job.Flight{}, s.lookedAt.Add(every)
@@ -113,7 +124,7 @@ func (s *site) look(ctx context.Context, f job.Flight, report func(job.Fact)) {
 	if !ok {
 		f, ok = s.tracks.turn(s.opts.Now())
 	}
-	s.tracks.asks(f.PromptID)
+	s.tracks.asks(f.PromptID, s.opts.Now())
 	s.lookedAt = s.opts.Now()
 	s.mu.Unlock()
 	if !ok {
