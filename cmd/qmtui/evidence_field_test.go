@@ -124,14 +124,9 @@ func TestField03NoOutputDirectory(t *testing.T) {
 		p.workers.Balance = simulator.Sticky
 		p.workers.Deployments[0].ContainerDisk = p.mkdir(t, "container")
 		p.config.Queue.Settle = config.Duration(50 * time.Millisecond)
-		// An address that is not known to be this machine: a ComfyUI beside the
-		// manager may well use its own output folder as the share.
-		p.config.Deployments[0].URL = strings.Replace(p.config.Deployments[0].URL, "127.0.0.1", "0.0.0.0", 1)
 	})
-	j := s.submit("user001", saving("vanishing"))
-	j = s.awaitEnd(j.ID, job.Lost)
-	e := refusedAs(t, j.ErrorDetail.Err(), "no_files")
-	if !strings.Contains(e.Hint, "--output-directory") {
+	j := s.putBack(s.submit("user001", saving("vanishing")).ID)
+	if e := refusedAs(t, j.Attempts[0].Error.Err(), "no_output_directory"); !strings.Contains(e.Hint, "--output-directory") {
 		t.Errorf("the next step is %q", e.Hint)
 	}
 	s.wantDelivered("user001")
@@ -142,6 +137,19 @@ func TestField03NoOutputDirectory(t *testing.T) {
 		return e != nil && e.Code == "no_output_directory" && strings.Contains(e.Hint, "--output-directory")
 	})
 	s.eventually("a warning of the queue names it", func() bool { return s.warns("no_output_directory") })
+}
+
+// putBack waits until the job's first attempt has ended without files and the job
+// waits again, because nothing is sent there any more.
+func (s *site) putBack(id job.ID) api.Job {
+	s.Helper()
+	j := s.await(id, "back in the queue", func(j api.Job) bool { return j.State == job.Queued && len(j.Attempts) == 2 })
+	s.eventually("the job says why", func() bool {
+		var err error
+		j, err = s.client.Job(s.Context(), id)
+		return err == nil && strings.HasPrefix(j.Phase, "waiting: nothing is sent to ")
+	})
+	return j
 }
 
 // warns reports a warning of the whole queue.
@@ -162,12 +170,11 @@ func TestField04ClonedShare(t *testing.T) {
 		p.config.Queue.Settle = config.Duration(50 * time.Millisecond)
 		p.before = func(p plan) { plantOldPictures(t, p.config.Share.Outputs) }
 	})
-	j := s.submit("user001", saving("mine"))
-	j = s.awaitEnd(j.ID, job.Lost)
-	e := refusedAs(t, j.ErrorDetail.Err(), "no_files")
-	if !strings.Contains(e.Hint, "same share") {
+	j := s.putBack(s.submit("user001", saving("mine")).ID)
+	if e := refusedAs(t, j.Attempts[0].Error.Err(), "other_volume"); !strings.Contains(e.Hint, "share.outputs") {
 		t.Errorf("the next step is %q", e.Hint)
 	}
+	s.eventually("a warning of the queue names it", func() bool { return s.warns("other_volume") })
 	if len(j.Outputs) > 0 || j.Result != nil {
 		t.Errorf("an old picture is shown: %+v", j.Outputs)
 	}
@@ -214,9 +221,11 @@ func TestField05StaleListing(t *testing.T) {
 		t.Parallel()
 		s := openSite(t, func(p *plan) { hideOutputs(t, p, 50*time.Millisecond) })
 		j := s.submit("user001", saving(demo.Prefix("user001", 1, "late")))
-		j = s.awaitEnd(j.ID, job.Lost)
+		s.putBack(j.ID)
 		s.showOutputs()
-		s.await(j.ID, "delivered all the same", func(j api.Job) bool { return len(j.Outputs) == 1 && j.Outputs[0].State == job.OutputStored })
+		if j = s.awaitEnd(j.ID, job.Done); len(j.Outputs) != 1 || j.Attempts[1].PromptID != "" {
+			t.Errorf("outputs %+v of attempts %+v", j.Outputs, j.Attempts)
+		}
 		s.judge()
 	})
 	t.Run("in a file system that remembers", func(t *testing.T) {
@@ -253,4 +262,54 @@ func (s *site) showOutputs() {
 	s.Helper()
 	s.eventually("the fleet rests", s.fleet.Idle)
 	check(s.T, os.Rename(filepath.Join(s.workers.Outputs, "qm"), filepath.Join(s.config.Share.Outputs, "qm")))
+}
+
+// An endpoint that refuses everybody holds the queue: no job fails, canary, queue
+// and job say the same, and a canary that is taken ends it.
+func TestAWrongKeyHoldsTheQueue(t *testing.T) {
+	t.Parallel()
+	var wrong atomic.Bool
+	wrong.Store(true)
+	s := openSite(t, func(p *plan) {
+		p.front = func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if wrong.Load() {
+					http.Error(w, "wrong key", http.StatusUnauthorized)
+					return
+				}
+				next.ServeHTTP(w, r)
+			})
+		}
+	})
+	var ids []job.ID
+	for n := range 8 {
+		user := []string{"user001", "user002"}[n%2]
+		ids = append(ids, s.submit(user, saving(demo.Prefix(user, n, "held"))).ID)
+	}
+	s.eventually("the queue says it", func() bool { return s.warns("endpoint_or_key") })
+	for _, id := range ids {
+		s.await(id, "waiting, and says why", func(j api.Job) bool {
+			return j.State == job.Queued && strings.Contains(j.Phase, "the endpoint answered 401") || j.State == job.Submitting
+		})
+	}
+	if got := s.flyCanary(t.Context()); verdicts(got, "canary-accepted") != "key" {
+		t.Errorf("the canary says %s", reasons(got))
+	}
+	q, err := s.client.QueueStatus(t.Context())
+	check(t, err)
+	if q.Failed != 1 || q.Stopped == nil || q.Stopped.Waiting != len(ids) || q.Wait != nil { // the canary alone failed
+		t.Errorf("status %+v", q)
+	}
+	wrong.Store(false)
+	if got := s.flyCanary(t.Context()); verdicts(got, "canary-accepted", "canary-delivered") != "accepted delivered" {
+		t.Errorf("the canary says %s", reasons(got))
+	}
+	for _, id := range ids {
+		s.awaitEnd(id, job.Done)
+	}
+	for _, user := range []string{"user001", "user002"} { // the canary's picture is taken away again
+		if files := s.delivered(user); len(files) != 4 {
+			t.Errorf("%s has %v", user, files)
+		}
+	}
 }
