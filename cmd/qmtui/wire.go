@@ -215,11 +215,22 @@ func fleetOptions(cfg config.Config, memory fleet.Memory, settings fleet.Setting
 	o.SaveNodes = comfy.NewSaveNodes(rows)
 	for _, d := range cfg.Deployments {
 		o.Deployments = append(o.Deployments, fleet.Spec{
-			Name: d.Name, Driver: d.Driver, URL: d.URL, Key: d.Key.Reveal(), Capacity: d.Capacity, PricePerHour: d.PricePerHour,
+			KeyNow: keyNow(d),
+			Name:   d.Name, Driver: d.Driver, URL: d.URL, Key: d.Key.Reveal(), Capacity: d.Capacity, PricePerHour: d.PricePerHour,
 			KeepAlive: time.Duration(d.Keepalive), ScaleToZero: d.ScaleToZero,
 		})
 	}
 	return o
+}
+
+// keyNow gives the key of a deployment whose key_file may be replaced while the
+// manager runs; nil where the key is from elsewhere.
+func keyNow(d config.Deployment) func() string {
+	f := config.NewSecretFile(d.KeyFile, d.Key)
+	if f == nil {
+		return nil
+	}
+	return func() string { return f.Now().Reveal() }
 }
 
 func policy(cfg config.Config) engine.Policy {

@@ -31,6 +31,8 @@ type Client struct {
 	Base string
 	// Key is sent as a bearer token; "" sends none. It appears in no error.
 	Key string
+	// KeyNow, when not nil, gives the key of each call in place of Key.
+	KeyNow func() string
 	// HTTP makes the calls; a Timeout in it holds for Submit as well. Nil means one
 	// with time-outs for connecting and none for the answer to a prompt, which a cold
 	// start can delay by a quarter of an hour. Redirects are never followed, whatever
@@ -116,13 +118,25 @@ func (c *Client) request(ctx context.Context, method, path string, body []byte) 
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if c.Key != "" {
-		req.Header.Set("Authorization", "Bearer "+c.Key)
-	}
+	c.Authorize(req)
 	if c.Prepare != nil {
 		c.Prepare(req)
 	}
 	return req, nil
+}
+
+// Authorize adds the key, if there is one.
+func (c *Client) Authorize(req *http.Request) {
+	if key := c.key(); key != "" {
+		req.Header.Set("Authorization", "Bearer "+key)
+	}
+}
+
+func (c *Client) key() string {
+	if c.KeyNow != nil {
+		return c.KeyNow()
+	}
+	return c.Key
 }
 
 // get reads the JSON at path into out.
@@ -180,10 +194,11 @@ func (c *Client) readBody(in io.Reader, limit int64) ([]byte, error) {
 }
 
 func (c *Client) withoutKey(text []byte) []byte {
-	if c.Key == "" || !bytes.Contains(text, []byte(c.Key)) {
+	key := c.key()
+	if key == "" {
 		return text
 	}
-	return bytes.ReplaceAll(text, []byte(c.Key), []byte("[key]"))
+	return bytes.ReplaceAll(text, []byte(key), []byte("[key]"))
 }
 
 // clean takes the address off an error of net/http, because it may carry a password, and
@@ -193,8 +208,8 @@ func (c *Client) clean(err error) error {
 	if errors.As(err, &u) {
 		err = u.Err
 	}
-	if text := []byte(err.Error()); c.Key != "" && bytes.Contains(text, []byte(c.Key)) {
-		return errors.New(string(c.withoutKey(text)))
+	if key := c.key(); key != "" && strings.Contains(err.Error(), key) {
+		return errors.New(string(c.withoutKey([]byte(err.Error()))))
 	}
 	return err
 }

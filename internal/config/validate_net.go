@@ -140,7 +140,7 @@ func (v *verdict) secret(key, env, file string, got Secret) {
 		v.add(CodeSecretMissing, key+"_env", key+"_env: the environment variable "+env+" is empty or not set", "set it where qmtui is started")
 	case got == "" && file != "":
 		v.add(CodeSecretMissing, key+"_file", key+"_file: nothing could be read from "+file, "write the secret into it and make it readable for this user")
-	case strings.ContainsFunc(got.Reveal(), func(r rune) bool { return r < ' ' || r > '~' }):
+	case oddSecret(got.Reveal()):
 		v.add(CodeValue, key, key+" has more than one line, or letters that no key has", "give the secret alone")
 	}
 }

@@ -22,7 +22,7 @@ var (
 			{"key", Fail, "404, 401 or 403: the platform says 404 for a missing key", "check the deployment's key first, then its url"},
 			{"unreachable", Fail, "nobody answers at the address", "check the deployment's url and the way out of this machine"},
 			{"errors", Fail, "it answers with errors", "look at the deployment's log on the platform"},
-			{"refused", Fail, "the manager sends nothing there, since its prompts are refused", "check the deployment's key, then its url; restart the manager after a change of either"},
+			{"refused", Fail, "the manager sends nothing there, since its prompts are refused", "check the deployment's key, then its url; a changed key_file is read at once, other changes need a restart of the manager"},
 			{"failing", Warn, "it was not asked, and failed when the manager last did", "run qmtui doctor --wake, which costs money when it is asleep"},
 			{"stuck", Warn, "it has taken prompts and answers nothing of them", "look at the deployment's log on the platform; restart the replica"},
 		}}

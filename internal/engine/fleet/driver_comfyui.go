@@ -19,7 +19,7 @@ type comfyUI struct {
 func newComfyUI(s Spec, o Options) driver { return comfyUIOf(s, o) }
 
 func comfyUIOf(s Spec, o Options) comfyUI {
-	return comfyUI{&comfy.Client{Base: s.URL, Key: s.Key, HTTP: o.HTTP, Fresh: true, SaveNodes: o.SaveNodes}, &callSupport{}}
+	return comfyUI{&comfy.Client{Base: s.URL, Key: s.Key, KeyNow: s.KeyNow, HTTP: o.HTTP, Fresh: true, SaveNodes: o.SaveNodes}, &callSupport{}}
 }
 
 // callSupport remembers which calls of newer servers were found to be missing,

@@ -66,6 +66,9 @@ type Spec struct {
 	Driver string // "comfyui" or "verda"; empty means the first
 	URL    string // http or https, with the path before /prompt
 	Key    string // bearer key; empty for none. Never logged.
+	// KeyNow, when not nil, gives the key of each request in place of Key, which may
+	// be replaced meanwhile.
+	KeyNow func() string
 	// Capacity is how many prompts may be there at once. Zero means 1.
 	Capacity     int
 	PricePerHour float64

@@ -184,8 +184,6 @@ func (v *verda) lookAt(ctx context.Context, what, id string) (heldAnswer, error)
 	}
 	req.Header.Set(inferenceHeader, id)
 	req.Header.Set("Accept", "application/json")
-	if v.Key != "" {
-		req.Header.Set("Authorization", "Bearer "+v.Key)
-	}
+	v.Authorize(req)
 	return fetchHeld(v.look, req)
 }

@@ -153,7 +153,7 @@ func (s Stop) Hint(deployment string) string {
 	now := `; sending goes on by itself then; to try it now: "qmtui doctor --canary --deployment ` + deployment + `"`
 	switch s.Code {
 	case EndpointRefuses:
-		return "check the deployment's key, then its url; after a change of either restart the manager" + now
+		return "check the deployment's key, then its url; a changed key_file is read at once, other changes need a restart of the manager" + now
 	case NoNodes:
 		return "see in the worker's log why ComfyUI has no nodes, and restart it" + now
 	case NoOutputDirectory:
