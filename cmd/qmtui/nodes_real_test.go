@@ -84,7 +84,7 @@ func (h *nodesHand) serve(ask string) string {
 }
 
 // startWorker makes a real ComfyUI the only worker of a site, with a model and
-// a custom node that the pages lack.
+// a custom node that the pages lack, and with files of somebody in its input folder.
 func (c checkout) startWorker(t *testing.T, p *plan) *replica {
 	t.Helper()
 	orFatal(t, os.MkdirAll(p.config.Share.Outputs, 0o755))
@@ -98,6 +98,9 @@ func (c checkout) startWorker(t *testing.T, p *plan) *replica {
 		orFatal(t, os.WriteFile(file, paths, 0o644))
 		return []string{"--extra-model-paths-config", file}
 	}, func(dir string) {
+		for _, name := range []string{"of-somebody.png", "of-somebody.latent", "qm/user002/x/input/of-somebody.png"} {
+			putPicture(t, filepath.Join(dir, "input", name))
+		}
 		code, err := os.ReadFile("testdata/real/workers_only.py")
 		orFatal(t, err)
 		orFatal(t, os.WriteFile(filepath.Join(customNodes(dir), "workers_only.py"), code, 0o644))

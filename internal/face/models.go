@@ -26,6 +26,11 @@ var modelLoaders = []struct{ class, input, folder string }{
 	{"PhotoMakerLoader", "photomaker_model_name", "photomaker"},
 	{"AudioEncoderLoader", "audio_encoder_name", "audio_encoders"},
 	{"ModelPatchLoader", "name", "model_patches"},
+	{"LoadBackgroundRemovalModel", "bg_removal_name", "background_removal"},
+	{"FrameInterpolationModelLoader", "model_name", "frame_interpolation"},
+	{"OpticalFlowLoader", "model_name", "optical_flow"},
+	{"LoadMoGeModel", "model_name", "geometry_estimation"},
+	{"LoadMediaPipeFaceLandmarker", "model_name", "detection"},
 }
 
 // formerFolders are older names of models folders, which ComfyUI takes as well.

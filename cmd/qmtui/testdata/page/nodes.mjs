@@ -31,6 +31,8 @@ export default async function ({ person, logIn, ask, check, eventually, say, opt
   await ready(page);
   await eventually(() => known(page), "the workers' node is there");
   check(!(await own(page, "Models and nodes of the workers are missing").isVisible()), "nothing is missing");
+  const theirs = await page.evaluate(async () => (await (await window.comfyAPI.api.api.fetchApi("/object_info")).text()).match(/.{60}(of-somebody|user002).{20}/)?.[0]);
+  check(!theirs, `files of somebody else are offered: ${theirs}`);
   const lists = await page.evaluate(async () => {
     const { api } = window.comfyAPI.api;
     return { folders: (await api.getModelFolders()).map((f) => f.name), files: (await api.getModels("checkpoints")).map((f) => f.name) };
