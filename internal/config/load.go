@@ -120,8 +120,8 @@ func (l *loader) read() (string, []byte, error) {
 			return c.path, data, nil
 		case errors.Is(err, errOpen):
 			return "", nil, Problems{{Code: CodeOpen, File: c.path, Message: "everybody may write to the configuration", Hint: "chmod o-w " + c.path + ", and look whether its content is still yours"}}
-		case !c.must && hidden(c.path):
-			continue // such as ./qmtui.toml of a service's user in /root
+		case c.here && hidden(c.path):
+			continue // of a service's user in /root, say
 		case !errors.Is(err, fs.ErrNotExist):
 			return "", nil, Problems{{Code: CodeUnreadable, File: c.path, Message: "cannot read the configuration: " + reason(err), Hint: c.hint}}
 		case c.must:
@@ -141,16 +141,18 @@ type candidate struct {
 	path string
 	must bool
 	hint string
+	here bool // in the working folder, wherever that happens to be
 }
 
 func (l *loader) candidates() []candidate {
 	var out []candidate
 	add := func(path string, must bool, hint string) {
+		here := path == localFile
 		if path != "" && !filepath.IsAbs(path) && l.opt.Dir != "" {
 			path = filepath.Join(l.opt.Dir, path)
 		}
 		if path != "" {
-			out = append(out, candidate{path, must, hint})
+			out = append(out, candidate{path: path, must: must, hint: hint, here: here})
 		}
 	}
 	add(l.opt.Path, l.opt.Explicit, "check --config")
