@@ -124,7 +124,7 @@ func (f follower) follow(ctx context.Context, j api.Job) (api.Job, error) {
 func gone(away time.Duration, id job.ID, last error) error {
 	return &job.Error{Code: managerGone, Class: job.Unavailable,
 		Message: fmt.Sprintf("the manager has not answered for %s (%s); the job %s is in its database and goes on when it is back", length(away), job.AsError(last).Code, id),
-		Hint:    fmt.Sprintf("start the manager (systemctl start qmtui), then look with \"qmtui jobs show %s\"", shortID(id))}
+		Hint:    fmt.Sprintf("see to the manager (systemctl status qmtui), then look with \"qmtui jobs show %s\"", shortID(id))}
 }
 
 // pauseFor waits; false when ctx ended first.
