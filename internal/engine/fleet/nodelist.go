@@ -40,7 +40,7 @@ type nodeList struct {
 	triedAt  time.Time // when a check last asked in vain
 	emptyAt  time.Time // when the last whole list came, if it was empty; else zero
 	replaced []string
-	wanted   bool // a prompt was accepted since somebody last thought of reading the list
+	wanted   bool // the last attempt in flight has left since somebody last thought of reading the list
 	// servers are the versions and command lines of servers that answered since
 	// the last whole list but one, with the time of that list.
 	servers map[string]bool
@@ -133,8 +133,8 @@ func (s *site) nodesDue() bool {
 
 // readNodesOnce reads the list, if that is due, after prompts that ended before
 // anybody asked about them: otherwise it would never be known where all are
-// that quick. One accepted prompt is a reason for one reading, and only while
-// the deployment is awake, so that nothing is kept warm by it.
+// that quick. Each time the last attempt leaves is a reason for one reading, and
+// only while the deployment is awake, so that nothing is kept warm by it.
 func (s *site) readNodesOnce(ctx context.Context) {
 	s.mu.Lock()
 	wanted := s.list.wanted

@@ -154,6 +154,7 @@ func TestQuickPromptsHaveTheNodesRead(t *testing.T) {
 			t.Fatalf("%+v", fact)
 		}
 		elapse(t, time.Hour) // it has fallen asleep since
+		fl.Follow([]job.Flight{flight(4, job.Accepted)})
 		before := f.count("")
 		fl.Follow(nil)
 		synctest.Wait()

@@ -105,9 +105,6 @@ func (s *site) submit(ctx context.Context, p *comfy.Prompt, sub job.Submission) 
 			receipt, err = s.post(ctx, plain, sub.Timeout, models)
 		}
 	}
-	s.mu.Lock()
-	s.list.wanted = s.list.wanted || err == nil
-	s.mu.Unlock()
 	if s.arrives(sub.PromptID, err == nil) {
 		s.stopLate(ctx, sub, err)
 	}

@@ -210,7 +210,11 @@ func (t *tracks) dead() *job.Error {
 
 func (s *site) follow(flights []job.Flight) {
 	s.mu.Lock()
+	busy := s.tracks.any()
 	s.tracks.follow(flights, s.opts.Now())
+	if busy && !s.tracks.any() {
+		s.list.wanted = true
+	}
 	s.host(flights)
 	s.mu.Unlock()
 	s.nudge()
