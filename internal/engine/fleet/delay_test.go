@@ -71,7 +71,7 @@ func TestEndsAreHeardSoonBehindABalancer(t *testing.T) {
 		"three replicas, three at once":        {3, 3, 3 * time.Second, 0, 4 * time.Second, 12 * time.Second},
 		"a long run at its usual time":         {2, 1, 30 * time.Second, 30 * time.Second, 2 * time.Second, 6 * time.Second},
 		"a long run soon after its usual time": {2, 1, 33 * time.Second, 30 * time.Second, 2 * time.Second, 6 * time.Second},
-		"two long runs":                        {2, 2, 30 * time.Second, 30 * time.Second, 2 * time.Second, 6 * time.Second},
+		"two long runs":                        {2, 2, 30 * time.Second, 30 * time.Second, 2 * time.Second, 10 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			all, requests := delays(t, c.replicas, c.atOnce, c.run, c.usual)
