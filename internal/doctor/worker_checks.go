@@ -186,9 +186,9 @@ func judgeOutputDirectory(o WorkerSeen) Result {
 	case o.Report.Error != nil && o.Report.Error.Code == "replicas_differ":
 		return c.say("differ", "%s: %s", o.Name, o.Report.Error.Message)
 	case o.stopped("other_volume"):
-		return c.say("elsewhere", "%s: %s", o.Name, o.Report.Stopped.Message)
+		return c.say("elsewhere", "%s", o.Report.Stopped.Message)
 	case o.stopped("no_output_directory"):
-		return c.say("missing", "%s: %s", o.Name, o.Report.Stopped.Message)
+		return c.say("missing", "%s", o.Report.Stopped.Message)
 	case o.System == nil:
 		return c.say("not_known", "nobody has asked %s for its command line yet", o.Name)
 	case o.System.OutputDirectory != "":
