@@ -23,6 +23,9 @@ func TestReadiness(t *testing.T) {
 		{"share_stalled", func(s *job.QueueStatus) { s.Share.Stalled = true }},
 		{"io_error", func(s *job.QueueStatus) { s.Share.Error = &job.Error{Code: "io_error", Message: "m", Hint: "h"} }},
 		{"disk_full", func(s *job.QueueStatus) { s.Ledger = &job.Error{Code: "disk_full", Message: "m", Hint: "h"} }},
+		{"endpoint_or_key", func(s *job.QueueStatus) {
+			s.Stopped = &job.Stopped{Code: "endpoint_or_key", Message: "the endpoint answered with its private text", Hint: "h"}
+		}},
 		{"no_active_worker", func(s *job.QueueStatus) { s.Active = "" }},
 	} {
 		svc := newFake()
@@ -32,6 +35,9 @@ func TestReadiness(t *testing.T) {
 		var r api.Readiness
 		if err := json.Unmarshal(w.Body.Bytes(), &r); err != nil {
 			t.Fatal(err)
+		}
+		if strings.Contains(w.Body.String(), "private text") {
+			t.Errorf("anybody is told what an endpoint said: %s", w.Body)
 		}
 		health := ask(h, "GET", "/health", "")
 		var s api.Health

@@ -72,7 +72,8 @@ func obstacles(st job.QueueStatus) []api.Reason {
 		add("share_not_mounted", fmt.Sprintf("%s is not mounted", share.Path), `run "qmtui doctor"`)
 	}
 	if e := st.Stopped; e != nil {
-		add(e.Code, e.Message, e.Hint)
+		// Anybody may ask, so what the endpoint said is left out.
+		add(e.Code, "nothing is sent to "+st.Active+", because nothing can be rendered there", `run "qmtui queue status"`)
 	}
 	if st.Active == "" {
 		add("no_active_worker", "no deployment is active, so nothing is rendered", `run "qmtui workers use NAME"`)

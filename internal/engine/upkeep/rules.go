@@ -1,7 +1,7 @@
 // Package upkeep decides what is done for deployments without being asked each
-// time: hand over to another, hold a replica, warm up by schedule, and stop at
-// a budget. All of it is pure functions of values, and everything is off in
-// the zero Rules. The loop of the engine asks, records and acts.
+// time: hand over to another, hold a replica, warm up by schedule, stop at a budget,
+// and stop sending where nothing can be rendered. All of it is pure functions of
+// values, and all but the last is off in the zero Rules. The loop of the engine asks, records and acts.
 package upkeep
 
 import (
