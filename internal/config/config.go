@@ -190,7 +190,7 @@ type Deployment struct {
 	KeyFile      string   `toml:"key_file" path:"abs" zero:"none" doc:"File that holds the bearer key."`
 	Capacity     int      `toml:"capacity" default:"1" min:"1" max:"10000" doc:"Prompts that may be there at once."`
 	PricePerHour float64  `toml:"price_per_hour" default:"0" min:"0" max:"100000" zero:"not known" doc:"Price of one replica for an hour, for the cost figures; no currency."`
-	Keepalive    Duration `toml:"keepalive" default:"5s" min:"1ms" zero:"no polls: a platform may stop a rendering replica" doc:"Time between two evidence polls while jobs are in flight; they also keep the replica busy."`
+	Keepalive    Duration `toml:"keepalive" default:"5s" min:"1ms" zero:"no polls: a platform may stop a rendering replica" doc:"Time between two evidence polls while jobs are in flight, which also keep the replica busy; about young attempts, and those whose usual time is over, it is asked more often."`
 	ScaleToZero  bool     `toml:"scale_to_zero" default:"true" doc:"It may be asleep, and any request wakes a paid machine: ask nothing unless jobs are in flight."`
 	Active       bool     `toml:"active" default:"false" doc:"Jobs go here; at most one. When none says true, the first that does not say false is active; when all say false, jobs wait until an admin chooses one."`
 
