@@ -23,6 +23,7 @@ func TestFileInAHiddenFolder(t *testing.T) {
 	defer func() { _ = os.RemoveAll(open) }()
 	closed, system := filepath.Join(open, "closed"), filepath.Join(open, "system.toml")
 	if err := errors.Join(os.Chmod(open, 0o755), os.Mkdir(closed, 0o700), os.WriteFile(system, []byte("[queue]\nmax_depth = 7\n"), 0o644),
+		os.Chmod(system, 0o644), // whatever the umask is
 		os.WriteFile(filepath.Join(closed, "qmtui.toml"), []byte("[queue]\nmax_depth = 8\n"), 0o644)); err != nil {
 		t.Fatal(err)
 	}
