@@ -42,7 +42,7 @@ const envForgotten = "MACHINE_FORGOTTEN"
 // tests and their children find no configuration, no manager, no panel's
 // settings and no service manager of it. The switches of tests stay.
 func forgetMachine() {
-	switches := []string{"QMTUI_CLIENTS", "QMTUI_BUDGETS", "QMTUI_NODE_MODULES", "QMTUI_PICTURES", "QMTUI_KEEP_LOG", "QMTUI_TEMPLATES"}
+	switches := []string{"QMTUI_CLIENTS", "QMTUI_BUDGETS", "QMTUI_NODE_MODULES", "QMTUI_PICTURES", "QMTUI_KEEP_LOG", "QMTUI_TEMPLATES", "QMTUI_ATTACK"}
 	prefixes := []string{"QMTUI_", "XDG_", "SERVERLESS_", "VERDA_", "SFS_", "QUEUE_", "INFERENCE_", "NOTIFY_", "WATCHDOG_", "GOMEMLIMIT", "LC_",
 		"OUTPUTS_PATH", "INPUTS_PATH", "JOB_TIMEOUT", "MAX_QUEUE_DEPTH", "COLUMNS", "LINES"}
 	for _, pair := range os.Environ() {
