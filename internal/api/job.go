@@ -144,4 +144,10 @@ type Output struct {
 	Path      string          `json:"path"`   // below the user's folder; empty until it is named
 	Source    job.Path        `json:"source"` // on the share
 	Aside     bool            `json:"aside"`  // a file of a job that nobody wanted any more
+	// Medium is the key under which ComfyUI's executed message lists such a file: images,
+	// audio, 3d, files, result, ...; Animated says that it is told with animated: [true].
+	Medium   string `json:"medium"`
+	Animated bool   `json:"animated"`
+	// Text is what SaveText wrote, cut off when it is long; left out for other files.
+	Text string `json:"text,omitempty"`
 }

@@ -28,7 +28,7 @@ func (v View) Job(j job.Job, s job.Standing) Job {
 		Evidence: a.Evidence(), EvidenceAt: Time{a.LastEvidence()}, Metadata: j.Metadata,
 		Want: j.Want, By: j.By, Asked: j.Spec.Deployment, Closed: j.Closed, Rev: j.Rev,
 		Attempts: each(j.Attempts, attempt), Expected: each(j.Expect, expected), Inputs: each(j.Inputs, input),
-		Outputs:  each(j.Outputs, func(o job.Output) Output { return v.Output(j.User, o) }),
+		Outputs:  each(j.Outputs, func(o job.Output) Output { return v.Output(j, o) }),
 		Warnings: each(j.Warnings, func(w job.Warning) job.Warning { return w }),
 	}
 	if s.Position >= 0 && a.State == job.Queued {
@@ -63,17 +63,19 @@ func (v View) Orphan(o job.Orphan, user func(job.ID) string) Orphan {
 	return Orphan{Orphan: o, Candidates: each(o.Candidates, func(id job.ID) Candidate { return Candidate{Job: id, User: user(id)} })}
 }
 
-// Output is o, an output of user, as callers see it.
-func (v View) Output(user string, o job.Output) Output {
+// Output is o, an output of j, as callers see it.
+func (v View) Output(j job.Job, o job.Output) Output {
 	name, folder := path.Base(string(o.Source)), ""
 	if o.Dest != "" {
 		name, folder = path.Base(o.Dest), path.Dir(o.Dest)
 	}
+	medium, animated := mediumOf(j.ClassOf(o.Node), name)
 	return Output{
-		ID: o.ID, Node: o.Node, Filename: name, Subfolder: v.subfolder(user, folder), Type: "output", State: o.State,
+		ID: o.ID, Node: o.Node, Filename: name, Subfolder: v.subfolder(j.User, folder), Type: "output", State: o.State,
 		Size: o.Size, Checksum: o.Checksum, Evidence: o.Evidence, Attempt: o.Attempt,
 		SeenAt: Time{o.SeenAt}, WholeAt: Time{o.WholeAt}, StoredAt: Time{o.StoredAt},
 		Path: o.Dest, Source: o.Source, Aside: o.Aside,
+		Medium: medium, Animated: animated, Text: o.Text,
 	}
 }
 

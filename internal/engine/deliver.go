@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/comfyume/qmtui/internal/job"
@@ -238,11 +240,35 @@ func (l *loop) startCopy(j job.Job, o job.Output) {
 	ctx := l.kill
 	l.acts.Go(func() {
 		r, err := l.share.Copy(ctx, t)
+		if err == nil && j.ClassOf(o.Node) == "SaveText" {
+			r.Text = l.shownText(j.User, r.Dest)
+		}
 		l.report(message{do: func(l *loop) func() {
 			err := l.copied(j, o, r, err)
 			return func() { l.logError("record a copy", err) }
 		}})
 	})
+}
+
+// maxText bounds the text of a node that shows it in the page (bytes): the job keeps it.
+const maxText = 8 << 10
+
+// shownText is what such a node wrote; empty when it cannot be read now, for the file is
+// delivered all the same.
+func (l *loop) shownText(user, dest string) string {
+	f, err := l.share.Open(user, dest)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxText+1))
+	if err != nil {
+		return ""
+	}
+	if len(b) > maxText {
+		return strings.ToValidUTF8(string(b[:maxText]), "") + " [...]"
+	}
+	return strings.ToValidUTF8(string(b), "\ufffd")
 }
 
 // maxPlaces bounds how often in a row a taken place leads to another choice.
@@ -287,7 +313,7 @@ func (l *loop) copied(j job.Job, o job.Output, r job.Receipt, err error) error {
 // when the source had the bytes of before.
 func (l *loop) deliveredFacts(j job.Job, o job.Output, r job.Receipt) []job.Fact {
 	f := job.Fact{Job: j.ID, Attempt: o.Attempt, Kind: job.Stored, At: stamp(time.Time{}), Evidence: o.Evidence,
-		Output: &job.Output{ID: o.ID, Node: o.Node, Source: o.Source, Size: r.Size, Checksum: r.Checksum, Modified: r.Modified, Dest: r.Dest, Evidence: o.Evidence, Aside: o.Aside}}
+		Output: &job.Output{ID: o.ID, Node: o.Node, Source: o.Source, Size: r.Size, Checksum: r.Checksum, Text: r.Text, Modified: r.Modified, Dest: r.Dest, Evidence: o.Evidence, Aside: o.Aside}}
 	if o.State != job.OutputStored {
 		return []job.Fact{f}
 	}

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -30,6 +31,7 @@ type fakeShare struct {
 	copies  int
 	status  job.ShareStatus
 	sums    map[job.Path]string
+	content string                 // of delivered files; empty for some
 	gate    chan struct{}          // when not nil, copies wait for it
 	written map[job.Path]time.Time // of the files told last
 }
@@ -167,7 +169,9 @@ type memFile struct{ *bytes.Reader }
 func (memFile) Close() error { return nil }
 
 func (s *fakeShare) Open(string, string) (engine.File, error) {
-	return memFile{bytes.NewReader([]byte("picture"))}, nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return memFile{bytes.NewReader([]byte(cmp.Or(s.content, "picture")))}, nil
 }
 
 func (s *fakeShare) Status() job.ShareStatus {

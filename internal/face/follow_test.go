@@ -2,6 +2,8 @@ package face
 
 import (
 	"encoding/json"
+	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -16,8 +18,9 @@ var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 // story folds facts into a job, one after the other.
 type story struct {
 	*testing.T
-	job job.Job
-	n   int
+	job  job.Job
+	n    int
+	text string // of the files that are delivered
 }
 
 func begin(t *testing.T, expect ...job.Expected) *story {
@@ -47,7 +50,7 @@ func (s *story) assign() {
 func (s *story) file(kind job.Kind, node, name string) {
 	o := job.Output{ID: job.OutputID(node + name), Node: node, Source: job.Path("qm/w/" + node + "/" + name), Evidence: job.ByPrefix}
 	if kind == job.Stored {
-		o.Dest = name
+		o.Dest, o.Text = name, s.text
 	}
 	s.tell(job.Fact{Kind: kind, Output: &o, Evidence: job.ByPrefix})
 }
@@ -152,20 +155,33 @@ func TestNotification(t *testing.T) {
 	}
 }
 
-// Media keys are those that ComfyUI 0.8.0 reported (transcript 07-metadata).
+// Every kind of output is told as a real server told it, recorded from ComfyUI 0.8.0 and
+// 0.33.0; the extension's story.test.js reads the same file.
 func TestMedia(t *testing.T) {
-	for _, c := range []struct{ class, file, want string }{
-		{"SaveImage", "a.png", `{"images":`}, {"SaveAnimatedPNG", "a.png", `{"animated":[true],"images":`}, {"SaveAnimatedWEBP", "a.webp", `{"animated":[true],"images":`},
-		{"SaveWEBM", "a.webm", `{"animated":[true],"images":`}, {"SaveVideo", "a.mp4", `{"animated":[true],"images":`}, {"SaveAudio", "a.flac", `{"audio":`},
-		{"SaveAudioMP3", "a.mp3", `{"audio":`}, {"SaveAudioOpus", "a.opus", `{"audio":`}, {"SaveLatent", "a.latent", `{"latents":`}, {"SaveSVGNode", "a.svg", `{"images":`},
-		{"SaveGLB", "a.glb", `{"3d":`}, {"VHS_VideoCombine", "a.mp4", `{"gifs":`},
-	} {
-		s := begin(t, job.Expected{Node: "9", Class: c.class, Count: 1})
+	raw, err := os.ReadFile("../api/testdata/kinds.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kinds []struct {
+		Class  string
+		Files  []string
+		Text   string
+		Output json.RawMessage
+	}
+	if err := json.Unmarshal(raw, &kinds); err != nil || len(kinds) < 20 {
+		t.Fatal(len(kinds), err)
+	}
+	for _, c := range kinds {
+		s := begin(t, job.Expected{Node: "9", Class: c.Class, Count: len(c.Files)})
 		s.assign()
-		s.file(job.Stored, "9", c.file)
-		b, err := json.Marshal(delivered(api.View{}, s.job)[0].output())
-		if err != nil || !strings.HasPrefix(string(b), c.want) {
-			t.Errorf("%s: %s", c.class, b)
+		for _, name := range c.Files {
+			s.text = c.Text
+			s.file(job.Stored, "9", name)
+		}
+		got, err := json.Marshal(delivered(api.View{}, s.job)[0].output())
+		var want, is any
+		if err != nil || json.Unmarshal(got, &is) != nil || json.Unmarshal(c.Output, &want) != nil || !reflect.DeepEqual(is, want) {
+			t.Errorf("%s: %s, want %s", c.Class, got, c.Output)
 		}
 	}
 }

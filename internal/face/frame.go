@@ -34,10 +34,17 @@ func Remaining(n int, sid string) Frame {
 	return Frame{Type: TypeStatus, Data: data, All: true}
 }
 
-// Features is what the server can do, as GET /features and the frame of that
-// name tell it: no live pictures come from a distant worker.
+// Features is what the server can do, as GET /features and the frame of that name tell it.
+// A page takes the frame for all that its server can do, so what the page's own ComfyUI
+// answers, the manager's interface, node replacements and kinds of models, is told as
+// ComfyUI 0.33.0 tells it; older pages know no such flags. There are no live pictures from
+// a distant worker, and no assets, which would list what was rendered without the files
+// that the manager delivers.
 func Features(maxUpload int64) map[string]any {
-	return fields{"supports_preview_metadata": false, "max_upload_size": maxUpload}
+	return fields{
+		"supports_preview_metadata": false, "max_upload_size": maxUpload, "assets": false,
+		"extension": fields{"manager": fields{"supports_v4": true}}, "node_replacements": true, "supports_model_type_tags": true,
+	}
 }
 
 // FeatureFlags answers a client that tells its own.

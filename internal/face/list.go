@@ -2,8 +2,10 @@ package face
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 
+	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/job"
 )
 
@@ -55,16 +57,16 @@ func (e Entry) Listed() Listed {
 	}
 	for _, n := range delivered(e.View, j) {
 		l.Outputs += len(n.Files)
-		if l.Preview == nil && n.previewable() {
-			f := n.Files[0]
-			l.Preview = map[string]any{"filename": f.Filename, "subfolder": f.Subfolder, "type": f.Type, "nodeId": n.ID, "mediaType": n.Medium}
+		if i := slices.IndexFunc(n.Files, previewable); l.Preview == nil && i >= 0 {
+			f := n.Files[i]
+			l.Preview = map[string]any{"filename": f.Filename, "subfolder": f.Subfolder, "type": f.Type, "nodeId": n.ID, "mediaType": f.Medium}
 		}
 	}
 	return l
 }
 
-func (n Node) previewable() bool {
-	return n.Medium == "images" || n.Medium == "audio" || n.Medium == "video" || strings.HasSuffix(strings.ToLower(n.Files[0].Filename), ".glb")
+func previewable(o api.Output) bool {
+	return o.Medium == "images" || o.Medium == "audio" || o.Medium == "video" || strings.HasSuffix(strings.ToLower(o.Filename), ".glb")
 }
 
 // Detail is the job as GET /jobs/{id} shows it: an ended one with its bodies.

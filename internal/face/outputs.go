@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"path"
 	"slices"
-	"strings"
 
 	"github.com/comfyume/qmtui/internal/api"
 	"github.com/comfyume/qmtui/internal/job"
@@ -20,11 +19,8 @@ type File struct {
 
 // Node is what one node delivered.
 type Node struct {
-	ID       string
-	Class    string // empty when the prompt did not tell
-	Medium   string // images, audio, 3d, ...
-	Files    []File
-	animated bool
+	ID    string
+	Files []api.Output
 }
 
 // delivered groups the files in the user's folder by node, in the order of the
@@ -34,28 +30,18 @@ func delivered(v api.View, j job.Job) []Node {
 	for _, o := range j.Delivered() {
 		i := slices.IndexFunc(nodes, func(n Node) bool { return n.ID == o.Node })
 		if i < 0 {
-			class := classOf(j, o.Node)
 			i = len(nodes)
-			nodes = append(nodes, Node{ID: o.Node, Class: class, Medium: mediumOf(class, o.Dest)})
+			nodes = append(nodes, Node{ID: o.Node})
 		}
-		shown := v.Output(j.User, o)
-		nodes[i].Files = append(nodes[i].Files, File{shown.Filename, shown.Subfolder, shown.Type})
-		nodes[i].animated = nodes[i].animated || moves(nodes[i].Class, o.Dest)
+		nodes[i].Files = append(nodes[i].Files, v.Output(j, o))
 	}
 	for _, n := range nodes {
-		slices.SortFunc(n.Files, func(a, b File) int {
+		slices.SortFunc(n.Files, func(a, b api.Output) int {
 			return cmp.Or(cmp.Compare(a.Subfolder, b.Subfolder), cmp.Compare(a.Filename, b.Filename))
 		})
 	}
 	slices.SortStableFunc(nodes, func(a, b Node) int { return cmp.Compare(order(j, a.ID), order(j, b.ID)) })
 	return nodes
-}
-
-func classOf(j job.Job, node string) string {
-	if i := order(j, node); i < len(j.Expect) {
-		return j.Expect[i].Class
-	}
-	return ""
 }
 
 // order is a node's place among those that were to write; others come last.
@@ -67,41 +53,30 @@ func order(j job.Job, node string) int {
 	return i
 }
 
-// mediumOf is the key under which ComfyUI reports files of a class
-// (transcript 07-metadata); of an unknown class, by the file's name.
-func mediumOf(class, name string) string {
-	if class == "VHS_VideoCombine" {
-		return "gifs"
-	}
-	switch strings.ToLower(path.Ext(name)) {
-	case ".flac", ".mp3", ".opus", ".ogg", ".wav":
-		return "audio"
-	case ".latent":
-		return "latents"
-	case ".glb":
-		return "3d"
-	}
-	return "images"
-}
-
-// moves reports what a page shows as a moving picture. Of an animated PNG only
-// the class tells.
-func moves(class, name string) bool {
-	switch strings.ToLower(path.Ext(name)) {
-	case ".mp4", ".webm", ".mkv", ".mov":
-		return true
-	}
-	return class == "SaveAnimatedPNG" || class == "SaveAnimatedWEBP"
-}
-
-// output is the object that ComfyUI's executed frame and history hold.
+// output is the object that ComfyUI's executed frame and history hold. The extension's
+// outputs.js makes the same, and both are held to internal/api/testdata/kinds.json.
 func (n Node) output() map[string]any {
-	out := map[string]any{n.Medium: n.Files}
-	if n.animated && n.Medium == "images" {
-		out["animated"] = []bool{true}
+	out := map[string]any{}
+	for _, o := range n.Files {
+		switch {
+		case o.Medium == api.MediumResult:
+			if out[o.Medium] == nil { // the page shows one model
+				out[o.Medium] = []any{path.Join(o.Subfolder, o.Filename), nil, []any{}}
+			}
+			continue
+		case o.Text != "": // of SaveText, which moves nothing
+			texts, _ := out["text"].([]string)
+			out["text"] = append(texts, o.Text)
+		case o.Animated:
+			out["animated"] = []bool{true}
+		}
+		files, _ := out[o.Medium].([]File)
+		out[o.Medium] = append(files, fileOf(o))
 	}
 	return out
 }
+
+func fileOf(o api.Output) File { return File{o.Filename, o.Subfolder, o.Type} }
 
 // outputs is the outputs object of a history entry, in the order of the nodes.
 func outputs(nodes []Node) json.RawMessage {

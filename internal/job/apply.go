@@ -260,9 +260,9 @@ func (f Fact) outputAs() Output {
 	o.SeenAt, o.WholeAt, o.StoredAt, o.RewrittenAt, o.Beside = time.Time{}, time.Time{}, time.Time{}, time.Time{}, ""
 	switch f.Kind {
 	case Seen:
-		o.State, o.SeenAt, o.Dest, o.Aside, o.Checksum = OutputSeen, f.At, "", false, ""
+		o.State, o.SeenAt, o.Dest, o.Aside, o.Checksum, o.Text = OutputSeen, f.At, "", false, "", ""
 	case Whole:
-		o.State, o.SeenAt, o.WholeAt, o.Dest, o.Aside, o.Checksum = OutputWhole, f.At, f.At, "", false, ""
+		o.State, o.SeenAt, o.WholeAt, o.Dest, o.Aside, o.Checksum, o.Text = OutputWhole, f.At, f.At, "", false, "", ""
 	case Stored:
 		o.State, o.SeenAt, o.WholeAt, o.StoredAt = OutputStored, f.At, f.At, f.At
 	case Rewritten:

@@ -62,6 +62,16 @@ func (j Job) ByPrompt(promptID string) (Attempt, bool) {
 	return j.Attempts[i], true
 }
 
+// ClassOf is the class of a node that was to write; empty for another.
+func (j Job) ClassOf(node string) string {
+	for _, x := range j.Expect {
+		if x.Node == node {
+			return x.Class
+		}
+	}
+	return ""
+}
+
 // Output is the output with that id.
 func (j Job) Output(id OutputID) (Output, bool) {
 	i := slices.IndexFunc(j.Outputs, func(o Output) bool { return o.ID == id })

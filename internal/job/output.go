@@ -70,6 +70,9 @@ type Output struct {
 	// Size in bytes, Checksum as "algorithm:hex" of the bytes copied.
 	Size     int64  `json:"size"`
 	Checksum string `json:"checksum,omitempty"`
+	// Text is the beginning of what a node wrote that shows its text in the page; it
+	// belongs to the bytes of Checksum.
+	Text string `json:"text,omitempty"`
 	// Modified is the source's own time when its bytes were copied, before that,
 	// outside the attempts' own folders, when it was attributed; with Size it tells
 	// a source that was written again. Zero when unknown.
@@ -101,7 +104,7 @@ func (o Output) merge(in Output) Output {
 	out := o
 	switch {
 	case in.counts(o):
-		out.State, out.Size, out.Checksum, out.Modified, out.RewrittenAt = in.State, in.Size, in.Checksum, in.Modified, in.RewrittenAt
+		out.State, out.Size, out.Checksum, out.Text, out.Modified, out.RewrittenAt = in.State, in.Size, in.Checksum, in.Text, in.Modified, in.RewrittenAt
 		if in.Dest != "" {
 			out.Dest, out.Aside = in.Dest, in.Aside
 		}
@@ -148,7 +151,7 @@ func (o Output) counts(p Output) bool {
 // order of two copies of one file that were made at one time, so that the one
 // that counts does not depend on which was told first.
 func (o Output) order(p Output) int {
-	return cmp.Or(cmp.Compare(o.Dest, p.Dest), cmp.Compare(o.Checksum, p.Checksum), cmp.Compare(o.Size, p.Size), o.Modified.Compare(p.Modified))
+	return cmp.Or(cmp.Compare(o.Dest, p.Dest), cmp.Compare(o.Checksum, p.Checksum), cmp.Compare(o.Size, p.Size), o.Modified.Compare(p.Modified), cmp.Compare(o.Text, p.Text))
 }
 
 // tells reports whether o names the node on better evidence than p; of equal

@@ -84,6 +84,8 @@ type Receipt struct {
 	Dest     string
 	Size     int64  // bytes
 	Checksum string // "algorithm:hex" of the bytes copied
+	// Text is what they say, for a node that shows it in the page; empty for others.
+	Text string
 	// Modified is the source's own time when they were read; zero when unknown.
 	Modified time.Time
 	// Repeated says that the same bytes already stood there: an earlier try

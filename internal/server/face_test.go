@@ -412,7 +412,7 @@ func TestFaceInfo(t *testing.T) {
 	h := newServer(t, svc, nil).Handler()
 	unknown := []string{".system.required_templates_version", ".system.required_frontend_version"} // null
 	wantShape(t, recorded(t, "system_stats"), parsed(t, atFace(h, "GET", "/api/system_stats", ""), 200), append(unknown, ".devices")...)
-	wantShape(t, recorded(t, "features"), parsed(t, atFace(h, "GET", "/features", ""), 200), ".extension")
+	wantShape(t, recorded(t, "features"), parsed(t, atFace(h, "GET", "/features", ""), 200), ".assets", ".node_replacements", ".supports_model_type_tags")
 	for _, path := range []string{"/embeddings", "/extensions", "/models", "/models/checkpoints"} {
 		if w := atFace(h, "GET", path, ""); w.Code != 200 || strings.TrimSpace(w.Body.String()) != "[]" {
 			t.Errorf("%s: %d %s", path, w.Code, w.Body)

@@ -97,7 +97,7 @@ func (s *Server) outputsOf(j job.Job, state string) []api.UserOutput {
 	var out []api.UserOutput
 	for _, o := range j.Outputs {
 		if state == "" || o.State.String() == state {
-			out = append(out, api.UserOutput{Output: s.view.Output(j.User, o), Job: j.ID, JobName: j.Name, User: j.User,
+			out = append(out, api.UserOutput{Output: s.view.Output(j, o), Job: j.ID, JobName: j.Name, User: j.User,
 				Created: api.Time{Time: j.Submitted}})
 		}
 	}

@@ -17,7 +17,7 @@ export const running = (more = {}) =>
     attempts: [{ n: 1, started_at: "2026-01-31T12:01:00Z" }], rev: 3, ...more,
   });
 
-export const file = (more = {}) => ({ id: "o1", node: "9", filename: "sunset_00001_.png", subfolder: "film", type: "output", state: "stored", attempt: 1, aside: false, ...more });
+export const file = (more = {}) => ({ id: "o1", node: "9", filename: "sunset_00001_.png", subfolder: "film", type: "output", state: "stored", attempt: 1, aside: false, medium: "images", animated: false, ...more });
 
 export const done = (more = {}) => running({ state: "done", phase_text: "done, 1 file", completed_at: "2026-01-31T12:02:00Z", outputs: [file()], rev: 9, ...more });
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { follow } from "../web/story.js";
 import { done, failed, file, queued, running, sent } from "./jobs.js";
@@ -67,14 +68,16 @@ test("an error has every field that the page's dialog reads", () => {
   assert.deepEqual([lost.node_id, lost.node_type, lost.traceback], ["", "", []]);
 });
 
-const media = [
-  ["a.png", "SaveImage", { images: 1 }], ["a.mp4", "SaveVideo", { images: 1, animated: true }], ["a.webp", "SaveAnimatedWEBP", { images: 1, animated: true }],
-  ["a.flac", "SaveAudio", { audio: 1 }], ["a.glb", "SaveGLB", { "3d": 1 }], ["a.mp4", "VHS_VideoCombine", { gifs: 1 }], ["a.latent", "SaveLatent", { latents: 1 }],
-];
-for (const [filename, className, want] of media) {
-  test(`${className} ${filename}`, () => {
-    const job = done({ outputs: [file({ filename })], expected_nodes: [{ node: "9", class: className, count: 1 }] });
-    const { output } = follow(job).events.find((e) => e.type === "executed").detail;
-    assert.deepEqual(Object.fromEntries(Object.entries(output).map(([k, v]) => [k, k === "animated" ? v[0] : v.length])), want);
+const kinds = JSON.parse(readFileSync(new URL("../../../internal/api/testdata/kinds.json", import.meta.url)));
+for (const k of kinds) {
+  test(`${k.class} of ${k.server} is told as a real server tells it`, () => {
+    const outputs = k.files.map((path, i) => {
+      const cut = path.lastIndexOf("/");
+      return file({ id: path, filename: path.slice(cut + 1), subfolder: path.slice(0, Math.max(0, cut)), medium: k.media[i], animated: Boolean(k.output.animated), text: k.text });
+    });
+    const job = done({ outputs, expected_nodes: [{ node: "9", class: k.class, count: outputs.length }] });
+    const told = follow(job);
+    assert.deepEqual(told.events.find((e) => e.type === "executed").detail.output, k.output);
+    assert.equal(told.told.files["9"], outputs.length);
   });
 }

@@ -1,6 +1,6 @@
 // The user's jobs as the page's queue panel and history read them.
 import { isOpen, isWaiting } from "./board.js";
-import { nodeOutputs } from "./outputs.js";
+import { nodeFiles, nodeOutputs } from "./outputs.js";
 import { lastWord } from "./story.js";
 import { numberOf } from "./submission.js";
 
@@ -55,6 +55,9 @@ export function listedStatus(job) {
   return { done: "completed", cancelled: "cancelled" }[job.state] ?? "failed";
 }
 
+/** Files that the page shows in its lists: a text has no picture. */
+const previewable = (o) => ["images", "audio", "video"].includes(o.medium) || /\.glb$/i.test(o.filename);
+
 /** A job as newer pages' GET /jobs lists it. */
 export function listed(job) {
   const item = { id: job.id, status: listedStatus(job), priority: numberOf(job), create_time: Date.parse(job.created_at), outputs_count: 0 };
@@ -65,10 +68,12 @@ export function listed(job) {
   item.execution_end_time = Date.parse(job.completed_at);
   const [type, detail] = lastWord(job);
   if (type === "execution_error") item.execution_error = detail;
-  for (const [nodeId, output] of nodeOutputs(job)) {
-    const [mediaType, files] = Object.entries(output)[0];
+  for (const [nodeId, files] of nodeFiles(job)) {
     item.outputs_count += files.length;
-    item.preview_output ??= { ...files[0], nodeId, mediaType };
+    const shown = files.find(previewable);
+    if (!shown) continue;
+    const { filename, subfolder, type, medium: mediaType } = shown;
+    item.preview_output ??= { filename, subfolder, type, nodeId, mediaType };
   }
   return item;
 }

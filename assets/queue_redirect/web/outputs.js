@@ -1,42 +1,35 @@
-// A job's delivered files, by node, as ComfyUI's executed message holds them.
+// A job's delivered files, by node, as ComfyUI's executed message holds them. Under which
+// key a file of a node class stands there, the manager says: medium, animated, text.
 
-const AUDIO = /\.(flac|mp3|opus|ogg|wav)$/i;
-const MOVING = /\.(mp4|webm|mkv|mov)$/i;
-const MOVING_CLASSES = ["SaveAnimatedPNG", "SaveAnimatedWEBP"];
-
-/** @returns {Map<string, object>} output object by node id, in the order in which the nodes were announced */
-export function nodeOutputs(job) {
+/** @returns {Map<string, object[]>} delivered files by node id, in the order in which the nodes were announced */
+export function nodeFiles(job) {
   const files = new Map((job.expected_nodes ?? []).map((x) => [x.node, []]));
   for (const o of delivered(job)) {
     if (!files.has(o.node)) files.set(o.node, []);
     files.get(o.node).push(o);
   }
-  const out = new Map();
-  for (const [node, list] of files) {
-    if (list.length) out.set(node, nodeOutput(list.sort(byName), classOf(job, node)));
-  }
-  return out;
+  return new Map([...files].filter(([, list]) => list.length).map(([node, list]) => [node, list.sort(byName)]));
 }
+
+/** @returns {Map<string, object>} output object by node id, in the same order */
+export const nodeOutputs = (job) => new Map([...nodeFiles(job)].map(([node, list]) => [node, nodeOutput(list)]));
 
 /** Files that stand in the user's own folder and were wanted. */
 export const delivered = (job) => (job.outputs ?? []).filter((o) => o.state === "stored" && !o.aside);
 
-export const classOf = (job, node) => job.expected_nodes?.find((x) => x.node === node)?.class ?? "";
-
-function nodeOutput(list, className) {
-  const medium = mediumOf(list[0].filename, className);
-  const out = { [medium]: list.map(({ filename, subfolder, type }) => ({ filename, subfolder, type })) };
-  if (medium === "images" && (MOVING.test(list[0].filename) || MOVING_CLASSES.includes(className))) out.animated = [true];
+/** The same as internal/face makes; both are held to internal/api/testdata/kinds.json. */
+export function nodeOutput(list) {
+  const out = {};
+  for (const { filename, subfolder, type, medium, animated, text } of list) {
+    if (medium === "result") {
+      out.result ??= [[subfolder, filename].filter(Boolean).join("/"), null, []]; // the page shows one model
+      continue;
+    }
+    if (text) (out.text ??= []).push(text);
+    if (animated) out.animated = [true];
+    (out[medium ?? "images"] ??= []).push({ filename, subfolder, type });
+  }
   return out;
-}
-
-/** The key under which ComfyUI reports files of a class, or of a name. */
-function mediumOf(name, className) {
-  if (className === "VHS_VideoCombine") return "gifs";
-  if (AUDIO.test(name)) return "audio";
-  if (/\.latent$/i.test(name)) return "latents";
-  if (/\.glb$/i.test(name)) return "3d";
-  return "images";
 }
 
 const byName = (a, b) => compare(a.subfolder, b.subfolder) || compare(a.filename, b.filename);

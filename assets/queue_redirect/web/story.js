@@ -3,7 +3,7 @@
 // not known, so no border wanders through the graph; a save node has one while
 // its files arrive.
 import { isOpen } from "./board.js";
-import { nodeOutputs } from "./outputs.js";
+import { nodeFiles, nodeOutput } from "./outputs.js";
 
 /**
  * @typedef {{attempt?: number, ended?: number, begun?: object, files?: object, phase?: string}} Told
@@ -77,12 +77,12 @@ function tally(job, node) {
 /** A node's files, once all are there or the job has ended; again when a late one came. */
 function executed(job, told) {
   const events = [];
-  for (const [node, output] of nodeOutputs(job)) {
-    const count = Object.values(output)[0].length;
+  for (const [node, files] of nodeFiles(job)) {
+    const count = files.length;
     const all = job.expected_nodes?.find((x) => x.node === node)?.count;
     if (told.files[node] === count || (isOpen(job) && !(all && tally(job, node).stored >= all))) continue;
     told.files[node] = count;
-    events.push(["executed", { node, display_node: node, output, prompt_id: job.id }]);
+    events.push(["executed", { node, display_node: node, output: nodeOutput(files), prompt_id: job.id }]);
   }
   return events;
 }
