@@ -23,7 +23,21 @@ const (
 // TestRealComfyUIPageNodes: pages whose own ComfyUI has no model and no custom
 // node offer those of the workers, and what is chosen there is rendered. Both
 // the pages and the worker are real ComfyUI servers.
-func TestRealComfyUIPageNodes(t *testing.T) {
+func TestRealComfyUIPageNodes(t *testing.T) { playExtended(t, "nodes.mjs") }
+
+// TestRealComfyUIPageNodesFaced is the same without the extension, behind the
+// nginx that is shipped.
+func TestRealComfyUIPageNodesFaced(t *testing.T) { playFaced(t, "nodes.mjs") }
+
+// TestRealComfyUIPageKinds: every kind of output is shown in its node.
+func TestRealComfyUIPageKinds(t *testing.T) { playExtended(t, "kinds.mjs") }
+
+// TestRealComfyUIPageKindsFaced is the same without the extension.
+func TestRealComfyUIPageKindsFaced(t *testing.T) { playFaced(t, "kinds.mjs") }
+
+// playExtended plays a scenario with a real worker and a real page that has the extension.
+func playExtended(t *testing.T, scenario string) {
+	t.Helper()
 	comfyUI := findCheckout(t)
 	b := findBrowser(t)
 	var worker *replica
@@ -35,12 +49,12 @@ func TestRealComfyUIPageNodes(t *testing.T) {
 	}, func(p *plan) { worker = comfyUI.startWorker(t, p) })
 	worker.ready(t)
 	lacksWorkersNodes(t, pages)
-	b.play(t, "nodes.mjs", s.front.URL, (&nodesHand{hand{s.site, nil, &s.local}, "extension"}).serve)
+	b.play(t, scenario, s.front.URL, (&nodesHand{hand{s.site, nil, &s.local}, "extension"}).serve)
 }
 
-// TestRealComfyUIPageNodesFaced is the same without the extension, behind the
-// nginx that is shipped.
-func TestRealComfyUIPageNodesFaced(t *testing.T) {
+// playFaced plays it without the extension, behind the nginx that is shipped.
+func playFaced(t *testing.T, scenario string) {
+	t.Helper()
 	comfyUI := findCheckout(t)
 	b := findBrowser(t)
 	var worker *replica
@@ -57,7 +71,7 @@ func TestRealComfyUIPageNodesFaced(t *testing.T) {
 		}})
 	worker.ready(t)
 	lacksWorkersNodes(t, pages)
-	b.play(t, "nodes.mjs", w.url, (&nodesHand{hand{w.site, nil, new(atomic.Int64)}, "face"}).serve)
+	b.play(t, scenario, w.url, (&nodesHand{hand{w.site, nil, new(atomic.Int64)}, "face"}).serve)
 }
 
 // nodesHand also wakes the worker by a first job, and says how the page gets there.

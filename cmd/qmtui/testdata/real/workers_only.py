@@ -1,5 +1,11 @@
-"""A custom node that only the workers have, for the test of what pages are given."""
+"""Custom nodes that only the workers have, for the test of what pages are given."""
 import torch
+from comfy_api.latest import Types
+
+try:
+    from comfy_api.latest._util.geometry_types import MESH
+except ImportError:
+    MESH = Types.MESH
 
 
 class QmtuiWorkersOnly:
@@ -16,5 +22,18 @@ class QmtuiWorkersOnly:
         return (image,)
 
 
-NODE_CLASS_MAPPINGS = {"QmtuiWorkersOnly": QmtuiWorkersOnly}
+class QmtuiTestMesh:
+    """A tetrahedron: ComfyUI itself makes meshes with models only."""
+    CATEGORY, FUNCTION, RETURN_TYPES = "qmtui/test", "run", ("MESH",)
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {}}
+
+    def run(self):
+        corners = torch.tensor([[[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]])
+        return (MESH(corners, torch.tensor([[[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]]])),)
+
+
+NODE_CLASS_MAPPINGS = {"QmtuiWorkersOnly": QmtuiWorkersOnly, "QmtuiTestMesh": QmtuiTestMesh}
 NODE_DISPLAY_NAME_MAPPINGS = {"QmtuiWorkersOnly": "Qmtui Workers Only"}
