@@ -50,3 +50,13 @@ test("it forgets the oldest ends and never what is open", () => {
   assert.ok(b.jobs.size <= 11);
   assert.ok(b.get("open") && b.get("d29") && !b.get("d0"));
 });
+
+test("a snapshot after a reconnect reports what changed since, and nothing else", () => {
+  const b = new Board("user001");
+  const before = [done({ id: "a", rev: 3 }), running({ id: "b", rev: 4 })];
+  assert.equal(b.putAll(before).length, 2);
+  const now = [done({ id: "a", rev: 3 }), done({ id: "b", rev: 6 }), done({ id: "far-back", rev: 2 }), done({ id: "elsewhere", rev: 5 })];
+  assert.deepEqual(b.hear(frame("snapshot", { rev: 6, jobs: now })).map((j) => j.id), ["b", "elsewhere"]);
+  assert.deepEqual(b.hear(frame("snapshot", { rev: 6, jobs: now })), []);
+  assert.ok(b.get("far-back"), "the history has it all the same");
+});

@@ -58,7 +58,9 @@ test("after the link was pressed the page looks often, until it is known again, 
   said[0].link.pressed();
   pass(3);
   assert.deepEqual([seen.looks, timers.size], [3, 1]);
+  assert.equal(l.missing, true);
   l.back();
+  assert.equal(l.missing, false);
   pass(3);
   assert.equal(seen.looks, 3);
   said[0].link.pressed();

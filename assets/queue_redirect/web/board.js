@@ -15,12 +15,23 @@ export class Board {
     Object.assign(this, { user, most, jobs: new Map(), rev: 0 });
   }
 
+  /** Takes in a list of jobs as they are now; returns those of which something is news. */
+  putAll(jobs) {
+    const before = this.rev;
+    return jobs.filter((j) => {
+      const ofBefore = !this.jobs.has(j.id) && !isOpen(j) && j.rev <= before;
+      return this.put(j) && !ofBefore;
+    });
+  }
+
   /** Takes in a frame of /ws; returns the jobs that it changed. */
   hear({ type, data }) {
     switch (type) {
-      case "snapshot":
+      case "snapshot": {
+        const news = this.putAll(data.jobs ?? []);
         this.rev = Math.max(this.rev, data.rev ?? 0);
-        return (data.jobs ?? []).filter((j) => this.put(j));
+        return news;
+      }
       case "job_created":
       case "job_updated":
       case "job_deleted":
@@ -34,10 +45,10 @@ export class Board {
     return [];
   }
 
-  /** Takes in a job; false when it is somebody else's, or older than what is known. */
+  /** Takes in a job; false when it is somebody else's, older than what is known, or an end that is known. */
   put(job) {
     const known = this.jobs.get(job?.id);
-    if (job?.user_id !== this.user || (known && job.rev < known.rev)) return false;
+    if (job?.user_id !== this.user || (known && (job.rev < known.rev || (job.rev === known.rev && !isOpen(known))))) return false;
     this.jobs.set(job.id, job);
     this.rev = Math.max(this.rev, job.rev ?? 0);
     this.#forget();

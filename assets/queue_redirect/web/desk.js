@@ -28,7 +28,7 @@ export class Desk {
     this.feed.latest = (id) => this.board.get(id);
     const cancel = (id) => this.cancel(id);
     this.banner = new Banner(document, { jobs: () => [...this.board.jobs.values()], cancel, wanted: () => setting(app, "qmtui.Banner") });
-    this.login = new Login(place, { say: (...a) => this.banner.trouble(...a), look: () => this.line.hurry() });
+    this.login = new Login(place, { say: (...a) => this.banner.trouble(...a), look: () => this.#look() });
     this.routes = new Routes({ board: this.board, bodies: this.bodies, hidden: memory("hidden", place), cancel, local: this.local });
     this.press = new Press({
       manager: this.manager, user: place.user, name: () => this.#workflowName(),
@@ -56,7 +56,7 @@ export class Desk {
     if (this.begun) return;
     this.begun = true;
     this.line.open();
-    const hurry = () => document.visibilityState === "visible" && this.line.hurry();
+    const hurry = () => document.visibilityState === "visible" && this.#look();
     window.addEventListener("online", hurry);
     window.addEventListener("focus", hurry);
     document.addEventListener("visibilitychange", hurry);
@@ -71,7 +71,8 @@ export class Desk {
     const jobs = await this.manager.jobs(CATCH_UP);
     const first = !this.synced;
     this.synced = true;
-    for (const j of jobs.reverse()) if (this.board.put(j)) this.#changed(j, { old: first });
+    this.#knownAgain();
+    for (const j of this.board.putAll(jobs.reverse())) this.#changed(j, { old: first });
     const listed = new Set(jobs.map((j) => j.id));
     const awaited = [...this.board.open().map((j) => j.id), ...(first ? this.feed.watched.all() : [])];
     await Promise.all([...new Set(awaited)].filter((id) => !listed.has(id)).map((id) => this.#recheck(id, first)));
@@ -99,6 +100,7 @@ export class Desk {
   }
 
   #taken(job, request) {
+    this.#knownAgain();
     this.bodies.put(job.id, { workflow: request.workflow, extra_data: request.extra_data });
     if (this.board.put(job)) this.#changed(job);
     this.banner.draw();
@@ -125,6 +127,17 @@ export class Desk {
     this.alarm ??= setTimeout(() => this.board.open().length && this.banner.trouble("The queue manager does not answer. Your jobs go on; this page keeps trying."), PATIENCE);
   }
 
+  /** Tries the manager again. A line that was opened before the login ended may still stand, and proves nothing. */
+  #look() {
+    if (!this.line.socket) return this.line.hurry();
+    if (this.login.missing) this.manager.jobs(1).then(() => this.#knownAgain(), () => {}); // the note stays
+  }
+
+  /** The manager has answered a call of this user's. */
+  #knownAgain() {
+    if (this.login.missing) this.#calm();
+  }
+
   #answered() {
     clearTimeout(this.alarm);
     this.alarm = undefined;
@@ -140,6 +153,7 @@ export class Desk {
   async cancel(id) {
     try {
       await this.manager.cancel(id);
+      this.#knownAgain();
       const job = this.board.get(id);
       if (job && isOpen(job)) this.board.jobs.set(id, { ...job, want: "cancel" });
     } catch (e) {

@@ -23,6 +23,7 @@ export class Login {
   /** Takes in an error; false when it is about something else. asked: somebody has just pressed a button. */
   lost(error, asked = false) {
     if (!this.concerns(error)) return false;
+    this.missing = true;
     this.say(this.#words(error), this.#link(error), asked);
     return true;
   }
@@ -56,6 +57,7 @@ export class Login {
 
   /** The manager knows us again. */
   back() {
+    this.missing = false;
     this.stop(this.timer);
     this.timer = undefined;
   }
