@@ -55,6 +55,7 @@ const (
 	PathAPIHealth   = "/api/health"
 	PathReady       = "/readyz"
 	PathMetrics     = "/metrics"
+	PathFavicon     = "/favicon.ico"
 )
 
 // The paths of the login.

@@ -140,6 +140,7 @@ var matrix = []matrixRow{
 	{"GET " + api.PathLogin, nobodysThing, 200, ofEverybody},
 	{"POST " + api.PathLogin, user001, 200, ofEverybody},
 	{"POST " + api.PathLogin, user002, 200, ofNobody}, // with the password of user001
+	{"GET " + api.PathLogout, nobodysThing, 200, ofEverybody},
 	{"POST " + api.PathLogout, nobodysThing, 204, ofEverybody},
 	{"GET " + api.PathVerify, user001, 204, ofUser001},
 	{"GET " + api.PathVerify, user002, 204, ofUser002},
@@ -147,6 +148,7 @@ var matrix = []matrixRow{
 	{"GET " + api.PathHealth, nobodysThing, 200, ofEverybody},
 	{"GET " + api.PathAPIHealth, nobodysThing, 200, ofEverybody},
 	{"GET " + api.PathReady, nobodysThing, 200, ofEverybody},
+	{"GET " + api.PathFavicon, nobodysThing, 204, ofEverybody},
 	{"GET " + api.PathMetrics, nobodysThing, 200, ofAdmins},
 }
 

@@ -52,7 +52,8 @@ type loginView struct {
 	Style     template.CSS
 }
 
-// loginPage answers GET /auth/login with the form, or with who is logged in.
+// loginPage answers GET /auth/login and GET /auth/logout with the form, or with who
+// is logged in and a button to log out: a link alone changes nothing.
 func (s *Server) loginPage(w http.ResponseWriter, r *request) error {
 	if s.logins.passwords == nil {
 		return s.noPasswords(r)
@@ -62,6 +63,12 @@ func (s *Server) loginPage(w http.ResponseWriter, r *request) error {
 		v.User, v.CanLogOut = r.who.Name, r.who.Via == viaSession
 	}
 	return s.showLogin(w, r, http.StatusOK, v)
+}
+
+// favicon answers GET /favicon.ico, which browsers ask for beside the page: there is none.
+func (s *Server) favicon(w http.ResponseWriter, _ *request) error {
+	w.Header().Set("Cache-Control", "max-age=86400")
+	return writeNothing(w)
 }
 
 // refuseLogin shows the form again, with what was wrong.

@@ -117,6 +117,20 @@ func TestLoginPage(t *testing.T) {
 	if w.Code != 200 || !strings.Contains(w.Body.String(), "<strong>user001</strong>") || !strings.Contains(w.Body.String(), `action="logout"`) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
+	session := world.mint(s, "user001", world.now)
+	w = askFrom(s.Handler(), afar, "GET", "/auth/logout", "", session)
+	if w.Code != 200 || !strings.Contains(w.Body.String(), `<form method="post" action="logout">`) || !strings.Contains(w.Header().Get("Content-Security-Policy"), "default-src 'none'") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if w = askFrom(s.Handler(), afar, "GET", "/auth/login", "", session); !strings.Contains(w.Body.String(), "<strong>user001</strong>") {
+		t.Errorf("GET /auth/logout has ended the session: %s", w.Body)
+	}
+	if w = askFrom(s.Handler(), afar, "GET", "/auth/logout", ""); w.Code != 200 || !strings.Contains(w.Body.String(), `action="login"`) {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if w = askFrom(s.Handler(), afar, "GET", "/favicon.ico", ""); w.Code != 204 {
+		t.Errorf("favicon: %d %s", w.Code, w.Body)
+	}
 	w = askFrom(s.Handler(), proxyPeer, "GET", "/auth/login", "", "X-Remote-User: user001")
 	if w.Code != 200 || !strings.Contains(w.Body.String(), "user001") || strings.Contains(w.Body.String(), "logout") {
 		t.Errorf("%d %s", w.Code, w.Body)

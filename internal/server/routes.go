@@ -73,6 +73,7 @@ func (s *Server) routes() []route {
 
 		{"GET", api.PathLogin, s.loginPage, true},
 		{"POST", api.PathLogin, s.login, true},
+		{"GET", api.PathLogout, s.loginPage, true},
 		{"POST", api.PathLogout, s.logout, true},
 		{"GET", api.PathVerify, s.verify, false},
 
@@ -80,5 +81,6 @@ func (s *Server) routes() []route {
 		{"GET", api.PathAPIHealth, s.health, true},
 		{"GET", api.PathReady, s.ready, true},
 		{"GET", api.PathMetrics, s.metrics, false},
+		{"GET", api.PathFavicon, s.favicon, true},
 	}
 }
