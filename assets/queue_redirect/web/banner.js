@@ -2,16 +2,17 @@
 import { isOpen } from "./board.js";
 import { choose } from "./banner_state.js";
 import { STYLE } from "./banner_style.js";
+import { label } from "./label.js";
 import { sentence } from "./sentences.js";
 
 export class Banner {
   /**
    * @param {Document} document
-   * @param {{jobs: () => object[], cancel: (id: string) => void, wanted: () => boolean}} parts
-   *   wanted: whether jobs are shown; trouble is shown anyhow
+   * @param {{jobs: () => object[], workflow: (id: string) => object | undefined, user: string, cancel: (id: string) => void, wanted: () => boolean}} parts
+   *   workflow: what was submitted, where it is known; wanted: whether jobs are shown; trouble is shown anyhow
    */
   constructor(document, parts, { now = Date.now } = {}) {
-    Object.assign(this, parts, { document, now, dismissed: new Set(), seen: new Map(), rows: new Map(), spoken: new Map(), note: "" });
+    Object.assign(this, parts, { document, now, dismissed: new Set(), seen: new Map(), rows: new Map(), numbers: new Map(), spoken: new Map(), note: "" });
     this.#build();
   }
 
@@ -25,7 +26,12 @@ export class Banner {
     this.fold = this.#button("–", "Show less", () => this.#folded(!this.root.classList.contains("qmtui-small")));
     this.fold.setAttribute("aria-expanded", "true");
     this.close = this.#button("×", "Dismiss", () => this.dismiss());
-    head.append(this.title, this.fold, this.close);
+    const who = this.#make("span", "qmtui-who", this.user);
+    who.title = "Whose jobs these are";
+    this.logout = this.#make("a", "", "Log out");
+    this.logout.target = "_blank";
+    this.logout.hidden = true;
+    head.append(this.title, who, this.logout, this.fold, this.close);
     this.list = this.#make("ul", "qmtui-rows");
     this.remark = this.#make("div", "qmtui-note");
     this.more = this.#make("span", "");
@@ -60,10 +66,16 @@ export class Banner {
   heard(job) {
     if (isOpen(job)) this.seen.delete(job.id);
     else if (!this.seen.has(job.id)) this.seen.set(job.id, this.now());
-    const words = `${job.name ? job.name + ": " : ""}${sentence(job).text}`;
+    const words = `${this.#label(job)}: ${sentence(job).text}`;
     if (this.spoken.get(job.id) !== job.state) this.voice.textContent = words;
     if (this.spoken.get(job.id) !== job.state && !isOpen(job) && job.state !== "cancelled") this.dismissed.delete(job.id);
     this.spoken.set(job.id, job.state);
+  }
+
+  /** Offers to log out; "" where that is not the manager's business. */
+  logOutAt(href) {
+    this.logout.href = href;
+    this.logout.hidden = !href;
   }
 
   /**
@@ -129,16 +141,23 @@ export class Banner {
     return { item, name, text, hint, button };
   }
 
+  /** Jobs are numbered in the order in which this page learned of them, and keep their numbers. */
+  #label(job) {
+    if (!this.numbers.has(job.id)) this.numbers.set(job.id, this.numbers.size + 1);
+    return label(job, this.numbers.get(job.id), this.workflow(job.id));
+  }
+
   #fill(row, job) {
     const { tone, text, hint } = sentence(job);
     row.item.dataset.tone = tone;
     row.item.dataset.job = job.id;
-    set(row.name, job.name ? job.name + ": " : "");
+    const name = this.#label(job);
+    set(row.name, name + ": ");
     set(row.text, text);
     set(row.hint, hint && " " + hint);
     const what = isOpen(job) ? "Cancel" : "OK";
     set(row.button, what);
-    row.button.setAttribute("aria-label", `${what}${job.name ? ": " + job.name : ""}`);
+    row.button.setAttribute("aria-label", `${what}: ${name}`);
     row.button.hidden = isOpen(job) && job.want === "cancel";
   }
 

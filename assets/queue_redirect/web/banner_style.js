@@ -19,6 +19,8 @@ export const STYLE = `
 .qmtui-row[data-tone=good] .qmtui-mark { background: #16a34a; opacity: 1; }
 .qmtui-row[data-tone=bad] .qmtui-mark { background: #dc2626; opacity: 1; border-radius: 1px; }
 .qmtui-words { flex: 1; min-width: 0; overflow-wrap: anywhere; }
+.qmtui-who { opacity: .85; }
+.qmtui-banner a[hidden] { display: none; }
 .qmtui-name { font-weight: 600; }
 .qmtui-hint { color: color-mix(in srgb, var(--fg-color, #ddd) 75%, var(--comfy-menu-bg, #353535)); }
 .qmtui-note { padding: 2px 0; }

@@ -27,7 +27,10 @@ export class Desk {
     this.feed = new Feed({ dispatch: this.#dispatch, workflowID: () => (app.rootGraph ?? app.graph)?.id, watched: memory("watched", place) });
     this.feed.latest = (id) => this.board.get(id);
     const cancel = (id) => this.cancel(id);
-    this.banner = new Banner(document, { jobs: () => [...this.board.jobs.values()], cancel, wanted: () => setting(app, "qmtui.Banner") });
+    this.banner = new Banner(document, {
+      jobs: () => [...this.board.jobs.values()], workflow: (id) => this.bodies.get(id)?.workflow, user: this.user, cancel,
+      wanted: () => setting(app, "qmtui.Banner"),
+    });
     this.login = new Login(place, { say: (...a) => this.banner.trouble(...a), look: () => this.#look() });
     this.routes = new Routes({ board: this.board, bodies: this.bodies, hidden: memory("hidden", place), cancel, local: this.local });
     this.press = new Press({
@@ -77,6 +80,8 @@ export class Desk {
     const awaited = [...this.board.open().map((j) => j.id), ...(first ? this.feed.watched.all() : [])];
     await Promise.all([...new Set(awaited)].filter((id) => !listed.has(id)).map((id) => this.#recheck(id, first)));
     this.banner.draw();
+    this.bodies.want(this.board.open().map((j) => j.id)).then(() => this.banner.draw()); // for their labels
+    if (first) this.manager.logout().then((href) => this.banner.logOutAt(href));
     const query = new URLSearchParams({ user_id: this.user });
     if (this.board.rev) query.set("since", this.board.rev);
     return query;

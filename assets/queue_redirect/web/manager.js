@@ -48,6 +48,17 @@ export class Manager {
     return this.call("DELETE", `/api/jobs/${encodeURIComponent(id)}`);
   }
 
+  /** Where this browser can log out; "" where it has not logged in with the manager. */
+  async logout() {
+    const href = `${this.base}/auth/logout`;
+    try {
+      const answer = await this.fetch(href, { credentials: "include", cache: "no-store", signal: AbortSignal.timeout(this.timeout) });
+      return answer.ok && (await answer.text()).includes('action="logout"') ? href : "";
+    } catch {
+      return "";
+    }
+  }
+
   tell(log) {
     return this.call("POST", "/api/console-logs", { body: log, keepalive: true });
   }
