@@ -74,8 +74,9 @@ export class Banner {
 
   /** Offers to log out; "" where that is not the manager's business. */
   logOutAt(href) {
-    this.logout.href = href;
-    this.logout.hidden = !href;
+    this.logoutHref = href;
+    if (href) this.logout.href = href;
+    this.draw();
   }
 
   /**
@@ -112,6 +113,7 @@ export class Banner {
     this.#drawRows(rows);
     set(this.more, [more && `${more} more in the queue panel.`, note].filter(Boolean).join(" "));
     this.link.hidden = !note || !this.link.textContent;
+    this.logout.hidden = !this.logoutHref || Boolean(this.link.textContent); // the other link is about the login, too
     this.remark.hidden = !this.more.textContent;
     clearTimeout(this.timer);
     if (until) this.timer = setTimeout(() => this.draw(), Math.max(50, until - this.now()));

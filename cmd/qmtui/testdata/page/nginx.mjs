@@ -82,8 +82,9 @@ export default async function ({ person, logIn, accessible, ask, check, eventual
   await ask("hold");
   await press(page, "overnight");
   await until(page, () => app.queue?.Pending.length === 1);
-  const tab = await ann.newPage();
-  await tab.goto(`${site}/auth/login`);
+  check((await banner(page).locator(".qmtui-who").textContent()) === "user001", "the banner says whose jobs these are");
+  const tab = await follow(ann, page, "Log out");
+  await tab.waitForURL(`${site}/auth/logout`);
   await tab.getByRole("button", { name: "Log out" }).click();
   await tab.getByLabel("User").waitFor();
   await banner(page).getByText("You are not logged in any more").waitFor();
@@ -120,4 +121,14 @@ export default async function ({ person, logIn, accessible, ask, check, eventual
   await change.getByRole("button", { name: "Log out" }).click();
   await logIn(change, "user001");
   await banner(page).getByText("this page is user001's").waitFor({ state: "hidden" });
+
+  say("the cookie is gone while the line still stands: the note goes after the login");
+  await ann.clearCookies();
+  await page.evaluate(() => app.queuePrompt(0, 1));
+  await banner(page).getByText("You are not logged in any more").waitFor();
+  const relogin = await follow(ann, page, "Log in");
+  await logIn(relogin, "user001");
+  await relogin.getByText("it goes on by itself").waitFor();
+  await relogin.close();
+  await banner(page).getByText("not logged in").waitFor({ state: "hidden" });
 }
