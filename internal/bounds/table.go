@@ -93,6 +93,7 @@ var sections = []group{
 		{name: "engine/share.oddAtOnce", what: "New names that are no plain files, in one look.", beyond: "the others wait for the next look"},
 		{name: "engine/share.oddTold", what: "Of these, told one by one.", beyond: "how many more there are is told once"},
 		{name: "job.MaxAlike", what: "Warnings of one kind that are kept with a job.", beyond: "one more says that there are others"},
+		{name: "engine.maxText", unit: size, what: "Text of SaveText that is kept with a job, and shown in the page.", beyond: "the rest stands in the file"},
 		{name: "comfy.maxWork", what: "Steps of some 20 ns in one look at a file: boxes, chunks, elements, tags, keys.", beyond: "whether it is whole is unknown: it is delivered after the end of its attempt"},
 		{name: "comfy.maxUnpacked", unit: size, what: "What is unpacked of a file to judge it.", beyond: "whether it is whole is unknown"},
 		{name: "comfy.maxMetadata", unit: size, what: "Metadata of a file.", beyond: "they are not read"},
