@@ -55,7 +55,7 @@ export default async function ({ person, ask, check, eventually, say, options })
   await load(page, "of-ann");
   await load(other, "of-bob");
   await Promise.all([press(page), press(other)]);
-  await banner(other).getByText("sunset").first().waitFor();
+  await banner(other).getByText("of-bob").first().waitFor();
   await photo(other, options, "page-light");
   await Promise.all([shown(page, "of-ann_00001_.png"), shown(other, "of-bob_00001_.png")]);
   check(!(await history(page)).includes("of-bob") && !(await history(other)).includes("of-ann"), "nobody has the other's in their history");
